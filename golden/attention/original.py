@@ -1,0 +1,17 @@
+"""Attention by einsum: the cotangent of an einsum is an einsum."""
+
+import numpy as np
+
+ARGNUMS = (0, 1, 2)
+
+
+def attention(q, k, v):
+    scores = np.einsum("qd,kd->qk", q, k) / np.sqrt(q.shape[1])
+    weights = np.exp(scores - np.max(scores, axis=1, keepdims=True))
+    weights = weights / np.sum(weights, axis=1, keepdims=True)
+    return np.sum(np.einsum("qk,kd->qd", weights, v) ** 2)
+
+
+def arguments():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(3, 2)), rng.normal(size=(4, 2)), rng.normal(size=(4, 2))

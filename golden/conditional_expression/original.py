@@ -1,0 +1,14 @@
+"""A conditional expression evaluates one side, and differentiates that one."""
+
+import numpy as np
+
+ARGNUMS = (0, 1)
+
+
+def conditional_expression(x, y):
+    scale = np.exp(y) if y < 1.0 else y * np.e
+    return np.sum(np.cos(x) * scale)
+
+
+def arguments():
+    return np.array([0.3, -0.7, 1.2]), 0.4

@@ -1,0 +1,14 @@
+"""Parameters in a dict: the gradient is a dict with the same keys."""
+
+import numpy as np
+
+
+def dict_params(params, x, y):
+    h = np.tanh(x @ params["W"] + params["b"])
+    return np.mean((h @ params["v"] - y) ** 2)
+
+
+def arguments():
+    rng = np.random.default_rng(0)
+    params = {"W": rng.normal(size=(3, 4)), "b": rng.normal(size=4), "v": rng.normal(size=4)}
+    return params, rng.normal(size=(5, 3)), rng.normal(size=5)

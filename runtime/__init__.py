@@ -1,0 +1,96 @@
+"""What generated code may call, as `rt`: small plain helpers that need NumPy and nothing else."""
+
+from redraft.runtime.elementwise import (
+    power_dx,
+    safe_inverse,
+    safe_log,
+    sign,
+    sinc_derivative,
+    unimag,
+    where_greater,
+)
+from redraft.runtime.indexing import (
+    add_at,
+    item,
+    scatter,
+    undiag,
+    undiagonal,
+    unitem,
+    untake,
+    untake_along_axis,
+    untrace,
+)
+from redraft.runtime.linalg import (
+    cofactors,
+    dot_bar_x,
+    dot_bar_y,
+    einsum_spread,
+    inner_bar_x,
+    inner_bar_y,
+    kron_bar_x,
+    kron_bar_y,
+    lower_half,
+    matmul_bar_x,
+    matmul_bar_y,
+    outer_of_columns,
+    solve_columns,
+    solve_transposed,
+    symmetric,
+    tensordot_bar_x,
+    tensordot_bar_y,
+    times_columns,
+    vector_only,
+)
+from redraft.runtime.reduce import (
+    at_extremes,
+    count_numbers,
+    median_weights,
+    products_after,
+    products_before,
+    recurrence,
+    reverse_recurrence,
+    shift,
+    to_extremes,
+)
+from redraft.runtime.shapes import (
+    astype_dot,
+    broadcast_like,
+    cast_like,
+    count,
+    filled,
+    if_float,
+    stack_like,
+    unbroadcast,
+    unconcatenate,
+    unjoin,
+    unpad,
+    unreduce,
+    unrepeat,
+    unstack,
+    unstack_like,
+    unsum,
+    untile,
+    untranspose,
+)
+from redraft.runtime.special import digamma, polygamma
+
+# The compiler's helpers
+from redraft.runtime.cotangents import (  # noqa: E402
+    add,
+    add_field,
+    as_gradient,
+    gather_bar,
+    item_bar,
+    like,
+    own,
+    pack,
+    refuse_in_place,
+    seed,
+    seed_holomorphic,
+    snapshot,
+    stack_items,
+    stack_items_last,
+    unitem_bar,
+    zeros_like,
+)
+from redraft.runtime.tree import leaves, register  # noqa: E402

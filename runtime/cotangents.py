@@ -1,0 +1,371 @@
+"""Cotangents of structured values: zeros, sums, parts and the way back to the user's structure.
+
+Inside generated code the cotangent of a list or a tuple is a list or a tuple, that of a dict a
+dict, that of a dataclass or NamedTuple a `Struct`; that of a function value holds the cotangents
+of the variables that it captures; the cotangent of what is no number is None.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+NUMBERS = (int, float, complex, np.number, np.ndarray, np.bool_)
+
+
+class Struct:
+    """Cotangent of an object with fields: read and written by field, or by position."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self.__dict__.update(fields)
+
+    def __getitem__(self, index: Any) -> Any:
+        return list(self.__dict__.values())[index]
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        self.__dict__[list(self.__dict__)[index]] = value
+
+    def __iter__(self) -> Any:
+        return iter(self.__dict__.values())
+
+    def __len__(self) -> int:
+        return len(self.__dict__)
+
+
+def fields_of(x: Any) -> dict[str, Any] | None:
+    """Fields of a dataclass, a NamedTuple or a `Struct`, else None."""
+    if isinstance(x, Struct):
+        return x.__dict__
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return dict(zip(x._fields, x, strict=True))
+    if dataclasses.is_dataclass(x) and not isinstance(x, type):
+        return {f.name: getattr(x, f.name) for f in dataclasses.fields(x)}
+    return None
+
+
+def zeros_like(x: Any) -> Any:
+    """Zero cotangent of a value, with its structure; integers get floating zeros."""
+    if isinstance(x, np.ndarray):
+        return np.zeros(x.shape, x.dtype if x.dtype.kind in "fc" else float)
+    if isinstance(x, (np.floating, np.complexfloating)):
+        return x.dtype.type(0)
+    if isinstance(x, (int, float, complex, np.number, np.bool_)):
+        return 0.0
+    fields = fields_of(x)
+    if fields is not None:
+        return Struct({k: zeros_like(v) for k, v in fields.items()})
+    if isinstance(x, (list, tuple)):
+        return [zeros_like(v) for v in x]
+    if isinstance(x, dict):
+        return {k: zeros_like(v) for k, v in x.items()}
+    captured = captured_by(x)
+    if captured:
+        return {k: zeros_like(v) for k, v in captured.items()}
+    return _zeros_of_node(x)
+
+
+def _zeros_of_node(x: Any) -> Any:
+    """Zeros of an object of a class that the user registered with optree; None for the rest."""
+    from redraft.runtime.tree import registered_fields
+
+    fields = registered_fields(x)
+    return None if fields is None else Struct({k: zeros_like(v) for k, v in fields.items()})
+
+
+def captured_by(x: Any) -> dict[str, Any] | None:
+    """Variables that a function value carries with it, by name."""
+    import functools
+    import types
+
+    if isinstance(x, types.FunctionType):
+        cells = zip(x.__code__.co_freevars, x.__closure__ or (), strict=True)
+        return {name: cell.cell_contents for name, cell in cells if _is_filled(cell)}
+    if isinstance(x, functools.partial):
+        return {"func": x.func, "args": list(x.args), "keywords": dict(x.keywords)}
+    if isinstance(x, types.MethodType):
+        return {"__self__": x.__self__}
+    return None
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+def add(a: Any, b: Any) -> Any:
+    """Sum of two cotangents of one value, whatever its structure; None is zero."""
+    if a is None:
+        return b
+    if b is None:
+        return a
+    if isinstance(a, Struct) or isinstance(b, Struct):
+        left, right = fields_of(a), fields_of(b)
+        if left is None or right is None:
+            left = left or dict(zip(right, a, strict=True))
+            right = right or dict(zip(left, b, strict=True))
+        return Struct({k: add(v, right.get(k)) for k, v in left.items()})
+    if isinstance(a, dict):
+        keys = [*a, *(k for k in b if k not in a)]
+        return {k: add(a.get(k), b.get(k)) for k in keys}
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        return [add(x, y) for x, y in zip(a, b, strict=True)]
+    return a + b
+
+
+def own(x_bar: Any) -> Any:
+    """A copy of a cotangent that nothing else sees, so that it may be changed in place."""
+    if isinstance(x_bar, np.ndarray):
+        return x_bar.copy()
+    if isinstance(x_bar, (list, tuple)):
+        return [own(v) for v in x_bar]
+    if isinstance(x_bar, dict):
+        return {k: own(v) for k, v in x_bar.items()}
+    if isinstance(x_bar, Struct):
+        return Struct({k: own(v) for k, v in x_bar.__dict__.items()})
+    return x_bar
+
+
+def like(x_bar: Any, x: Any) -> Any:
+    """A cotangent in the structure of the value itself: tuples, dataclasses, arrays, zeros."""
+    if isinstance(x, np.ndarray):
+        return x_bar if isinstance(x_bar, np.ndarray) else np.asarray(x_bar, dtype=x.dtype)
+    if isinstance(x, NUMBERS):
+        return x_bar
+    if x_bar is None:
+        return None if not isinstance(x, (list, tuple, dict)) else like(zeros_like(x), x)
+    fields = fields_of(x)
+    if fields is not None:
+        return _rebuild(x, fields, x_bar)
+    if isinstance(x, (list, tuple)):
+        return type(x)([like(v_bar, v) for v_bar, v in zip(x_bar, x, strict=True)])
+    if isinstance(x, dict):
+        parts = {k: like(x_bar[k] if k in x_bar else zeros_like(v), v) for k, v in x.items()}
+        return parts if type(x) is dict else _rebuild_dict(x, parts)
+    from redraft.runtime.tree import rebuild_registered
+
+    return rebuild_registered(x, x_bar)
+
+
+def _rebuild_dict(x: Any, parts: dict) -> Any:
+    import copy
+
+    new = copy.copy(x)
+    new.update(parts)
+    return new
+
+
+def _rebuild(x: Any, fields: dict[str, Any], x_bar: Any) -> Any:
+    bars = fields_of(x_bar)
+    if bars is None:
+        bars = dict(zip(fields, x_bar, strict=True))
+    parts = {k: like(bars[k], v) for k, v in fields.items()}
+    if isinstance(x, tuple):
+        return type(x)(**parts)
+    import copy
+
+    new = copy.copy(x)
+    for name, value in parts.items():
+        object.__setattr__(new, name, value)
+    return new
+
+
+def pack(x: Any, parts: Any) -> Any:
+    """Cotangent of `x` from those of the parts that it was unpacked into."""
+    if isinstance(x, np.ndarray):
+        return np.stack([np.broadcast_to(p, v.shape) for p, v in zip(parts, x, strict=True)])
+    fields = fields_of(x)
+    if fields is not None:
+        return Struct(dict(zip(fields, parts, strict=True)))
+    return list(parts)
+
+
+def stack_items(x: Any, items: Any) -> Any:
+    """Cotangent of `x` from those of its items, in order; items that were not reached are zero."""
+    if isinstance(x, np.ndarray):
+        x_bar = np.zeros(x.shape, x.dtype if x.dtype.kind in "fc" else float)
+        for place, item in enumerate(items):
+            x_bar[place] = item
+        return x_bar
+    if isinstance(x, dict):
+        done = dict(zip(x, items, strict=False))
+        return {k: done[k] if k in done else zeros_like(v) for k, v in x.items()}
+    return [*items, *(zeros_like(v) for v in list(x)[len(items) :])]
+
+
+def stack_items_last(x: Any, items: Any) -> Any:
+    """As `stack_items`, for a loop over ``reversed(x)``: the items are the last ones of `x`."""
+    missing = len(x) - len(items)
+    if isinstance(x, np.ndarray):
+        x_bar = np.zeros(x.shape, x.dtype if x.dtype.kind in "fc" else float)
+        for place, item in enumerate(items):
+            x_bar[missing + place] = item
+        return x_bar
+    return [*(zeros_like(v) for v in x[:missing]), *items]
+
+
+def item_bar(x_bar: Any, index: Any, value: Any) -> Any:
+    """Cotangent of a `value` that ``x[index] = value`` wrote: a copy, in the shape of `value`.
+
+    Where an index array names an element twice, NumPy keeps the last value; so only that one has
+    an influence.
+    """
+    if not isinstance(x_bar, np.ndarray):
+        return x_bar[index]
+    from redraft.runtime.indexing import is_basic
+    from redraft.runtime.shapes import unbroadcast
+
+    part = x_bar[index]
+    if isinstance(part, np.ndarray):
+        part = part.copy() if np.may_share_memory(part, x_bar) else part
+        if not is_basic(index) and not _is_mask(index):
+            part = np.where(_last_ones(x_bar.shape, index), part, 0.0)
+    return unbroadcast(part, value)
+
+
+def _is_mask(index: Any) -> bool:
+    return isinstance(index, np.ndarray) and index.dtype == bool
+
+
+def _last_ones(shape: tuple, index: Any) -> np.ndarray:
+    """Where is an element of ``x[index]`` the last one that names its place?"""
+    places = np.arange(int(np.prod(shape))).reshape(shape)[index]
+    flat = places.reshape(-1)
+    winner = np.zeros(int(np.prod(shape)), dtype=int)
+    winner[flat] = np.arange(flat.size)
+    return (winner[flat] == np.arange(flat.size)).reshape(places.shape)
+
+
+def gather_bar(x_bar: Any, index: Any, value: Any) -> Any:
+    """Cotangent of a `value` that was added into ``x[index]``, repeated indices accumulating."""
+    part = x_bar[index]
+    if not isinstance(x_bar, np.ndarray):
+        return part
+    from redraft.runtime.shapes import unbroadcast
+
+    if isinstance(part, np.ndarray) and np.may_share_memory(part, x_bar):
+        part = part.copy()
+    return unbroadcast(part, value)
+
+
+def pop_items(xs_bar: list, items: Any) -> list:
+    """Take the cotangents of `items` off the end of `xs_bar`, which ``extend`` had put there."""
+    count = len(items)
+    taken = xs_bar[len(xs_bar) - count :]
+    del xs_bar[len(xs_bar) - count :]
+    return taken
+
+
+def add_field(x_bar: Any, name: str, bar: Any) -> None:
+    """Add the cotangent of ``x.name`` into that of `x`, in place."""
+    if isinstance(x_bar, dict):
+        x_bar[name] = add(x_bar.get(name), bar)
+    else:
+        setattr(x_bar, name, add(getattr(x_bar, name), bar))
+
+
+def snapshot(x: Any) -> Any:
+    """The value as it is now: a copy, if it can be changed in place."""
+    if isinstance(x, np.ndarray):
+        return x.copy()
+    if isinstance(x, list):
+        return [snapshot(v) for v in x]
+    if isinstance(x, tuple) and not hasattr(x, "_fields"):
+        return tuple(snapshot(v) for v in x)
+    if isinstance(x, dict):
+        return {k: snapshot(v) for k, v in x.items()}
+    return x
+
+
+def seed(ans: Any) -> Any:
+    """The cotangent of a scalar result: one.
+
+    Raises:
+        TypeError: the result is not a real scalar.
+    """
+    if isinstance(ans, (np.ndarray, np.generic)):
+        if ans.shape != ():
+            raise TypeError(
+                f"grad requires a function with a scalar result; it returned shape {ans.shape}. "
+                "Sum it up, or use vjp"
+            )
+        kind = ans.dtype.kind
+    elif isinstance(ans, (int, float, complex)):
+        kind = "c" if isinstance(ans, complex) else "f"
+    else:
+        raise TypeError(
+            f"grad requires a function with a scalar result; it returned a {type(ans).__name__}"
+        )
+    if kind == "c":
+        raise TypeError("grad requires a real result; use holomorphic=True for a complex one")
+    return 1.0
+
+
+def seed_holomorphic(ans: Any) -> Any:
+    """The cotangent of a complex scalar result: one.
+
+    Raises:
+        TypeError: the result is not a complex scalar.
+    """
+    if np.shape(ans) != () or np.asarray(ans).dtype.kind != "c":
+        raise TypeError("grad with holomorphic=True requires a complex scalar result")
+    return 1.0 + 0.0j
+
+
+def refuse_in_place(x: Any) -> None:
+    """Refuse ``x += v`` on an array that someone else may hold: the change would be seen there.
+
+    Raises:
+        TypeError: `x` is an array (numbers may pass: they are not changed in place).
+    """
+    if isinstance(x, (np.ndarray, list, dict)):
+        raise TypeError(
+            "an augmented assignment such as `x += v` would change an array that the caller or "
+            "another variable holds; write `x = x + v`"
+        )
+
+
+def unitem_bar(z_bar: Any, x_bar: Any, index: Any) -> Any:
+    """Transpose of `item_bar`: zeros like `x_bar`, and `z_bar` at `index`."""
+    result = zeros_like(x_bar)
+    if not isinstance(result, np.ndarray):
+        result[index] = z_bar
+        return result
+    from redraft.runtime.indexing import add_at
+
+    return add_at(result, index, np.broadcast_to(z_bar, x_bar[index].shape))
+
+
+def as_gradient(x_bar: Any, x: Any) -> Any:
+    """A gradient as the user gets it: structure and dtypes of the argument, zeros filled in."""
+    if isinstance(x, np.ndarray):
+        bar = np.asarray(0.0 if x_bar is None else x_bar)
+        if x.dtype.kind != "c" and bar.dtype.kind == "c":
+            bar = bar.real
+        dtype = x.dtype if x.dtype.kind in "fc" else float
+        return np.broadcast_to(bar, x.shape).astype(dtype) if bar.shape != x.shape else bar.astype(dtype)
+    if isinstance(x, np.generic):
+        kind = x.dtype.kind
+        bar = np.asarray(x_bar)
+        bar = bar.real if kind == "f" and bar.dtype.kind == "c" else bar
+        return (x.dtype if kind in "fc" else np.dtype(float)).type(bar)
+    if isinstance(x, (int, float, complex)):
+        if isinstance(x_bar, (complex, np.complexfloating)) and not isinstance(x, complex):
+            return x_bar.real
+        return 0.0 if x_bar is None else x_bar
+    if x_bar is None:
+        return None
+    fields = fields_of(x)
+    if fields is not None:
+        bars = fields_of(x_bar) or dict(zip(fields, x_bar, strict=True))
+        typed = Struct({k: as_gradient(bars[k], v) for k, v in fields.items()})
+        return _rebuild(x, fields, typed)
+    if isinstance(x, (list, tuple)):
+        return type(x)([as_gradient(b, v) for b, v in zip(x_bar, x, strict=True)])
+    if isinstance(x, dict):
+        return {k: as_gradient(x_bar[k], v) for k, v in x.items()}
+    return x_bar

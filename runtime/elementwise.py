@@ -1,0 +1,80 @@
+"""Helpers of generated code that work element by element."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+_PYTHON = (float, int)
+
+
+def where_greater(z_bar: Any, x: Any, y: Any) -> Any:
+    """Return `z_bar` where `x` is greater than `y`, half of it where they are equal, else zero.
+
+    It selects and never multiplies by zero, so an infinite cotangent on the side that was not
+    chosen leaves no NaN.
+    """
+    if x.__class__ in _PYTHON and y.__class__ in _PYTHON:
+        return z_bar if x > y else 0.5 * z_bar if x == y else 0.0 * x
+    chosen = np.where(np.greater(x, y), z_bar, 0.0)
+    tie = np.equal(x, y)
+    return np.where(tie, 0.5 * z_bar, chosen) if np.any(tie) else chosen
+
+
+def sign(x: Any) -> Any:
+    """Factor of the derivative of ``abs(x)``: the sign; of a complex number its conjugate."""
+    direction = np.sign(x)
+    return np.conj(direction) if np.iscomplexobj(direction) else direction
+
+
+def unimag(z_bar: Any, x: Any) -> Any:
+    """Cotangent of `x` in ``np.imag(x)``, JAX's convention; zero for a real number."""
+    return z_bar * -1j if np.iscomplexobj(x) else np.zeros_like(x, np.result_type(z_bar))
+
+
+def power_dx(x: Any, y: Any) -> Any:
+    """Partial derivative of ``x ** y`` with respect to `x`; 0 where `y` is 0, even at x = 0."""
+    if y.__class__ in _PYTHON:
+        return np.zeros_like(x, np.result_type(x, 1.0)) if y == 0 else y * x ** (y - 1)
+    zero = np.equal(y, 0)
+    if not np.any(zero):
+        return y * np.power(x, y - 1)
+    return np.where(zero, 0.0, y * np.power(x, np.where(zero, 1, y - 1).astype(np.result_type(y))))
+
+
+def safe_log(x: Any) -> Any:
+    """Logarithm, and 0 at 0: the limit that ``x ** y`` needs for its derivative in `y`."""
+    zero = np.equal(x, 0)
+    if not np.any(zero):
+        return np.log(x)
+    return np.where(zero, 0.0, np.log(np.where(zero, 1.0, x)))
+
+
+def safe_inverse(x: Any) -> Any:
+    """Return 1 / x, and 0 at 0."""
+    zero = np.equal(x, 0)
+    return np.where(zero, 0.0, 1 / np.where(zero, 1.0, x)) if np.any(zero) else 1 / x
+
+
+def sinc_derivative(x: Any, order: int = 1) -> Any:
+    """Derivative of ``np.sinc`` of any order, by its power series near zero.
+
+    Away from zero: x f_n + n f_(n-1) = pi^(n-1) sin(pi x + n pi / 2), where f_n is the n-th
+    derivative (Leibniz's rule for x sinc(x) = sin(pi x) / pi).
+    """
+    x = np.asarray(x)
+    near = np.abs(x) < 0.5 + 0.25 * order
+    far_x = np.where(near, 1.0, x)
+    far = np.sinc(far_x)
+    for n in range(1, order + 1):
+        wave = np.pi ** (n - 1) * np.sin(np.pi * far_x + n * np.pi / 2)
+        far = (wave - n * far) / far_x
+    near_x = np.where(near, x, 0.0)
+    series = np.zeros_like(near_x)
+    for k in range((order + 1) // 2, order + 16):  # terms (-1)^k (pi x)^(2k) / (2k + 1)!
+        factor = (-1) ** k * np.pi ** (2 * k) / math.factorial(2 * k + 1)
+        factor *= math.perm(2 * k, order)
+        series = series + factor * near_x ** (2 * k - order)
+    return np.where(near, series, far)[()]

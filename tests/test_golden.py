@@ -1,0 +1,190 @@
+"""Golden files: what was reviewed is what is generated, and it is right."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from oracle import in_jax
+
+import redraft as rd
+from redraft.tools import golden
+from redraft.tools.differences import flat
+from redraft.tools.golden import code_lines, find_cases, judged, judged_module
+from redraft.tools.target import load_file
+
+ROOT = Path(__file__).resolve().parent.parent / "golden"
+CASES = find_cases((), ROOT)
+FILES = [(case, transform) for case in CASES for transform in case.transforms]
+# JAX has no in-place update, no class of the user's as a container, no test on traced values.
+NOT_IN_JAX = {
+    "augmented_assignment", "continue_over", "dataclass_params", "method",
+    "store_elements", "store_slices",
+}  # fmt: skip
+
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+each_golden_file = pytest.mark.parametrize(
+    "case, transform", FILES, ids=[f"{case.name}-{transform}" for case, transform in FILES]
+)
+
+
+def test_there_are_enough_cases():
+    assert len(CASES) >= 28
+    assert {t for case in CASES for t in case.transforms} == {
+        "grad",
+        "value_and_grad",
+        "vjp",
+        "jvp",
+    }
+
+
+@each_case
+def test_case_is_small_and_says_what_it_teaches(case):
+    text = (case.folder / "original.py").read_text()
+    assert text.startswith('"""') and len(case.original.__doc__.splitlines()) == 1
+    assert code_lines(text) <= 35
+
+
+@each_golden_file
+def test_generated_text_is_the_reviewed_text(case, transform):
+    change = case.change(transform)
+    assert not change, f"bless with: redraft golden update {case.name}\n{change}"
+
+
+@each_golden_file
+def test_reviewed_text_is_right(case, transform):
+    """A blessed mistake still fails: the file itself is imported and checked."""
+    module = load_file(case.path(transform), f"golden_{case.name}_{transform}")
+    assert judged_module(case, transform, module) == ""
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if c.name not in NOT_IN_JAX], ids=lambda c: c.name
+)
+def test_reviewed_gradient_agrees_with_jax(case):
+    jax.config.update("jax_enable_x64", True)
+    module = load_file(case.path("grad"), f"golden_{case.name}_for_jax")
+    got = flat(getattr(module, case.generated("grad").name)(*case.all_arguments))
+    function, args = in_jax(case.function), case.arguments
+    args = tuple(in_jax(arg) if callable(arg) else arg for arg in args)
+    want = jax.grad(function, case.argnums)(*args)
+    want = np.concatenate([np.ravel(leaf) for leaf in jax.tree_util.tree_leaves(want)])
+    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-11)
+
+
+@each_golden_file
+def test_file_says_where_it_comes_from(case, transform):
+    header = case.reviewed(transform).split("\n\n")[0]
+    assert header.startswith("# redraft: ")
+    assert f"redraft golden update {case.name}" in header
+
+
+def test_no_generated_file_is_left_over():
+    wanted = {case.path(transform) for case, transform in FILES}
+    found = {path for path in ROOT.glob("*/*.py") if path.name != "original.py"}
+    assert found == wanted
+
+
+def test_a_fresh_process_generates_the_same_bytes():
+    """Neither the order of hashes nor what was generated before changes the text."""
+    code = (
+        "import sys, pathlib\n"
+        "from redraft.tools.golden import find_cases\n"
+        "cases = find_cases((), pathlib.Path(sys.argv[1]))[::-1]\n"
+        "print([(c.name, t, c.text(t)) for c in cases for t in c.transforms])"
+    )
+    home = str(Path(rd.__file__).resolve().parent.parent)
+    environment = {**os.environ, "PYTHONPATH": home, "PYTHONHASHSEED": "1234"}
+    done = subprocess.run([sys.executable, "-c", code, str(ROOT)],
+                          capture_output=True, text=True, env=environment)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    texts = {(name, transform): text for name, transform, text in eval(done.stdout)}
+    for case, transform in FILES:
+        assert texts[case.name, transform] == case.text(transform)
+
+
+def test_gradients_are_short():
+    """At most 2.5 lines of gradient for a line of source, over all cases."""
+    source = generated = 0
+    for case in CASES:
+        text = (case.folder / "original.py").read_text()
+        source += code_lines(source_functions(text))
+        generated += code_lines(case.generated("grad").text)
+    assert generated <= 2.5 * source, f"{generated} lines for {source}"
+
+
+def source_functions(text):
+    """The functions and classes of an original, without imports and example arguments."""
+    import ast
+
+    lines = text.splitlines(keepends=True)
+    kept = []
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef) and node.name != "arguments":
+            kept += lines[node.lineno - 1 : node.end_lineno]
+        elif isinstance(node, ast.ClassDef):
+            for inner in node.body:
+                if isinstance(inner, ast.FunctionDef):
+                    kept += [line[4:] for line in lines[inner.lineno - 1 : inner.end_lineno]]
+    return "".join(kept)
+
+
+# The commands ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def little(tmp_path, monkeypatch):
+    """A golden folder with one case that nobody has reviewed."""
+    folder = tmp_path / "golden" / "square"
+    folder.mkdir(parents=True)
+    (folder / "original.py").write_text(
+        '"""Squares."""\n\nimport numpy as np\n\n\ndef square(x):\n    return np.sum(x * x)\n\n\n'
+        "def arguments():\n    return (np.array([0.3, 1.2]),)\n"
+    )
+    monkeypatch.delenv("CI", raising=False)
+    return find_cases((), tmp_path / "golden")
+
+
+def test_update_writes_and_check_agrees(little, capsys):
+    assert golden.check(little) == 1
+    assert golden.update(little) == 0
+    assert "+def square_grad(x):" in capsys.readouterr().out
+    assert golden.check(little) == 0
+    assert golden.diff(little) == 0
+    assert "1 files of 1 cases are as reviewed" in capsys.readouterr().out
+
+
+def test_check_finds_a_change(little, capsys):
+    golden.update(little)
+    path = little[0].path("grad")
+    path.write_text(path.read_text() + "# changed\n")
+    capsys.readouterr()
+    assert golden.check(little) == 1
+    assert "changed: golden/square/grad.py" in capsys.readouterr().out
+    assert golden.diff(little) == 0
+    assert "-# changed" in capsys.readouterr().out
+
+
+def test_update_refuses_wrong_numbers(little, capsys, monkeypatch):
+    wrong = little[0].text("grad").replace("return ", "return 1.5 * ")
+    monkeypatch.setattr(golden.Case, "text", lambda self, transform: wrong)
+    assert golden.update(little) == 1
+    assert "central differences" in capsys.readouterr().err
+    assert not little[0].path("grad").exists()
+    assert judged(little[0], "grad", "raise ValueError('no')") == "ValueError: no"
+
+
+def test_update_never_runs_under_ci(little, capsys, monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    assert golden.update(little) == 1
+    assert "refused" in capsys.readouterr().err
+    assert not little[0].path("grad").exists()
+
+
+def test_code_lines():
+    text = '"""Doc\n\nstring."""\n\ndef f(x):  # comment\n    # comment\n    """Doc."""\n\n'
+    text += "    return (\n        x\n    )\n"
+    assert code_lines(text) == 4

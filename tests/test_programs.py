@@ -1,0 +1,130 @@
+"""Random programs against central differences, in both modes and to second order."""
+
+import random
+
+import hypothesis
+import programs
+import pytest
+from hypothesis import strategies as st
+from oracle import Problem
+
+SEEDS = st.integers(0, 2**32 - 1)
+REFUSED_AT_MOST = 0.01
+DISCARDED_AT_MOST = 0.05
+
+
+def judged(count, aliases, order, refused_at_most, **options):
+    """Let Hypothesis draw `count` seeds, and judge the program of each one."""
+    words, refusals = [], []
+
+    @hypothesis.settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=[hypothesis.Phase.generate],  # programs are made smaller by `programs.shrink`
+        suppress_health_check=list(hypothesis.HealthCheck),
+        **options,
+    )
+    @hypothesis.given(SEEDS)
+    def run(seed):
+        program = programs.generate(seed, aliases)
+        this_order = order(len(words))
+        verdict = programs.judge(program, this_order)
+        words.append(verdict.word)
+        if verdict.word == "refused":
+            refusals.append(f"seed {seed}: {verdict.detail}")
+        if verdict.is_failure:
+            pytest.fail(programs.report(program, verdict, this_order), pytrace=False)
+
+    run()
+    few = "\n".join(refusals[:20])
+    assert words.count("refused") <= refused_at_most * len(words), f"refused:\n{few}"
+    assert words.count("discarded") <= DISCARDED_AT_MOST * len(words) + 2
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_random_programs(part):
+    """Loops, branches, helpers, in-place updates, containers: right in every mode."""
+    settings = {"derandomize": True}
+    judged(75, False, lambda i: 2 if i % 4 == part else 1, REFUSED_AT_MOST, **settings)
+
+
+def test_random_programs_with_aliases():
+    """Views and second names: NumPy's numbers or a refusal, never another number."""
+    judged(50, True, lambda i: 1, 1.0, derandomize=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(8))
+def test_thousands_of_random_programs(part):
+    """As above, with new seeds at every run."""
+    judged(500, False, lambda i: 2 if i % 4 == part % 4 else 1, REFUSED_AT_MOST)
+
+
+@pytest.mark.slow
+def test_thousands_of_random_programs_with_aliases():
+    judged(1000, True, lambda i: 1, 1.0)
+
+
+# The generator itself --------------------------------------------------------------------------
+
+
+def test_a_seed_makes_one_program():
+    texts = [programs.generate(7).text() for _ in range(2)]
+    assert texts[0] == texts[1]
+    assert texts[0] != programs.generate(8).text()
+
+
+def test_programs_cover_the_language():
+    """What the generator promises really occurs in the first programs."""
+    text = "".join(programs.generate(seed).text() for seed in range(300))
+    wanted = (
+        "for ", "while ", "break", "continue", "elif ", "else:", "def helper0", "lambda ", "def ",
+        "enumerate(", "zip(", "reversed(", ".append(", "[:2] ", "*= ", "+= ", " if e ", "return (",
+        " and ", " or ", "not ", "-0.5 < ", "@", "np.outer", "*", "{",
+    )  # fmt: skip
+    missing = [part for part in wanted if part not in text]
+    assert not missing
+
+
+def test_shrinking_keeps_the_failure(monkeypatch):
+    """A program is made smaller as long as the same thing is wrong with it."""
+
+    def judge(program, order=2):
+        bad = "while " in program.text()
+        return programs.Verdict("wrong" if bad else "ok", "it has a while loop")
+
+    monkeypatch.setattr(programs, "judge", judge)
+    seed = next(s for s in range(200) if "while " in programs.generate(s).text())
+    program = programs.generate(seed)
+    least = programs.shrink(program, judge(program))
+    assert "while " in least.text()
+    assert len(least.text().splitlines()) <= 7
+    assert len(program.text()) > len(least.text())
+
+
+def test_differences_find_a_wrong_gradient(monkeypatch):
+    """The oracle would notice: a gradient off by one part in ten thousand is an error."""
+    program = next(p for p in map(programs.generate, range(50)) if programs.runs(p.problem()))
+    right = programs.oracle.pulled
+
+    def wrong(problem, *args):
+        value, grad = right(problem, *args)
+        return value, programs.oracle.tree_map(lambda leaf: leaf * (1 + 1e-4) + 1e-4, grad)
+
+    assert programs.judge(program, order=1).word == "ok"
+    monkeypatch.setattr(programs.oracle, "pulled", wrong)
+    assert programs.judge(program, order=1).word == "wrong"
+
+
+def test_kinks_are_noticed():
+    problem = Problem(lambda x: abs(x - 0.3) * 1.0, (0.3 + 1e-4,))
+    assert not programs.oracle.is_smooth(problem)
+    assert programs.oracle.is_smooth(Problem(lambda x: abs(x - 0.3), (0.9,)))
+
+
+def test_generator_uses_no_global_random_state():
+    random.seed(0)
+    first = programs.generate(5).text()
+    random.seed(1)
+    assert programs.generate(5).text() == first

@@ -1,0 +1,383 @@
+"""Every row of the table, without the compiler: templates are evaluated as they stand.
+
+Each row's `samples` are run through the laws that both modes must keep: tangents are central
+differences, cotangents are transposed tangents, shapes and float32 are kept, and JAX agrees where
+it has the function. Values at kinks and ties stand in `CONVENTIONS`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import warnings
+import zlib
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax
+import numpy as np
+import pytest
+import scipy.special  # noqa: F401  (so that its rows are known)
+
+import redraft.runtime as rt
+from redraft.transpile.primitives import check, table
+
+jax.config.update("jax_enable_x64", True)
+
+ROWS = [row for row in table.all_rows() if row.kind != "missing"]
+DIFFERENTIABLE = [row for row in ROWS if row.kind != "no_derivative"]
+SAMPLED = [row for row in DIFFERENTIABLE if row.samples is not None]
+MODES = ("ranks known", "ranks unknown")
+
+
+def named(rows):
+    return pytest.mark.parametrize("row", rows, ids=lambda row: row.name)
+
+
+# Trees of arrays: arguments may be lists, and results tuples
+
+
+def leaves(tree):
+    if isinstance(tree, (list, tuple)):
+        return [leaf for part in tree for leaf in leaves(part)]
+    return [tree]
+
+
+def map_leaves(function, *trees):
+    if isinstance(trees[0], (list, tuple)):
+        return [map_leaves(function, *parts) for parts in zip(*trees, strict=True)]
+    return function(*trees)
+
+
+def is_float(leaf):
+    return isinstance(leaf, float) or getattr(getattr(leaf, "dtype", None), "kind", "") == "f"
+
+
+def is_active(value):
+    return bool(leaves(value)) and all(map(is_float, leaves(value)))
+
+
+def dot(a, b):
+    pairs = zip(leaves(a), leaves(b), strict=True)
+    return sum(float(np.sum(np.multiply(x, y))) for x, y in pairs)
+
+
+def direction(rng, value):
+    return map_leaves(lambda leaf: rng.uniform(-1, 1, np.shape(leaf))[()], value)
+
+
+def moved(value, step, tangent):
+    return map_leaves(lambda leaf, t: leaf + step * t, value, tangent)
+
+
+# One sample of one row
+
+
+class Sample:
+    """Arguments bound to a row's parameters, with the templates that belong to them."""
+
+    def __init__(self, row, args, keywords, known_ranks=True):
+        self.row = row
+        self.call = check.example_call(row, args, keywords, known_ranks)
+        self.values = {}
+        parameters = list(row.parameters.values())
+        for position, value in enumerate(args):
+            parameter = parameters[min(position, len(parameters) - 1)]
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                self.values.setdefault(parameter.name, []).append(value)
+            else:
+                self.values[parameter.name] = value
+        self.values.update(keywords)
+
+    def function(self):
+        if self.row.name.startswith("ndarray."):
+            return lambda x, *rest, **kw: getattr(np.asarray(x), self.row.name[8:])(*rest, **kw)
+        return table.resolve(self.row.name, load=True)
+
+    def run(self, values=None):
+        args, keywords = [], {}
+        for name, value in (self.values if values is None else values).items():
+            kind = self.row.parameters[name].kind
+            if kind is inspect.Parameter.VAR_POSITIONAL:
+                args.extend(value)
+            elif kind is inspect.Parameter.KEYWORD_ONLY:
+                keywords[name] = value
+            elif keywords or len(args) != list(self.row.parameters).index(name):
+                keywords[name] = value
+            else:
+                args.append(value)
+        if self.row.name == "rt.add_at":  # works in place
+            args[0] = args[0].copy()
+        return self.function()(*args, **keywords)
+
+    def active(self):
+        """Places of differentiable arguments: (parameter, position in a ``*parameter`` or None)."""
+        for name in self.row.active_parameters:
+            if name not in self.values:
+                continue
+            if self.is_variadic(name):
+                for i, part in enumerate(self.values[name]):
+                    if is_active(part):
+                        yield name, i
+            elif is_active(self.values[name]):
+                yield name, None
+
+    def is_variadic(self, name):
+        return self.row.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
+
+    def at(self, place):
+        name, i = place
+        return self.values[name] if i is None else self.values[name][i]
+
+    def with_value(self, place, value):
+        name, i = place
+        if i is not None:
+            value = [*self.values[name][:i], value, *self.values[name][i + 1 :]]
+        return {**self.values, name: value}
+
+    def environment(self, **extra):
+        names = {}
+        for name, parameter in self.row.parameters.items():
+            if self.is_variadic(name):
+                parts = self.values.get(name, [])
+                names[name] = tuple(parts)
+                names.update({f"{name}_{i}": part for i, part in enumerate(parts)})
+            else:
+                names[name] = self.values.get(name, parameter.default)
+        return {"np": np, "rt": rt, **names, **extra}
+
+    def text(self, rule, place):
+        if not callable(rule):
+            return rule
+        return rule(self.call) if place[1] is None else rule(self.call, place[1])
+
+    def cotangent(self, place, ans, ans_bar):
+        """The value of the vjp template."""
+        name = place[0]
+        if name in self.row.vjp:
+            text = self.text(self.row.vjp[name], place)
+        else:
+            text = f"ans_bar * ({self.text(self.row.d[name], place)})"
+        value = eval(text, self.environment(ans=ans, ans_bar=ans_bar))
+        if self.row.kind == "elementwise":
+            value = rt.unbroadcast(value, self.at(place))
+        return value
+
+    def tangent(self, place, ans, x_dot):
+        """The value of the jvp template."""
+        name, i = place
+        slot = f"{name}_dot" if i is None else f"{name}_{i}_dot"
+        if name in self.row.jvp:
+            text = self.text(self.row.jvp[name], place)
+            value = eval(text, self.environment(ans=ans, **{slot: x_dot}))
+        elif name in self.row.d:
+            text = f"{slot} * ({self.text(self.row.d[name], place)})"
+            value = eval(text, self.environment(ans=ans, **{slot: x_dot}))
+        else:
+            assert name in self.row.linear_in, f"{self.row.name}: no jvp for {name}"
+            value = self.run(self.with_value(place, x_dot))
+        return rt.broadcast_like(value, ans) if self.row.kind == "elementwise" else value
+
+    def difference(self, place, x_dot, h=1e-6):
+        value = self.at(place)
+        plus = self.run(self.with_value(place, moved(value, h, x_dot)))
+        minus = self.run(self.with_value(place, moved(value, -h, x_dot)))
+        halved = map_leaves(lambda p, m: (np.subtract(p, m, dtype=float)) / (2 * h), plus, minus)
+        return halved
+
+    def __repr__(self):
+        return f"{self.row.name}({self.values})"
+
+
+def rng_of(row):
+    return np.random.default_rng(zlib.crc32(row.text.encode()))
+
+
+def samples_of(row, known_ranks=True):
+    for sample in row.samples(rng_of(row)):
+        has_keywords = len(sample) == 2 and isinstance(sample[0], tuple) and isinstance(sample[1], dict)
+        args, keywords = sample if has_keywords else (sample, {})
+        yield Sample(row, args, keywords, known_ranks)
+
+
+def close(a, b, tolerance=1e-6, what=""):
+    a, b = leaves(a), leaves(b)
+    assert len(a) == len(b), what
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_allclose(
+            np.asarray(x, float), np.asarray(y, float), rtol=tolerance, atol=tolerance, err_msg=what
+        )
+
+
+# Laws
+
+
+@pytest.mark.parametrize("known_ranks", [True, False], ids=MODES)
+@named(SAMPLED)
+def test_both_modes_are_right(row, known_ranks):
+    """J x_dot is a central difference; <ans_bar, J x_dot> is <J^T ans_bar, x_dot>."""
+    rng = np.random.default_rng(7)
+    tested = 0
+    for sample in samples_of(row, known_ranks):
+        ans = sample.run()
+        ans_bar = direction(rng, ans)
+        for place in sample.active():
+            value = sample.at(place)
+            x_dot = direction(rng, value)
+            if row.name == "np.linalg.cholesky":
+                x_dot = x_dot + x_dot.mT
+            what = f"{sample} {place}"
+            expected = sample.difference(place, x_dot)
+            close(sample.tangent(place, ans, x_dot), expected, 1e-5, f"jvp of {what}")
+            x_bar = sample.cotangent(place, ans, ans_bar)
+            shapes = [np.shape(a) for a in leaves(x_bar)]
+            assert shapes == [np.shape(a) for a in leaves(value)], f"vjp of {what}"
+            assert np.isclose(dot(x_bar, x_dot), dot(ans_bar, expected), 1e-5, 1e-5), (
+                f"vjp of {what}"
+            )
+            tested += 1
+    assert tested or not any(True for s in samples_of(row) for _ in s.active())
+
+
+@named(SAMPLED)
+def test_float32_stays_float32(row):
+    """Cotangents have the precision of their primals, tangents that of the result."""
+    rng = np.random.default_rng(8)
+    for sample in samples_of(row):
+        sample.values = {
+            name: map_leaves(narrow, value) if is_active(value) else value
+            for name, value in sample.values.items()
+        }
+        ans = sample.run()
+        if any(np.result_type(a) != np.float32 for a in leaves(ans)):
+            continue  # it had no array in float32
+        ans_bar = map_leaves(narrow, direction(rng, ans))
+        for place in sample.active():
+            value = sample.at(place)
+            x_bar = sample.cotangent(place, ans, ans_bar)
+            for a, b in zip(leaves(x_bar), leaves(value), strict=True):
+                if isinstance(b, (np.ndarray, np.generic)):
+                    assert np.result_type(a) == np.float32, f"vjp of {sample} {place}"
+            x_dot = map_leaves(narrow, direction(rng, value))
+            for a in leaves(sample.tangent(place, ans, x_dot)):
+                assert np.result_type(a) == np.float32, f"jvp of {sample} {place}"
+
+
+def narrow(leaf):
+    return leaf.astype(np.float32) if isinstance(leaf, (np.ndarray, np.generic)) else leaf
+
+
+NOT_IN_JAX = {"np.arange", "np.linalg.slogdet", "np.astype", "np.array"}
+JAX_MODULES = {"np": jax.numpy, "scipy": jax.scipy}
+
+
+def jax_function(row):
+    head, *path = row.name.split(".")
+    found = JAX_MODULES.get(head)
+    for part in path:
+        found = getattr(found, part, None)
+    return found if row.name not in NOT_IN_JAX else None
+
+
+@named([row for row in SAMPLED if jax_function(row) is not None])
+def test_jax_agrees(row):
+    """The cotangents of the first samples are those of JAX."""
+    rng = np.random.default_rng(9)
+    compared = 0
+    for sample in samples_of(row):
+        places = list(sample.active())
+        ans = sample.run()
+        if compared == 3 or not places or any(np.size(v) == 0 for v in leaves(ans)):
+            continue
+        sample_function, row_name = jax_function(row), row.name
+
+        def primal(values, sample=sample, places=places, function=sample_function):
+            with_jax = dict(sample.values)
+            for place, value in zip(places, values, strict=True):
+                with_jax = Sample.with_value(_view(sample, with_jax), place, value)
+            other = _view(sample, with_jax)
+            other.function = lambda: function
+            return other.run()
+
+        try:
+            jax_ans, pull = jax.vjp(primal, [sample.at(place) for place in places])
+        except (TypeError, NotImplementedError, ValueError):
+            continue  # JAX takes no lists, or fewer forms
+        close(ans, jax_ans, 1e-6, f"{row_name}: the value")
+        ans_bar = direction(rng, ans)
+        (expected,) = pull(jax.tree.unflatten(jax.tree.structure(jax_ans), leaves(ans_bar)))
+        for place, bar in zip(places, expected, strict=True):
+            close(sample.cotangent(place, ans, ans_bar), bar, 1e-6, f"{sample} {place}")
+        compared += 1
+
+
+def _view(sample, values):
+    other = object.__new__(Sample)
+    other.row, other.call, other.values = sample.row, sample.call, values
+    return other
+
+
+@named([row for row in ROWS if row.kind == "no_derivative" and row.samples is not None])
+def test_no_derivative_means_constant(row):
+    """A small step changes nothing."""
+    for sample in samples_of(row):
+        if not is_active(sample.values[next(iter(sample.values))]):
+            continue
+        place = next(iter(sample.values)), None
+        step = map_leaves(lambda leaf: np.ones(np.shape(leaf))[()], sample.at(place))
+        close(sample.difference(place, step, 1e-7), map_leaves(np.zeros_like, sample.run()))
+
+
+# The table itself
+
+
+def calls_of(row):
+    if row.samples is None:
+        return []
+    return [s.call for known in (True, False) for s in samples_of(row, known)]
+
+
+@named(ROWS)
+def test_templates_read_what_the_call_binds(row):
+    """And they call nothing without a row, so that derivatives of derivatives do not end there."""
+    assert list(check.problems(row, calls_of(row))) == []
+
+
+@named(DIFFERENTIABLE)
+def test_both_modes_are_there(row):
+    for parameter in row.active_parameters:
+        assert parameter in (*row.vjp, *row.d), f"no vjp for {parameter}"
+        assert parameter in (*row.jvp, *row.d, *row.linear_in), f"no jvp for {parameter}"
+
+
+def test_every_differentiable_row_has_samples():
+    without = [row.name for row in DIFFERENTIABLE if row.samples is None]
+    assert sorted(without) == sorted(["complex", "rt.unimag"])
+
+
+def test_a_wrong_template_is_named_in_a_sentence():
+    row = table.Row("np.sum(x, axis=None)", "primitive", vjp={"x": "rt.unreduce(ans_bar, x, axes)"})
+    with pytest.raises(table.TableError) as error:
+        check.check([row])
+    assert str(error.value) == (
+        "np.sum: template `rt.unreduce(ans_bar, x, axes)` reads ['axes'], "
+        "which the call does not bind"
+    )
+
+
+def test_no_function_has_two_rows():
+    seen = {}
+    for row in table.all_rows():
+        for dotted in (row.name, *row.aliases):
+            function = table.resolve(dotted, load=True)
+            if function is not None:
+                assert seen.setdefault(function, row) is row, f"{dotted}: {row} and {seen[function]}"
+
+
+def test_every_name_exists():
+    """Names that are newer than the oldest supported Python or NumPy are the exception."""
+    newer = {"math.cbrt", "math.exp2", "math.sumprod", "np.astype"}
+    for row in table.all_rows():
+        for dotted in (row.name, *row.aliases):
+            if dotted.startswith(("np.", "rt.", "math.", "scipy.", "operator.")):
+                assert table.resolve(dotted, load=True) is not None or dotted in newer, dotted

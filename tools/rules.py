@@ -1,0 +1,77 @@
+"""The coverage table: what the registry of primitives says, row by row."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+COLUMNS = ("function", "jvp", "vjp", "notes")
+NOTHING = "-"
+
+
+def coverage() -> list[tuple[str, str, str, str]]:
+    """One line per row of the registry, in the order of declaration."""
+    import redraft.transpile.api  # noqa: F401  (declares all rows)
+    from redraft.transpile.primitives.table import all_rows
+
+    return [(row.text, forward(row), reverse(row), notes(row)) for row in all_rows()]
+
+
+def forward(row: Any) -> str:
+    """Parameters with respect to which a row has a forward rule."""
+    if row.kind == "no_derivative":
+        return "zero"
+    return ", ".join(dict.fromkeys((*row.d, *row.jvp, *row.linear_in))) or NOTHING
+
+
+def reverse(row: Any) -> str:
+    """Parameters with respect to which a row has a reverse rule."""
+    if row.kind == "no_derivative":
+        return "zero"
+    return ", ".join(dict.fromkeys((*row.d, *row.vjp))) or NOTHING
+
+
+def notes(row: Any) -> str:
+    """Other spellings of the function, or why it has no rule."""
+    found = [row.reason] if row.reason else []
+    found += [f"`{alias}`" for alias in row.aliases]
+    found += [f"operator `{_operator(row.operator)}`"] if row.operator else []
+    found += [f"`.{row.method}()`"] if row.method else []
+    found += [f"`.{row.attribute}`"] if row.attribute else []
+    return ", ".join(found)
+
+
+def markdown(lines: Iterable[tuple[str, ...]]) -> str:
+    """The table as GitHub shows it."""
+    table = [COLUMNS, tuple("---" for _ in COLUMNS)]
+    for function, *rest in lines:
+        table.append((f"`{function}`", *rest))
+    rows = (" | ".join(cell.replace("|", "\\|") for cell in row) for row in table)
+    return "".join(f"| {row} |\n" for row in rows)
+
+
+def plain(lines: list[tuple[str, ...]]) -> str:
+    """The table in columns, for a pipe."""
+    table = [COLUMNS, *lines]
+    widths = [max(len(row[column]) for row in table) for column in range(len(COLUMNS))]
+    padded = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
+    return "".join(f"{row}\n" for row in padded)
+
+
+def print_table(lines: list[tuple[str, ...]]) -> None:
+    """The table for a person on a terminal, or for a pipe."""
+    if not sys.stdout.isatty():
+        sys.stdout.write(plain(lines))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*COLUMNS, caption=f"{len(lines)} functions")
+    for line in lines:
+        table.add_row(*(cell.replace("[", "\\[") for cell in line))
+    Console().print(table)
+
+
+def _operator(operator: str) -> str:
+    return {"u-": "-x", "u+": "+x"}.get(operator, operator)

@@ -1,0 +1,599 @@
+"""What is known of every variable at every statement: active, shape, kind, memory.
+
+One walk of abstract interpretation over the core language, to a fixpoint at loops. Marks every
+statement with `facts`, the environment before it (variable -> `Fact`), and every assignment with
+`result`, the fact of what it assigns.
+
+- *active*: depends on a differentiated argument through something that has a derivative.
+- *shape*: equal marks mean equal shapes; the rank where it is known.
+- *roots*: where the memory came from. Each allocation is a root; ``old`` roots stand for what the
+  same statement allocated in earlier rounds of a loop.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.analysis.versions import updated_name
+from redraft.transpile.errors import TransformError
+from redraft.transpile.front.callee import Function, Primitive, Transformed
+from redraft.transpile.front.coarse import SHAPE_ATTRIBUTES
+from redraft.transpile.front.expressions import Construct
+from redraft.transpile.front.source import Source
+from redraft.transpile.primitives import table
+
+Root = tuple[Any, ...]
+NOTHING: frozenset[Root] = frozenset()
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What is known of a value. `rank` and `shape` are None where nothing is known."""
+
+    active: bool = False
+    kind: str = "unknown"  # number, list, tuple, dict, struct, function, other
+    rank: int | None = None
+    shape: Any = None
+    roots: frozenset[Root] = NOTHING
+    integer: bool = False
+    length: int | None = None
+
+    @property
+    def scalar(self) -> bool:
+        return self.rank == 0
+
+
+SCALAR = ("scalar",)
+NUMBER = Fact(kind="number", rank=0, shape=SCALAR)
+INTEGER = Fact(kind="number", rank=0, shape=SCALAR, integer=True)
+UNKNOWN = Fact()
+Environment = dict[str, Fact]
+
+
+class Facts:
+    """Computes the facts of one function."""
+
+    def __init__(self, source: Source, numbers: set[str]) -> None:
+        self.source = source
+        self.numbers = numbers  # variables that an arithmetic operation reads
+        self.sites: dict[int, int] = {}
+        self.final = False
+
+    # --- statements
+
+    def block(self, body: list[gast.stmt], env: Environment) -> None:
+        for statement in body:
+            statement.facts = dict(env)
+            visit = getattr(self, "visit_" + type(statement).__name__, self.other)
+            visit(statement, env)
+
+    def other(self, statement: gast.stmt, env: Environment) -> None:
+        """A statement kept verbatim: what it binds may hold anything that it reads."""
+        if isinstance(statement, gast.FunctionDef):
+            active = any(self.is_active(n, env) for n in core.reads(statement))
+            roots = self.roots_of_names(core.reads(statement), env)
+            env[statement.name] = Fact(active, "function", roots=roots)
+            return
+        if isinstance(statement, gast.Expr):
+            self.mutation(statement, statement.value, env)
+            return
+        roots = self.roots_of_names(core.reads(statement), env)
+        for name in core.writes(statement):
+            env[name] = Fact(roots=roots | {self.site(statement)})
+
+    def visit_Assign(self, statement: gast.Assign, env: Environment) -> None:
+        target = statement.targets[0]
+        if len(statement.targets) > 1:
+            self.chained(statement, env)
+            return
+        fact = self.value(statement.value, env, statement)
+        statement.result = fact
+        if isinstance(target, gast.Name):
+            self.mutation(statement, statement.value, env)
+            self.bind(target.id, fact, statement, env)
+        elif isinstance(target, (gast.Tuple, gast.List)):
+            element = self.element(fact, statement)
+            for name in core.writes(target):
+                env[name] = self.with_evidence(name, element)
+        else:
+            self.update(statement, target, fact, env)
+
+    def chained(self, statement: gast.Assign, env: Environment) -> None:
+        fact = self.value(statement.value, env, statement)
+        for target in statement.targets:
+            for name in core.writes(target):
+                env[name] = replace(fact, active=False)
+
+    def bind(self, name: str, fact: Fact, statement: gast.stmt, env: Environment) -> None:
+        site = self.site(statement)
+        if site in fact.roots:  # what this line allocated in earlier rounds is another object
+            old = ("old", *site)
+            for other, known in env.items():
+                if site in known.roots and other != name:
+                    env[other] = replace(known, roots=(known.roots - {site}) | {old})
+        if fact.shape is not None and id(statement) in fact.shape:
+            for other, known in env.items():  # a shape from an earlier round is another shape
+                if known.shape == fact.shape and other != name:
+                    env[other] = replace(known, shape=("old", other, *known.shape))
+        if getattr(statement, "augmented", False):
+            self.check_rebinding(statement, name, env)
+            previous = env.get(name, UNKNOWN)
+            fact = replace(fact, roots=fact.roots | previous.roots)
+        env[name] = self.with_evidence(name, fact)
+
+    def with_evidence(self, name: str, fact: Fact) -> Fact:
+        if fact.kind == "unknown" and name in self.numbers:
+            return replace(fact, kind="number")
+        return fact
+
+    def update(self, statement: Any, target: Any, fact: Fact, env: Environment) -> None:
+        """``x[i] = v`` and its kin."""
+        owner = target.value.id if core.is_name(target.value) else None
+        if owner is None or owner not in env:
+            if fact.active:
+                raise self.refuse(
+                    statement, "assignment into a global variable", "return the value instead"
+                )
+            return
+        self.change(statement, owner, fact, env)
+
+    def visit_AugAssign(self, statement: gast.AugAssign, env: Environment) -> None:
+        fact = self.value(statement.value, env, statement)
+        if isinstance(statement.target, gast.Name):
+            name = statement.target.id
+            env[name] = Fact(roots=env.get(name, UNKNOWN).roots | {self.site(statement)})
+            return
+        self.update(statement, statement.target, fact, env)
+
+    def visit_Expr(self, statement: gast.Expr, env: Environment) -> None:
+        self.mutation(statement, statement.value, env)
+
+    def mutation(self, statement: gast.stmt, value: Any, env: Environment) -> None:
+        """A call that changes a list or an array in place."""
+        owner = updated_name(statement)
+        if owner is None or not isinstance(value, gast.Call):
+            return
+        facts = [self.value(a, env, statement) for a in value.args]
+        facts += [self.value(k.value, env, statement) for k in value.keywords]
+        joined = Fact(any(f.active for f in facts), roots=frozenset().union(*(f.roots for f in facts)))
+        if owner in env:
+            self.change(statement, owner, joined, env)
+
+    def change(self, statement: gast.stmt, owner: str, fact: Fact, env: Environment) -> None:
+        known = env[owner]
+        statement.result = fact
+        if (known.active or fact.active) and not getattr(statement, "write_back", False):
+            self.check_exclusive(statement, owner, env)
+        roots = known.roots | (fact.roots if known.kind != "number" else NOTHING)
+        env[owner] = replace(known, active=known.active or fact.active, roots=roots, length=None)
+        if fact.active and not known.active:
+            self.activate_aliases(owner, known, env)
+
+    def activate_aliases(self, owner: str, known: Fact, env: Environment) -> None:
+        for name, other in env.items():
+            if name != owner and other.roots & known.roots and other.kind != "function":
+                env[name] = replace(other, active=True)
+
+    def visit_If(self, statement: gast.If, env: Environment) -> None:
+        then, otherwise = dict(env), dict(env)
+        self.block(statement.body, then)
+        self.block(statement.orelse, otherwise)
+        env.clear()
+        env.update(self.join(then, otherwise, statement))
+
+    def visit_For(self, statement: gast.For, env: Environment) -> None:
+        self.loop(statement, env, lambda inside: self.bind_target(statement, inside))
+
+    def visit_While(self, statement: gast.While, env: Environment) -> None:
+        self.loop(statement, env, lambda inside: None)
+
+    def loop(self, statement: Any, env: Environment, start: Any) -> None:
+        head = dict(env)
+        while True:
+            inside = dict(head)
+            start(inside)
+            self.block(statement.body, inside)
+            new = self.join(head, inside, statement, carried=statement.head)
+            if new == head:
+                break
+            head = new
+        statement.inside = inside
+        env.clear()
+        env.update(head)
+
+    def visit_With(self, statement: gast.With, env: Environment) -> None:
+        if getattr(statement, "insert_grad", False):
+            return
+        for item in statement.items:
+            if item.optional_vars is not None:
+                for name in core.writes(item.optional_vars):
+                    env[name] = UNKNOWN
+        self.block(statement.body, env)
+
+    def visit_Return(self, statement: gast.Return, env: Environment) -> None:
+        statement.result = self.value(statement.value, env, statement)
+
+    # --- joins
+
+    def join(
+        self, a: Environment, b: Environment, place: gast.stmt, carried: set[str] | None = None
+    ) -> Environment:
+        joined: Environment = {}
+        for name in {**a, **b}:
+            if name in a and name in b:
+                joined[name] = self.merge(a[name], b[name], place, name)
+            else:
+                fact = a.get(name) or b[name]
+                if carried is not None:  # first bound inside the loop: its shape may vary
+                    fact = replace(fact, shape=("round", id(place), name) if fact.rank != 0 else fact.shape)
+                joined[name] = fact
+        return joined
+
+    def merge(self, a: Fact, b: Fact, place: gast.stmt, name: str) -> Fact:
+        if a == b:
+            return a
+        same_rank = a.rank if a.rank == b.rank else None
+        shape = a.shape if a.shape == b.shape else None
+        if shape is None and a.kind == b.kind == "number":
+            shape = SCALAR if same_rank == 0 else ("join", id(place), name)
+        kind = a.kind if a.kind == b.kind else self.join_kind(a, b)
+        return Fact(
+            a.active or b.active, kind, same_rank, shape, a.roots | b.roots,
+            a.integer and b.integer, a.length if a.length == b.length else None,
+        )  # fmt: skip
+
+    def join_kind(self, a: Fact, b: Fact) -> str:
+        kinds = {a.kind, b.kind}
+        return "number" if kinds == {"number", "unknown"} and (a.active and b.active) else "unknown"
+
+    # --- expressions
+
+    def value(self, node: Any, env: Environment, place: Any) -> Fact:
+        if isinstance(node, gast.Name):
+            return env.get(node.id, UNKNOWN)
+        if isinstance(node, gast.Constant):
+            number = isinstance(node.value, (int, float, complex)) and not isinstance(node.value, str)
+            integer = number and isinstance(node.value, int)
+            return replace(NUMBER, integer=integer) if number else Fact(kind="other")
+        if isinstance(node, gast.Starred):
+            return replace(self.value(node.value, env, place), rank=None, shape=None)
+        callee = getattr(node, "callee", None)
+        if isinstance(callee, Primitive):
+            return self.primitive(node, callee, env, place)
+        visit = getattr(self, "value_" + type(node).__name__, None)
+        if visit is not None:
+            return visit(node, env, place)
+        return self.unknown_value(node, env, place)
+
+    def unknown_value(self, node: Any, env: Environment, place: Any) -> Fact:
+        if isinstance(node, (gast.Compare, gast.JoinedStr)):
+            return Fact(kind="number" if isinstance(node, gast.Compare) else "other")
+        names = core.reads(node)
+        roots = self.roots_of_names(names, env) | {self.site(place)}
+        if isinstance(node, (gast.BinOp, gast.UnaryOp)):
+            return self.arithmetic(node, env, place)
+        return Fact(roots=roots)
+
+    def arithmetic(self, node: Any, env: Environment, place: Any) -> Fact:
+        """Inactive arithmetic that stayed as the user wrote it."""
+        operands = [node.operand] if isinstance(node, gast.UnaryOp) else [node.left, node.right]
+        facts = [self.value(o, env, place) for o in operands]
+        if all(f.rank == 0 for f in facts):
+            integer = all(f.integer for f in facts) and not isinstance(getattr(node, "op", None), gast.Div)
+            return replace(NUMBER, integer=integer)
+        return Fact(roots=frozenset({self.site(place)}))
+
+    def value_Subscript(self, node: gast.Subscript, env: Environment, place: Any) -> Fact:
+        owner = self.value(node.value, env, place)
+        if isinstance(node.value, gast.Attribute) and node.value.attr == "shape":
+            return INTEGER
+        return Fact(owner.active, roots=owner.roots)
+
+    def value_Attribute(self, node: gast.Attribute, env: Environment, place: Any) -> Fact:
+        if node.attr in ("ndim", "size"):
+            return INTEGER
+        if node.attr in SHAPE_ATTRIBUTES:
+            return Fact(kind="other")
+        owner = self.value(node.value, env, place)
+        return Fact(owner.active, roots=owner.roots | self.roots_of_names(core.reads(node), env))
+
+    def value_Tuple(self, node: Any, env: Environment, place: Any) -> Fact:
+        facts = [self.value(e, env, place) for e in node.elts]
+        roots = frozenset({self.site(place)}).union(*(f.roots for f in facts))
+        kind = "tuple" if isinstance(node, gast.Tuple) else "list"
+        return Fact(any(f.active for f in facts), kind, roots=roots, length=len(facts))
+
+    value_List = value_Tuple
+
+    def value_Dict(self, node: gast.Dict, env: Environment, place: Any) -> Fact:
+        facts = [self.value(v, env, place) for v in node.values]
+        roots = frozenset({self.site(place)}).union(*(f.roots for f in facts))
+        return Fact(any(f.active for f in facts), "dict", roots=roots)
+
+    def value_Lambda(self, node: gast.Lambda, env: Environment, place: Any) -> Fact:
+        names = core.reads(node)
+        active = any(self.is_active(n, env) for n in names)
+        return Fact(active, "function", roots=self.roots_of_names(names, env))
+
+    def value_Call(self, node: gast.Call, env: Environment, place: Any) -> Fact:
+        operands = [*node.args, *(k.value for k in node.keywords), *getattr(node, "captured", ())]
+        facts = [self.value(a, env, place) for a in operands]
+        callee = getattr(node, "callee", None)
+        active = any(f.active for f in facts)
+        roots = frozenset({self.site(place)}).union(*(f.roots for f in facts))
+        if callee is None:
+            owner = self.value(node.func, env, place)
+            if not isinstance(node.func, gast.Attribute) or owner.roots:
+                active, roots = active or owner.active, roots | owner.roots
+            return self.inactive_call(node, env, place) or Fact(active, roots=roots)
+        if isinstance(callee, Construct):
+            return Fact(active, "struct", roots=roots)
+        if isinstance(callee, Transformed) and callee.kind == "grad":
+            return Fact(active, roots=frozenset({self.site(place)}))
+        return Fact(active, roots=roots)
+
+    value_CapturingCall = value_Call
+
+    def inactive_call(self, node: gast.Call, env: Environment, place: Any) -> Fact | None:
+        """A call that the lowering left alone: known functions still tell their rank."""
+        function = self.scope.value(node.func)
+        row = table.row_of(function)
+        if row is None:
+            return None
+        callee = Primitive(row)
+        try:
+            fact = self.primitive(node, callee, env, place)
+        except (table.BindError, AttributeError, KeyError, TypeError):
+            return None
+        names = ("len", "int", "np.size", "np.ndim")
+        if row.name in names:
+            return INTEGER
+        return replace(fact, active=False)
+
+    # --- primitives
+
+    def primitive(self, node: Any, callee: Primitive, env: Environment, place: Any) -> Fact:
+        row = callee.row
+        arguments = callee.arguments(node)
+        facts = {p: self.argument(a, env, place) for p, a in arguments.items()}
+        active = row.kind not in ("no_derivative", "missing") and any(
+            facts[p].active for p in facts if p not in row.shape_only
+        )
+        if callee.attribute and not facts[next(iter(facts))].active:
+            active = False
+        rank, shape = self.shape_of(row, arguments, facts, env, place)
+        roots = frozenset({self.site(place)})
+        if row.view_of is not None:
+            roots = facts[row.view_of].roots if row.view_of in facts else roots
+            if row.operator == "[]" and rank == 0:
+                roots = NOTHING
+        if rank == 0:
+            roots = NOTHING
+        kind = "number" if self.gives_number(row) else "unknown"
+        if row.name in ("list", "tuple", "dict"):
+            kind, roots = row.name, roots.union(*(f.roots for f in facts.values()))
+        integer = bool(facts) and all(f.integer for f in facts.values()) and row.operator not in ("/",)
+        return Fact(active, kind, rank, shape, roots, integer and rank == 0)
+
+    def argument(self, value: Any, env: Environment, place: Any) -> Fact:
+        if isinstance(value, list):
+            facts = [self.value(v, env, place) for v in value]
+            roots = frozenset().union(*(f.roots for f in facts))
+            return Fact(any(f.active for f in facts), roots=roots)
+        return self.value(value, env, place)
+
+    def gives_number(self, row: table.Row) -> bool:
+        if row.operator == "[]" or row.name in ("list", "tuple", "dict", "sum", "rt.add"):
+            return False
+        return row.kind == "elementwise" or row.name.startswith(("np.", "math.", "scipy."))
+
+    def shape_of(
+        self, row: table.Row, arguments: Any, facts: Any, env: Environment, place: Any
+    ) -> tuple[int | None, Any]:
+        if row.operator == "[]":
+            return self.item_shape(arguments, facts, env)
+        if row.kind == "elementwise" or (row.kind == "no_derivative" and row.rank is None and row.like is None and row.operator):
+            return broadcast([facts[p] for p in facts], place)
+        if row.like is not None and row.like in facts:
+            return facts[row.like].rank, facts[row.like].shape
+        rank = row.rank
+        if callable(rank):
+            ranks = lambda e: self.value(e, env, place).rank if not isinstance(e, list) else None  # noqa: E731
+            rank = rank(table.Call(row, arguments, ranks))
+        if rank == 0:
+            return 0, SCALAR
+        return rank, ("made", id(place), row.name)
+
+    def item_shape(self, arguments: Any, facts: Any, env: Environment) -> tuple[int | None, Any]:
+        """Rank of ``x[i]`` where both are known; a mark only for scalars."""
+        owner = facts["x"]
+        index = arguments["index"]
+        parts = index.elts if isinstance(index, gast.Tuple) else [index]
+        if owner.rank is None or not all(self.is_integer(p, env) for p in parts):
+            return None, None
+        rank = owner.rank - len(parts)
+        return (0, SCALAR) if rank == 0 else (rank if rank > 0 else None, None)
+
+    def is_integer(self, node: Any, env: Environment) -> bool:
+        """Is the expression certainly one Python integer?"""
+        if isinstance(node, gast.Constant):
+            return isinstance(node.value, int) and not isinstance(node.value, bool)
+        if isinstance(node, gast.Name):
+            return env.get(node.id, UNKNOWN).integer
+        if isinstance(node, gast.UnaryOp):
+            return self.is_integer(node.operand, env)
+        if isinstance(node, gast.BinOp):
+            return self.is_integer(node.left, env) and self.is_integer(node.right, env)
+        return False
+
+    # --- loop targets
+
+    def bind_target(self, statement: gast.For, env: Environment) -> None:
+        fact = self.items(statement.iter, env, statement)
+        self.bind_pattern(statement.target, fact, env)
+
+    def bind_pattern(self, target: Any, fact: Any, env: Environment) -> None:
+        if isinstance(target, gast.Name):
+            if isinstance(fact, list):
+                roots = frozenset().union(*(f.roots for f in _flat(fact)))
+                fact = Fact(any(f.active for f in _flat(fact)), "tuple", roots=roots)
+            env[target.id] = self.with_evidence(target.id, fact)
+            return
+        parts = fact if isinstance(fact, list) and len(fact) == len(target.elts) else None
+        for position, element in enumerate(target.elts):
+            inner = parts[position] if parts else _part(fact)
+            self.bind_pattern(element, inner, env)
+
+    def items(self, node: Any, env: Environment, place: Any) -> Any:
+        """Fact of one item of an iterable; a list of facts for `zip`, `enumerate` and `items`."""
+        if isinstance(node, gast.Call) and isinstance(node.func, gast.Name):
+            if node.func.id == "range" and "range" not in env:
+                return INTEGER
+            if node.func.id == "enumerate" and node.args:
+                return [INTEGER, self.items(node.args[0], env, place)]
+            if node.func.id == "zip":
+                return [self.items(a, env, place) for a in node.args]
+            if node.func.id == "reversed":
+                return self.items(node.args[0], env, place)
+        if isinstance(node, gast.Call) and isinstance(node.func, gast.Attribute):
+            owner = self.value(node.func.value, env, place)
+            if node.func.attr == "items":
+                return [Fact(kind="other"), Fact(owner.active, roots=owner.roots)]
+            if node.func.attr == "values":
+                return Fact(owner.active, roots=owner.roots)
+            if node.func.attr == "keys":
+                return Fact(kind="other")
+        fact = self.value(node, env, place)
+        if fact.kind == "dict":
+            return Fact(kind="other")
+        return self.element(fact, place)
+
+    def element(self, fact: Fact, place: Any) -> Fact:
+        """An item of a container, or a row of an array."""
+        if fact.kind == "number":
+            rank = None if fact.rank is None else fact.rank - 1
+            roots = NOTHING if rank == 0 else fact.roots
+            return Fact(fact.active, "number", rank, SCALAR if rank == 0 else ("row", id(place)), roots)
+        return Fact(fact.active, roots=fact.roots)
+
+    # --- memory
+
+    def site(self, place: Any) -> Root:
+        number = self.sites.setdefault(id(place), len(self.sites))
+        return ("made", number)
+
+    def roots_of_names(self, names: set[str], env: Environment) -> frozenset[Root]:
+        return frozenset().union(*(env[n].roots for n in names if n in env))
+
+    def is_active(self, name: str, env: Environment) -> bool:
+        return name in env and env[name].active
+
+    def check_exclusive(self, statement: gast.stmt, owner: str, env: Environment) -> None:
+        """Refuse a change in place that another variable would see."""
+        roots = env[owner].roots
+        arguments = sorted(str(r[1]) for r in roots if r[0] == "argument")
+        if arguments:
+            raise self.refuse(
+                statement,
+                f"assignment into the argument `{arguments[0]}`, or a view of it",
+                f"arguments stay unchanged; write `{core.base(owner)} = {core.base(owner)}.copy()` "
+                "before it",
+            )
+        for name in sorted(statement.live - {owner}):
+            if name in env and env[name].roots & roots and not self.holds_parts(statement, name, owner):
+                raise self.refuse(
+                    statement,
+                    f"`{core.base(owner)}` may share memory with `{core.base(name)}`, which is used "
+                    "later",
+                    f"write `{core.base(owner)} = {core.base(owner)}.copy()` before it",
+                )
+
+    def holds_parts(self, statement: gast.stmt, name: str, owner: str) -> bool:
+        """Is `owner` a part of `name` that is put back by the next lines?"""
+        return owner.startswith("part.") or name.startswith("part.")
+
+    def check_rebinding(self, statement: gast.stmt, name: str, env: Environment) -> None:
+        """``x += v`` changes arrays in place: find who else would see it."""
+        fact = env.get(name, UNKNOWN)
+        if fact.rank == 0 or not (fact.active or statement.result.active):
+            return
+        shared = any(r[0] == "argument" for r in fact.roots) or any(
+            n != name and n in env and env[n].roots & fact.roots for n in statement.live
+        )
+        statement.shared = shared
+
+    def refuse(self, statement: Any, message: str, hint: str) -> TransformError:
+        return TransformError(message, self.source.span(statement.origin.node), hint)
+
+
+def _part(fact: Any) -> Fact:
+    if isinstance(fact, list):
+        roots = frozenset().union(*(f.roots for f in _flat(fact)))
+        return Fact(any(f.active for f in _flat(fact)), roots=roots)
+    if fact.kind == "number" and fact.rank is not None:
+        return Fact(fact.active, "number", fact.rank - 1, None, fact.roots)
+    return Fact(fact.active, roots=fact.roots)
+
+
+def _flat(facts: Any) -> list[Fact]:
+    if isinstance(facts, list):
+        return list(itertools.chain.from_iterable(map(_flat, facts)))
+    return [facts]
+
+
+def broadcast(facts: list[Fact], place: Any) -> tuple[int | None, Any]:
+    """Rank and shape of an elementwise result."""
+    large = [f for f in facts if f.rank != 0]
+    if not large:
+        return (0, SCALAR) if facts else (None, None)
+    ranks = [f.rank for f in large]
+    rank = max(ranks) if None not in ranks else None
+    shapes = {f.shape for f in large}
+    if len(shapes) == 1 and None not in shapes:
+        return rank, large[0].shape
+    return rank, ("broadcast", id(place))
+
+
+def numeric_evidence(body: list[gast.stmt]) -> set[str]:
+    """Variables that arithmetic reads: they hold numbers or arrays, never lists or dicts."""
+    found: set[str] = set()
+    for statement in core.walk_statements(body):
+        value = getattr(statement, "value", None)
+        callee = getattr(value, "callee", None)
+        if not isinstance(callee, Primitive):
+            continue
+        row = callee.row
+        if isinstance(value, gast.BinOp) and isinstance(value.op, (gast.Add, gast.Mult)):
+            continue  # lists know these two
+        if row.kind == "elementwise" or row.operator == "@":
+            operands = [value.left, value.right] if isinstance(value, gast.BinOp) else []
+            operands += [value.operand] if isinstance(value, gast.UnaryOp) else []
+            operands += value.args if isinstance(value, gast.Call) else []
+            found |= {o.id for o in operands if core.is_name(o)}
+    return found
+
+
+def find_facts(
+    body: list[gast.stmt],
+    source: Source,
+    scope: Any,
+    active: set[str],
+    ranks: dict[str, int] | None = None,
+) -> Facts:
+    """Mark the statements of a function whose parameters `active` are differentiated."""
+    facts = Facts(source, numeric_evidence(body))
+    facts.scope = scope
+    env: Environment = {}
+    for name in source.parameters:
+        rank = (ranks or {}).get(name)
+        kind = "number" if rank is not None or name in facts.numbers else "unknown"
+        shape = SCALAR if rank == 0 else ("argument", name)
+        roots = NOTHING if rank == 0 else frozenset({("argument", name)})
+        env[name] = Fact(name in active, kind, rank, shape, roots)
+    facts.block(body, env)
+    return facts

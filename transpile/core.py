@@ -1,0 +1,219 @@
+"""Small tools on gast trees: build, copy, read names, print.
+
+The core language is ordinary Python in gast nodes. Between the front end and the emitter a name
+may hold an *id* such as ``h.2``: the second, independent life of the user's variable ``h``. The
+naming pass (tidy/naming.py) turns ids back into readable names.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import gast
+
+FUNCTIONS = (gast.FunctionDef, gast.AsyncFunctionDef, gast.Lambda)
+COMPREHENSIONS = (gast.ListComp, gast.SetComp, gast.DictComp, gast.GeneratorExp)
+_ATTRIBUTES = ("origin", "v", "site", "callee", "captured", "remat")
+
+
+def name(id: str) -> gast.Name:
+    """A name that is read."""
+    return gast.Name(id, gast.Load(), None, None)
+
+
+def store(id: str) -> gast.Name:
+    """A name that is written."""
+    return gast.Name(id, gast.Store(), None, None)
+
+
+def constant(value: Any) -> gast.expr:
+    """A literal. Negative numbers are written with a unary minus, so that they print right."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0:
+        return gast.UnaryOp(gast.USub(), gast.Constant(-value, None))
+    return gast.Constant(value, None)
+
+
+def assign(target: str, value: gast.expr, origin: Any = None) -> gast.Assign:
+    """``target = value``."""
+    node = gast.Assign([store(target)], value, None)
+    node.origin = origin
+    return node
+
+
+def call(function: str, *args: gast.expr) -> gast.Call:
+    """``function(*args)``; the function is a dotted name."""
+    return gast.Call(dotted(function), list(args), [])
+
+
+def dotted(path: str) -> gast.expr:
+    """``np.linalg.inv`` as an expression."""
+    head, *rest = path.split(".")
+    node: gast.expr = name(head)
+    for part in rest:
+        node = gast.Attribute(node, part, gast.Load())
+    return node
+
+
+def tuple_of(items: list[gast.expr], ctx: Any = None) -> gast.expr:
+    """A tuple display."""
+    return gast.Tuple(items, ctx or gast.Load())
+
+
+@functools.lru_cache(maxsize=None)
+def _parsed(text: str) -> gast.expr:
+    return gast.parse(text, mode="eval").body
+
+
+def expression(text: str) -> gast.expr:
+    """Parse an expression; every call returns a tree of its own."""
+    return copy(_parsed(text))
+
+
+def copy(node: Any) -> Any:
+    """A deep copy of a tree that keeps the marks that the passes leave on nodes."""
+    if isinstance(node, gast.AST):
+        cls = node.__class__
+        if not cls._fields:  # contexts and operators carry nothing
+            return node
+        new = cls.__new__(cls)
+        source, target = node.__dict__, new.__dict__
+        for key, value in source.items():
+            if key in cls._fields:
+                target[key] = copy(value)
+            else:
+                target[key] = value
+        return new
+    if isinstance(node, list):
+        return [copy(item) for item in node]
+    return node
+
+
+def children(node: gast.AST) -> Iterator[gast.AST]:
+    """Direct children of a node."""
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if isinstance(value, gast.AST):
+            yield value
+        elif isinstance(value, list):
+            for item in value:
+                if isinstance(item, gast.AST):
+                    yield item
+
+
+def walk(node: gast.AST) -> Iterator[gast.AST]:
+    """The node and all below it, parents first."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def free_names(node: Any) -> Iterator[gast.Name]:
+    """Name nodes (read or written) that belong to the scope in which `node` stands.
+
+    Names bound by a lambda, a nested function or a comprehension inside `node` are left out.
+    """
+    if isinstance(node, list):
+        for item in node:
+            yield from free_names(item)
+    elif isinstance(node, gast.Name):
+        yield node
+    elif isinstance(node, COMPREHENSIONS):
+        bound = {n.id for g in node.generators for n in walk(g.target) if isinstance(n, gast.Name)}
+        for child in children(node):
+            yield from (n for n in free_names(child) if n.id not in bound)
+    elif isinstance(node, gast.comprehension):
+        for child in children(node):
+            yield from free_names(child)
+    elif isinstance(node, FUNCTIONS):
+        yield from _free_in_function(node)
+    elif isinstance(node, gast.AST):
+        for child in children(node):
+            yield from free_names(child)
+
+
+def _free_in_function(node: Any) -> Iterator[gast.Name]:
+    arguments = node.args
+    defaults = [d for d in (*arguments.defaults, *arguments.kw_defaults) if d is not None]
+    for outer in (*defaults, *getattr(node, "decorator_list", ())):
+        yield from free_names(outer)
+    bound = set(parameter_names(arguments))
+    body = node.body if isinstance(node.body, list) else [node.body]
+    inner = list(free_names(body))
+    outside = {n for s in body for w in walk(s) if isinstance(w, gast.Nonlocal) for n in w.names}
+    bound |= {n.id for n in inner if isinstance(n.ctx, gast.Store)} - outside
+    bound |= {s.name for s in walk_statements(body) if isinstance(s, gast.FunctionDef)}
+    yield from (n for n in inner if n.id not in bound)
+
+
+def walk_statements(block: list[gast.stmt]) -> Iterator[gast.stmt]:
+    """All statements of a block, nested ones included, but not those of nested functions."""
+    for statement in block:
+        yield statement
+        if isinstance(statement, FUNCTIONS):
+            continue
+        for field in ("body", "orelse", "finalbody"):
+            yield from walk_statements(getattr(statement, field, None) or [])
+        for handler in getattr(statement, "handlers", None) or ():
+            yield from walk_statements(handler.body)
+
+
+def parameter_names(arguments: gast.arguments) -> list[str]:
+    """Names of all parameters in the order of the signature."""
+    names = [a.id for a in (*arguments.posonlyargs, *arguments.args)]
+    if arguments.vararg is not None:
+        names.append(arguments.vararg.id)
+    names += [a.id for a in arguments.kwonlyargs]
+    if arguments.kwarg is not None:
+        names.append(arguments.kwarg.id)
+    return names
+
+
+def reads(node: Any) -> set[str]:
+    """Names that a statement or expression reads from its scope."""
+    return {n.id for n in free_names(node) if isinstance(n.ctx, gast.Load)}
+
+
+def writes(node: Any) -> set[str]:
+    """Names that a statement binds in its scope (nested statements included)."""
+    found = {n.id for n in free_names(node) if isinstance(n.ctx, (gast.Store, gast.Del))}
+    statements = node if isinstance(node, list) else [node]
+    for statement in walk_statements([s for s in statements if isinstance(s, gast.stmt)]):
+        if isinstance(statement, (gast.FunctionDef, gast.ClassDef)):
+            found.add(statement.name)
+        elif isinstance(statement, (gast.Import, gast.ImportFrom)):
+            found |= {(a.asname or a.name).split(".")[0] for a in statement.names}
+    return found
+
+
+def base(id: str) -> str:
+    """The user's name behind an id."""
+    return id.partition(".")[0]
+
+
+def same(a: Any, b: Any) -> bool:
+    """Are two trees equal, marks aside?"""
+    if isinstance(a, gast.AST):
+        if a.__class__ is not b.__class__:
+            return False
+        return all(
+            same(getattr(a, f, None), getattr(b, f, None)) for f in a._fields if f != "ctx"
+        )
+    if isinstance(a, list):
+        return isinstance(b, list) and len(a) == len(b) and all(map(same, a, b))
+    return type(a) is type(b) and a == b
+
+
+def is_number(node: Any, value: float | None = None) -> bool:
+    """Is the node a literal number (equal to `value`, if given)?"""
+    if not isinstance(node, gast.Constant) or isinstance(node.value, (bool, str, bytes)):
+        return False
+    if not isinstance(node.value, (int, float, complex)):
+        return False
+    return value is None or node.value == value
+
+
+def is_name(node: Any) -> bool:
+    """Is the node a name that is read?"""
+    return isinstance(node, gast.Name)

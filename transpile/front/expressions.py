@@ -1,0 +1,672 @@
+"""Lower expressions: one call, operator, subscript or display per line (A-normal form).
+
+Before::                                  After::
+
+    y = np.sin(x) * f(x)[0]                   t.1 = np.sin(x)
+                                              t.2 = f(x)
+                                              t.3 = t.2[0]
+                                              y = t.1 * t.3
+
+Expressions that carry no derivative stay as they are. Every line of a call bears a mark `callee`
+that says what it calls, so that later passes need not look names up again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.errors import TransformError
+from redraft.transpile.front.callee import (
+    CapturingCall,
+    Function,
+    Primitive,
+    Transformed,
+    bound_parts,
+    is_python_function,
+    operator_row,
+    partial_parts,
+)
+from redraft.transpile.front.coarse import SHAPE_ATTRIBUTES, Coarse
+from redraft.transpile.front.scope import UNKNOWN, Scope
+from redraft.transpile.front.source import Origin, Source
+from redraft.transpile.primitives import table
+
+TRANSFORMS = ("grad", "value_and_grad", "jvp", "vjp")
+STRUCTURAL = (gast.Tuple, gast.List, gast.Dict)
+SIMPLE = (
+    gast.Name, gast.Constant, gast.Attribute, gast.Subscript, gast.BinOp, gast.UnaryOp, gast.Slice,
+    gast.Tuple, gast.Compare,
+)  # fmt: skip
+
+
+@dataclasses.dataclass(eq=False)
+class Construct:
+    """A dataclass or NamedTuple that is built; `fields` names its parameters in order."""
+
+    cls: type
+    fields: list[str]
+
+
+class Expressions:
+    """Lowers expressions into `self.out`; see the module's docstring."""
+
+    source: Source
+    scope: Scope
+    coarse: Coarse
+    out: list[gast.stmt]
+    origin: Any
+    local_functions: dict[str, Source]
+
+    def __init__(self) -> None:
+        self.counter = 0
+
+    # --- names and errors
+
+    def fresh(self, base: str = "t") -> str:
+        self.counter += 1
+        return f"{base}.t{self.counter}"
+
+    def refuse(self, node: Any, message: str, hint: str) -> TransformError:
+        return TransformError(message, self.source.span(node), hint)
+
+    def emit(self, statement: gast.stmt) -> None:
+        statement.origin = Origin(self.source, self.origin)
+        self.out.append(statement)
+
+    def temporary(self, value: gast.expr, base: str = "t") -> gast.Name:
+        target = self.fresh(base)
+        self.emit(core.assign(target, value))
+        return core.name(target)
+
+    # --- entry points
+
+    def atom(self, node: gast.expr) -> gast.expr:
+        """A name or a constant with the value of `node`."""
+        if not self.coarse.active(node):
+            return self.inactive_atom(node)
+        value = self.expression(node)
+        return value if isinstance(value, gast.Name) else self.temporary(value)
+
+    def inactive_atom(self, node: gast.expr) -> gast.expr:
+        node = self.plain(node)
+        return node if is_simple(node) else self.temporary(node)
+
+    def plain(self, node: gast.expr) -> gast.expr:
+        """An expression without a derivative, as the user wrote it, apart from ``:=``."""
+        if any(isinstance(n, gast.NamedExpr) for n in core.walk(node)):
+            return self.without_walrus(node)
+        return node
+
+    def without_walrus(self, node: Any) -> Any:
+        if isinstance(node, gast.NamedExpr):
+            return self.lower_NamedExpr(node)
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if isinstance(value, gast.AST):
+                setattr(node, field, self.without_walrus(value))
+            elif isinstance(value, list):
+                new = [self.without_walrus(v) if isinstance(v, gast.AST) else v for v in value]
+                setattr(node, field, new)
+        return node
+
+    def expression(self, node: gast.expr) -> gast.expr:
+        """One operation on atoms with the value of `node`."""
+        if not self.coarse.active(node) and not isinstance(node, gast.NamedExpr):
+            return self.plain(node)
+        lower = getattr(self, "lower_" + type(node).__name__, None)
+        if lower is None:
+            raise self.refuse(
+                node,
+                f"{describe(node)} cannot be differentiated",
+                "compute it from values that do not depend on the differentiated arguments",
+            )
+        return lower(node)
+
+    # --- leaves and operators
+
+    def lower_Name(self, node: gast.Name) -> gast.expr:
+        return node
+
+    def lower_BinOp(self, node: gast.BinOp) -> gast.expr:
+        new = gast.copy_location(
+            gast.BinOp(self.atom(node.left), node.op, self.atom(node.right)), node
+        )
+        new.callee = self.operator(node)
+        return new
+
+    def lower_UnaryOp(self, node: gast.UnaryOp) -> gast.expr:
+        new = gast.copy_location(gast.UnaryOp(node.op, self.atom(node.operand)), node)
+        new.callee = self.operator(node)
+        return new
+
+    def operator(self, node: Any) -> Primitive:
+        row = operator_row(node.op)
+        if row is None:
+            raise self.refuse(
+                node, f"operator {type(node.op).__name__} has no derivative", "use it on integers"
+            )
+        return Primitive(row)
+
+    def lower_NamedExpr(self, node: gast.NamedExpr) -> gast.expr:
+        self.emit(core.assign(node.target.id, self.expression(node.value)))
+        # a copy: the name may be bound again before the value is used
+        return self.temporary(core.name(node.target.id))
+
+    def lower_IfExp(self, node: gast.IfExp) -> gast.expr:
+        target = self.fresh()
+        test = self.test(node.test)
+        body = self.block_of(lambda: self.emit(core.assign(target, self.expression(node.body))))
+        orelse = self.block_of(lambda: self.emit(core.assign(target, self.expression(node.orelse))))
+        self.emit(gast.copy_location(gast.If(test, body, orelse), node))
+        return core.name(target)
+
+    def lower_BoolOp(self, node: gast.BoolOp) -> gast.expr:
+        target = self.fresh()
+        self.emit(core.assign(target, self.expression(node.values[0])))
+        for value in node.values[1:]:
+            test: gast.expr = core.name(target)
+            if isinstance(node.op, gast.Or):
+                test = gast.UnaryOp(gast.Not(), test)
+            assign = self.block_of(lambda v=value: self.emit(core.assign(target, self.expression(v))))
+            self.emit(gast.copy_location(gast.If(test, assign, []), node))
+        return core.name(target)
+
+    def block_of(self, emit: Any) -> list[gast.stmt]:
+        """The lines that `emit` writes, apart from the current block."""
+        saved, self.out = self.out, []
+        emit()
+        block, self.out = self.out, saved
+        return block
+
+    def test(self, node: gast.expr) -> gast.expr:
+        """A condition; it never carries a derivative, so it stays as it is."""
+        return self.plain(node)
+
+    # --- access and displays
+
+    def lower_Subscript(self, node: gast.Subscript) -> gast.expr:
+        value = self.atom(node.value)
+        new = gast.copy_location(gast.Subscript(value, self.index(node.slice), gast.Load()), node)
+        new.callee = Primitive(table.rows_index()["operator"]["[]"])
+        return new
+
+    def index(self, node: gast.expr) -> gast.expr:
+        """An index; what is not simple in it gets a line of its own."""
+        if isinstance(node, gast.Tuple):
+            return gast.copy_location(gast.Tuple([self.index(e) for e in node.elts], node.ctx), node)
+        if isinstance(node, gast.Slice):
+            parts = [None if p is None else self.index(p) for p in (node.lower, node.upper, node.step)]
+            return gast.Slice(*parts)
+        if self.coarse.active(node):
+            return self.atom(node)
+        return self.inactive_atom(node)
+
+    def lower_Attribute(self, node: gast.Attribute) -> gast.expr:
+        new = gast.copy_location(gast.Attribute(self.atom(node.value), node.attr, gast.Load()), node)
+        row = table.rows_index()["attribute"].get(node.attr)
+        new.callee = Primitive(row, attribute=True) if row is not None else None
+        return new
+
+    def lower_Tuple(self, node: gast.Tuple) -> gast.expr:
+        if any(isinstance(e, gast.Starred) for e in node.elts):
+            items = self.temporary(self.starred_list(node.elts))
+            return self.row_call("tuple", items)
+        return gast.copy_location(gast.Tuple([self.atom(e) for e in node.elts], gast.Load()), node)
+
+    def lower_List(self, node: gast.List) -> gast.expr:
+        if any(isinstance(e, gast.Starred) for e in node.elts):
+            return self.starred_list(node.elts)
+        return gast.copy_location(gast.List([self.atom(e) for e in node.elts], gast.Load()), node)
+
+    def starred_list(self, elements: list[gast.expr]) -> gast.expr:
+        target = self.fresh("items")
+        self.emit(core.assign(target, gast.List([], gast.Load())))
+        for element in elements:
+            starred = isinstance(element, gast.Starred)
+            value = self.atom(element.value if starred else element)
+            self.mutate(target, "extend" if starred else "append", value)
+        return core.name(target)
+
+    def mutate(self, target: str, method: str, *args: gast.expr) -> None:
+        """``target.method(*args)`` as a line."""
+        function = gast.Attribute(core.name(target), method, gast.Load())
+        self.emit(gast.Expr(gast.Call(function, list(args), [])))
+
+    def lower_Dict(self, node: gast.Dict) -> gast.expr:
+        if any(k is None for k in node.keys):
+            return self.merged_dict(node)
+        keys = [self.inactive_atom(k) for k in node.keys]
+        return gast.copy_location(gast.Dict(keys, [self.atom(v) for v in node.values]), node)
+
+    def merged_dict(self, node: gast.Dict) -> gast.expr:
+        target = self.fresh("items")
+        self.emit(core.assign(target, gast.Dict([], [])))
+        for key, value in zip(node.keys, node.values, strict=True):
+            atom = self.atom(value)
+            if key is None:
+                self.mutate(target, "update", atom)
+            else:
+                place = gast.Subscript(core.name(target), self.inactive_atom(key), gast.Store())
+                self.emit(gast.Assign([place], atom, None))
+        return core.name(target)
+
+    def lower_Lambda(self, node: gast.Lambda) -> gast.expr:
+        return node
+
+    # --- comprehensions
+
+    def lower_ListComp(self, node: gast.ListComp) -> gast.expr:
+        return self.comprehension(node, gast.List([], gast.Load()), self.append_element)
+
+    lower_GeneratorExp = lower_ListComp
+
+    def lower_DictComp(self, node: gast.DictComp) -> gast.expr:
+        return self.comprehension(node, gast.Dict([], []), self.set_element)
+
+    def append_element(self, target: str, node: Any) -> None:
+        self.mutate(target, "append", self.atom(node.elt))
+
+    def set_element(self, target: str, node: Any) -> None:
+        place = gast.Subscript(core.name(target), self.inactive_atom(node.key), gast.Store())
+        self.emit(gast.Assign([place], self.atom(node.value), None))
+
+    def comprehension(self, node: Any, empty: gast.expr, element: Any) -> gast.expr:
+        target = self.fresh("items")
+        self.emit(core.assign(target, empty))
+        self.generators(_with_own_names(node, self), lambda n: element(target, n))
+        return core.name(target)
+
+    def generators(self, node: Any, innermost: Any) -> None:
+        """The loops and filters of a comprehension around `innermost(node)`."""
+        generator, *rest = node.generators
+        iterable = self.iterable(generator.iter)
+
+        def body() -> None:
+            if rest:
+                self.generators(_Rest(node, rest), innermost)
+            else:
+                innermost(getattr(node, "node", node))
+
+        def filtered(tests: list[gast.expr]) -> None:
+            if not tests:
+                body()
+                return
+            test = self.test(tests[0])
+            block = self.block_of(lambda: filtered(tests[1:]))
+            self.emit(gast.copy_location(gast.If(test, block, []), generator.iter))
+
+        block = self.block_of(lambda: filtered(generator.ifs))
+        loop = gast.For(generator.target, iterable, block, [], None)
+        self.emit(gast.copy_location(loop, generator.iter))
+
+    def iterable(self, node: gast.expr) -> gast.expr:
+        """What a loop runs over: the helpers (`zip`, `enumerate`, …) stay, sources become atoms."""
+        if not self.coarse.active(node):
+            return self.plain(node)
+        if isinstance(node, gast.Call) and isinstance(node.func, gast.Name):
+            value = self.scope.value(node.func)
+            if value in (zip, enumerate, reversed) and not any(
+                isinstance(a, gast.Starred) for a in node.args
+            ):
+                args = [self.iterable(node.args[0])] if value is not zip else None
+                args = args or [self.iterable(a) for a in node.args]
+                rest = [] if value is zip else node.args[1:]
+                return gast.Call(node.func, [*args, *rest], node.keywords)
+        if isinstance(node, gast.Call) and isinstance(node.func, gast.Attribute):
+            if node.func.attr in ("items", "values") and not node.args:
+                owner = self.atom(node.func.value)
+                return gast.Call(gast.Attribute(owner, node.func.attr, gast.Load()), [], [])
+            if node.func.attr == "keys":
+                return node
+        return self.atom(node)
+
+    # --- calls
+
+    def lower_Call(self, node: gast.Call) -> gast.expr:
+        special = self.special_call(node)
+        if special is not None:
+            return special
+        callee, leading = self.callee(node)
+        if isinstance(callee, Primitive) and callee.row.kind == "missing":
+            raise self.refuse(node, f"{callee.row.name}: {callee.row.reason}", "see `redraft rules`")
+        func = node.func
+        if isinstance(callee, Primitive) and callee.method:
+            func = gast.Attribute(self.atom(func.value), func.attr, gast.Load())
+        elif callee is None:
+            func = self.dynamic_function(func)
+        args = [*leading, *(self.argument(a) for a in node.args)]
+        keywords = [gast.keyword(k.arg, self.argument(k.value)) for k in node.keywords]
+        new = gast.copy_location(gast.Call(func, args, keywords), node)
+        if isinstance(callee, Function) and isinstance(callee.function, Source):
+            new = self.capturing(new, callee.function.captured)
+        elif isinstance(callee, Transformed) and isinstance(callee.inner.function, Source):
+            new = self.capturing(new, callee.inner.function.captured)
+        new.callee = callee
+        self.check_binding(new, callee)
+        return new
+
+    def capturing(self, call: gast.Call, captured: tuple[str, ...]) -> gast.Call:
+        new = CapturingCall(call.func, call.args, call.keywords, [core.name(c) for c in captured])
+        return gast.copy_location(new, call)
+
+    def check_binding(self, call: gast.Call, callee: Any) -> None:
+        if isinstance(callee, Primitive):
+            try:
+                callee.arguments(call)
+            except table.BindError as error:
+                raise self.refuse(
+                    call, str(error), "write it with the arguments that `redraft rules` lists"
+                ) from None
+
+    def argument(self, node: gast.expr) -> gast.expr:
+        if isinstance(node, gast.Starred):
+            return gast.Starred(self.atom(node.value), gast.Load())
+        return self.atom(node)
+
+    def dynamic_function(self, func: gast.expr) -> gast.expr:
+        if isinstance(func, gast.Attribute):
+            return gast.copy_location(
+                gast.Attribute(self.atom(func.value), func.attr, gast.Load()), func
+            )
+        return self.atom(func)
+
+    def row_call(self, name: str, *args: gast.expr) -> gast.Call:
+        """A call of a builtin or `np.`/`rt.` function that the lowering itself writes."""
+        call = core.call(name, *args)
+        call.callee = Primitive(table.row_of(table.resolve(name)))
+        return call
+
+    def callee(self, node: gast.Call) -> tuple[Any, list[gast.expr]]:
+        """What is called, and arguments to pass in front."""
+        func = node.func
+        if isinstance(func, gast.Name) and func.id in self.local_functions:
+            return Function(self.local_functions[func.id]), []
+        if isinstance(func, gast.Lambda):
+            return Function(self.lift(func)), []
+        if isinstance(func, gast.Call):
+            transformed = self.transformed(func)
+            if transformed is not None:
+                return transformed, []
+        value = self.scope.value(func)
+        if value is not UNKNOWN:
+            found = self.known_callee(value, func)
+            if found is not None:
+                return found
+        if isinstance(func, gast.Attribute):
+            row = table.rows_index()["method"].get(func.attr)
+            if row is not None and value is UNKNOWN:
+                return Primitive(row, method=True), []
+        if value is not UNKNOWN:
+            self.refuse_unknown(node, value)
+        return None, []
+
+    def known_callee(self, value: Any, func: gast.expr) -> tuple[Any, list[gast.expr]] | None:
+        row = table.row_of(value)
+        if row is not None:
+            return Primitive(row), []
+        if is_python_function(value):
+            return Function(value), []
+        bound = bound_parts(value)
+        if bound is not None and isinstance(func, gast.Attribute):
+            return Function(bound[0]), [func.value]
+        partial = partial_parts(value)
+        if partial is not None and is_python_function(partial.func) and not partial.keywords:
+            places = range(len(partial.args))
+            access = [gast.Attribute(core.copy(func), "args", gast.Load()) for _ in places]
+            leading = [
+                gast.Subscript(a, core.constant(i), gast.Load())
+                for a, i in zip(access, places, strict=True)
+            ]
+            return Function(partial.func), leading
+        if isinstance(value, type):
+            return self.constructor(value), []
+        if hasattr(value, "redraft_kind"):
+            return Transformed(value.redraft_kind, Function(value.fun), value.options), []
+        method = getattr(type(value), "__call__", None)
+        if is_python_function(method) and not isinstance(value, (type, functools_partial)):
+            return Function(method), [func]
+        return None
+
+    def constructor(self, cls: type) -> Any:
+        if dataclasses.is_dataclass(cls):
+            return Construct(cls, [f.name for f in dataclasses.fields(cls) if f.init])
+        if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+            return Construct(cls, list(cls._fields))
+        return None
+
+    def refuse_unknown(self, node: gast.Call, value: Any) -> None:
+        name = getattr(value, "__name__", type(value).__name__)
+        if isinstance(value, type) and self.constructor(value) is None:
+            raise self.refuse(
+                node,
+                f"an object of class `{name}` cannot hold values that are differentiated",
+                "make it a dataclass or a NamedTuple, or keep the values in a dict",
+            )
+        if not callable(value):
+            raise self.refuse(node, f"`{name}` is not a function", "call a function")
+        if getattr(value, "__wrapped__", None) is None or not is_python_function(value):
+            raise self.refuse(
+                node,
+                f"no derivative is known for `{name}`",
+                "give it a rule with `rd.primitive`, or call it on values that are not differentiated",
+            )
+
+    # --- functions inside the function
+
+    def lift(self, node: Any, name: str | None = None) -> Source:
+        """A nested function as a function of its own, with what it captures as parameters."""
+        definition = core.copy(node)
+        if isinstance(definition, gast.Lambda):
+            result = gast.copy_location(gast.Return(definition.body), definition.body)
+            definition = gast.copy_location(
+                gast.FunctionDef(name or "lambda_", definition.args, [result], [], None, None, []),
+                node,
+            )
+        definition.decorator_list = []
+        lifted = Source(
+            definition, self.source.file, self.source.lines, self.source.globals, self.source.cells
+        )
+        lifted.shift, lifted.owner = self.source.shift, self.source
+        lifted.local_functions = self.local_functions
+        free = self.captured_by(definition, set())
+        lifted.captured = tuple(free)
+        arguments = definition.args
+        extra = [gast.Name(f, gast.Param(), None, None) for f in free]
+        target = arguments.posonlyargs if arguments.posonlyargs else arguments.args
+        target[:0] = extra
+        return lifted
+
+    def captured_by(self, definition: Any, seen: set[str]) -> list[str]:
+        """Local variables of this function that a nested one reads, through others it calls."""
+        found: dict[str, None] = {}
+        for node in core.free_names(definition):
+            if node.id in self.local_functions and node.id not in seen:
+                seen.add(node.id)
+                inner = self.definitions.get(node.id)
+                names = self.captured_by(inner, seen) if inner is not None else []
+                found.update(dict.fromkeys(names))
+            elif node.id in self.scope.local and node.id not in self.local_functions:
+                found[node.id] = None
+        own = getattr(definition, "name", None)
+        return [n for n in found if n != own]
+
+    # --- transformations inside the function
+
+    def transformed(self, node: gast.Call) -> Transformed | None:
+        """``rd.grad(f, …)`` as a callee, if `f` is known when the source is written."""
+        kind = self.transform_kind(node.func)
+        if kind not in ("grad", "value_and_grad") or not node.args:
+            return None
+        inner = self.known_function(node.args[0])
+        names = ["argnums", "has_aux", "holomorphic", "allow_int"]
+        options = {k: v for k, v in zip(names, map(table.literal, node.args[1:]), strict=False)}
+        options.update({k.arg: table.literal(k.value) for k in node.keywords})
+        if inner is None or table.UNKNOWN in options.values():
+            return None
+        return Transformed(kind, inner, options)
+
+    def transform_kind(self, func: gast.expr) -> str | None:
+        value = self.scope.value(func)
+        return getattr(value, "redraft_transform", None) if value is not UNKNOWN else None
+
+    def known_function(self, node: gast.expr) -> Function | None:
+        if isinstance(node, gast.Lambda):
+            return Function(self.lift(node))
+        if isinstance(node, gast.Name) and node.id in self.local_functions:
+            return Function(self.local_functions[node.id])
+        if isinstance(node, gast.Call):
+            inner = self.transformed(node)
+            return Function(inner) if inner is not None else None
+        value = self.scope.value(node)
+        if hasattr(value, "redraft_kind"):
+            return Function(Transformed(value.redraft_kind, Function(value.fun), value.options))
+        return Function(value) if is_python_function(value) else None
+
+    def special_call(self, node: gast.Call) -> gast.expr | None:
+        """Calls that are rewritten before they are looked up."""
+        value = self.scope.value(node.func)
+        if value is UNKNOWN:
+            return None
+        kind = getattr(value, "redraft_transform", None)
+        if kind == "jvp":
+            return self.jvp_call(node)
+        if len(node.args) >= 1 and isinstance(node.args[0], gast.GeneratorExp):
+            if value in (sum, list, tuple, min, max) or table.row_of(value) is not None:
+                items = self.lower_ListComp(node.args[0])
+                return self.lower_Call_with(node, items)
+            raise self.refuse(
+                node.args[0],
+                "a generator expression cannot be passed to this function",
+                "write a list comprehension",
+            )
+        if value is map:
+            return self.map_call(node)
+        if value is REDUCE:
+            return self.reduce_call(node)
+        return None
+
+    def lower_Call_with(self, node: gast.Call, first: gast.expr) -> gast.expr:
+        new = gast.copy_location(gast.Call(node.func, [first, *node.args[1:]], node.keywords), node)
+        self.coarse.names.add(first.id)
+        return self.lower_Call(new)
+
+    def map_call(self, node: gast.Call) -> gast.expr:
+        names = [self.fresh("item") for _ in node.args[1:]]
+        self.coarse.names.update(names)
+        self.scope.local.update(names)
+        target = [core.store(n) for n in names]
+        source = node.args[1] if len(names) == 1 else gast.Call(gast.Name("zip", gast.Load(), None, None), node.args[1:], [])
+        element = gast.copy_location(gast.Call(node.args[0], [core.name(n) for n in names], []), node)
+        pattern = target[0] if len(names) == 1 else gast.Tuple(target, gast.Store())
+        generator = gast.comprehension(pattern, source, [], 0)
+        return self.lower_ListComp(gast.copy_location(gast.ListComp(element, [generator]), node))
+
+    def reduce_call(self, node: gast.Call) -> gast.expr:
+        total, item = self.fresh("total"), self.fresh("item")
+        self.coarse.names.update((total, item))
+        self.scope.local.update((total, item))
+        items: gast.expr = self.atom(node.args[1])
+        if len(node.args) > 2:
+            first = self.expression(node.args[2])
+        else:
+            first = self.lower_Subscript(gast.Subscript(items, core.constant(0), gast.Load()))
+            rest = gast.Subscript(items, gast.Slice(core.constant(1), None, None), gast.Load())
+            items = self.temporary(self.lower_Subscript(rest))
+            self.coarse.names.add(items.id)
+        self.emit(core.assign(total, first))
+        step = gast.copy_location(
+            gast.Call(node.args[0], [core.name(total), core.name(item)], []), node
+        )
+        body = self.block_of(lambda: self.emit(core.assign(total, self.expression(step))))
+        loop = gast.For(core.store(item), items, body, [], None)
+        self.emit(gast.copy_location(loop, node))
+        return core.name(total)
+
+    def jvp_call(self, node: gast.Call) -> gast.expr:
+        """``rd.jvp(f, (x,), (v,))`` with a known `f` is a call of the generated `f_jvp`."""
+        inner = self.known_function(node.args[0]) if len(node.args) == 3 else None
+        if inner is None or not all(isinstance(a, gast.Tuple) for a in node.args[1:]):
+            raise self.refuse(
+                node,
+                "`rd.jvp` inside a transformed function needs a known function and tuple displays",
+                "write `rd.jvp(f, (x, …), (x_dot, …))` with a function known by name",
+            )
+        primals, tangents = node.args[1].elts, node.args[2].elts
+        new = gast.Call(node.func, [self.atom(a) for a in (*primals, *tangents)], [])
+        callee = Transformed("jvp", inner, {"count": len(primals)})
+        if isinstance(inner.function, Source):
+            new = self.capturing(gast.copy_location(new, node), inner.function.captured)
+        new.callee = callee
+        return gast.copy_location(new, node)
+
+
+class _Rest:
+    """The inner generators of a comprehension."""
+
+    def __init__(self, node: Any, generators: list[Any]) -> None:
+        self.node, self.generators = getattr(node, "node", node), generators
+
+
+def _with_own_names(node: Any, lowerer: Expressions) -> Any:
+    """Give the variables of a comprehension names of their own: it is a scope of its own."""
+    node = core.copy(node)
+    names = {n.id for g in node.generators for n in core.walk(g.target) if core.is_name(n)}
+    new = {n: lowerer.fresh(core.base(n)) for n in sorted(names)}
+    first = node.generators[0].iter
+    inside = {id(n) for n in core.walk(first)}
+    for n in core.walk(node):
+        if isinstance(n, gast.Name) and n.id in new and id(n) not in inside:
+            n.id = new[n.id]
+    lowerer.coarse.names.update(new[n] for n in names if n in lowerer.coarse.names)
+    lowerer.scope.local.update(new.values())
+    for generator in node.generators:
+        if lowerer.coarse.active(generator.iter):
+            stored = {n.id for n in core.walk(generator.target) if core.is_name(n)}
+            lowerer.coarse.names.update(stored)
+    return node
+
+
+def is_simple(node: Any) -> bool:
+    """May the expression be read again and again: names, constants, arithmetic and access?"""
+    return all(
+        isinstance(n, (*SIMPLE, gast.expr_context, gast.operator, gast.unaryop, gast.cmpop))
+        for n in core.walk(node)
+    ) and (isinstance(node, (gast.Name, gast.Constant)) or _small(node))
+
+
+def _small(node: Any) -> bool:
+    return sum(isinstance(n, gast.expr) for n in core.walk(node)) <= 7
+
+
+def describe(node: Any) -> str:
+    """What to call a node in an error message."""
+    names = {
+        "Set": "a set", "SetComp": "a set comprehension", "Yield": "`yield`",
+        "YieldFrom": "`yield from`", "Await": "`await`", "Starred": "a starred expression here",
+    }  # fmt: skip
+    return names.get(type(node).__name__, f"`{type(node).__name__}`")
+
+
+def shape_attribute(node: Any) -> bool:
+    """Is this ``x.shape`` or the like?"""
+    return isinstance(node, gast.Attribute) and node.attr in SHAPE_ATTRIBUTES
+
+
+def signature_of(function: Any) -> inspect.Signature:
+    """Signature of a Python function."""
+    return inspect.signature(function)
+
+
+def _reduce() -> Any:
+    import functools
+
+    return functools.reduce
+
+
+REDUCE = _reduce()
+functools_partial = type(__import__("functools").partial(int))

@@ -1,0 +1,497 @@
+"""Lower a function's body to the core language, statement by statement.
+
+What touches no possibly active name is kept verbatim. The rest becomes lines of one operation,
+``if``, ``for``, ``while``, and updates (``x[i] = v``, ``xs.append(v)``); see design §3.
+Relies on `exits`: one return, at the end.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.errors import TransformError
+from redraft.transpile.front.callee import Primitive, operator_row
+from redraft.transpile.front.coarse import MUTATORS, Coarse
+from redraft.transpile.front.exits import structure_exits
+from redraft.transpile.front.expressions import Expressions, describe, is_simple
+from redraft.transpile.front.scope import UNKNOWN, Dependency, Scope
+from redraft.transpile.front.source import Origin, Source
+from redraft.transpile.primitives import table
+
+LIST_METHODS = frozenset({"append", "extend", "insert", "pop", "update"})
+EFFECTS = ("print", "warn", "debug", "info", "warning", "error", "log", "write")
+
+
+class Lowerer(Expressions):
+    """Lowers one function; `block` holds the result of `lower_function`."""
+
+    def __init__(self, source: Source, active: set[str], dependencies: list[Dependency]) -> None:
+        super().__init__()
+        self.source = source
+        body = core.copy(source.node.body)
+        body = structure_exits(_without_docstring(body))
+        local = set(source.parameters) | core.writes(body)
+        self.scope = Scope(source, local, dependencies)
+        self.local_functions = dict(getattr(source, "local_functions", {}) or {})
+        self.definitions: dict[str, Any] = {}
+        self.insert_grad_of: list[Any] = []
+        self.find_local_functions(body)
+        self.coarse = Coarse(body, active, self.is_no_derivative)
+        self.body = body
+        self.out = []
+        self.origin = source.node
+
+    def find_local_functions(self, body: list[gast.stmt]) -> None:
+        """Nested functions that are defined once, and so can be rewritten where they are called."""
+        stores = [n.id for n in core.free_names(body) if isinstance(n.ctx, gast.Store)]
+        found: dict[str, Any] = {}
+        for statement in core.walk_statements(body):
+            if isinstance(statement, gast.FunctionDef):
+                stores.append(statement.name)
+                found[statement.name] = statement
+            elif (
+                isinstance(statement, gast.Assign)
+                and isinstance(statement.value, gast.Lambda)
+                and core.is_name(statement.targets[0])
+            ):
+                found[statement.targets[0].id] = statement.value
+        for name, node in found.items():
+            if stores.count(name) == 1 and name not in self.source.parameters:
+                self.definitions[name] = node
+        for name in self.definitions:
+            self.local_functions.pop(name, None)
+        self.local_functions.update({n: None for n in self.definitions})
+        for name, node in self.definitions.items():
+            self.local_functions[name] = self.lift(node, name)
+        for name in self.definitions:
+            self.local_functions[name].local_functions = self.local_functions
+
+    def is_no_derivative(self, func: gast.expr) -> bool:
+        """Does the called function return something that has no derivative?"""
+        value = self.scope.value(func)
+        if value is UNKNOWN:
+            if isinstance(func, gast.Attribute):
+                row = table.rows_index()["method"].get(func.attr)
+                return row is not None and row.kind == "no_derivative"
+            return False
+        row = table.row_of(value)
+        return row is not None and row.kind == "no_derivative"
+
+    def lower(self, has_aux: bool = False) -> list[gast.stmt]:
+        """The function's body in the core language; the last statement returns a name."""
+        *body, result = self.body
+        self.statements(body)
+        self.origin = result
+        node, aux = result.value, None
+        if has_aux:
+            node, aux = self.split_aux(node)
+        value = self.atom(node) if self.coarse.active(node) else self.plain(node)
+        if not core.is_name(value):
+            value = self.temporary(value, "ans")
+        end = gast.copy_location(gast.Return(value), result)
+        end.aux = aux
+        end._fields = ("value", "aux")  # `aux` is read like the value
+        self.emit(end)
+        return self.out
+
+    def split_aux(self, node: gast.expr) -> tuple[gast.expr, gast.expr]:
+        """The value and the auxiliary data of a function that returns a pair."""
+        if not (isinstance(node, gast.Tuple) and len(node.elts) == 2):
+            pair = self.atom(node) if self.coarse.active(node) else self.inactive_atom(node)
+            pair = pair if core.is_name(pair) else self.temporary(pair)
+            parts = [self.temporary(self.subscript(pair, core.constant(i))) for i in (0, 1)]
+            self.coarse.names.update(p.id for p in parts if pair.id in self.coarse.names)
+            return parts[0], parts[1]
+        aux = node.elts[1]
+        if not core.is_name(aux):
+            lowered = self.atom(aux) if self.coarse.active(aux) else self.plain(aux)
+            aux = lowered if core.is_name(lowered) else self.temporary(lowered, "aux")
+        return node.elts[0], core.name(aux.id)
+
+    def statements(self, body: list[gast.stmt]) -> None:
+        for statement in body:
+            self.origin = statement
+            self.statement(statement)
+
+    def nested(self, body: list[gast.stmt]) -> list[gast.stmt]:
+        saved, origin = self.out, self.origin
+        self.out = []
+        self.statements(body)
+        block, self.out = self.out, saved
+        self.origin = origin
+        return block
+
+    def statement(self, node: gast.stmt) -> None:
+        if not self.coarse.mentions(node) or isinstance(node, gast.FunctionDef):
+            self.emit(node)
+            return
+        lower = getattr(self, "stmt_" + type(node).__name__, None)
+        if lower is None:
+            if any(n.id in self.coarse.names for n in core.free_names(node)):
+                raise self.refuse_statement(node)
+            self.emit(node)
+        else:
+            lower(node)
+
+    def refuse_statement(self, node: gast.stmt) -> TransformError:
+        names = {
+            "Try": "`try`", "Global": "`global`", "Nonlocal": "`nonlocal`", "Match": "`match`",
+            "AsyncFor": "`async for`", "AsyncWith": "`async with`", "ClassDef": "a class definition",
+            "TryStar": "`try`",
+        }  # fmt: skip
+        what = names.get(type(node).__name__, f"`{type(node).__name__.lower()}`")
+        return self.refuse(
+            node,
+            f"{what} around values that are differentiated is not supported",
+            "move it into a function that works on values that are not differentiated",
+        )
+
+    # --- assignments
+
+    def stmt_Assign(self, node: gast.Assign) -> None:
+        first, *others = node.targets
+        if others:
+            value = self.atom(node.value)
+            for target in node.targets:
+                self.assign(target, value)
+        elif isinstance(first, (gast.Tuple, gast.List)) and self.parallel(first, node.value):
+            self.assign_each(first, node.value)
+        else:
+            self.assign_value(first, node.value)
+
+    def stmt_AnnAssign(self, node: gast.AnnAssign) -> None:
+        if node.value is not None:
+            self.assign_value(node.target, node.value)
+
+    def parallel(self, target: Any, value: gast.expr) -> bool:
+        """Is this ``a, b = c, d``?"""
+        return (
+            isinstance(value, (gast.Tuple, gast.List))
+            and len(value.elts) == len(target.elts)
+            and not any(isinstance(e, gast.Starred) for e in (*value.elts, *target.elts))
+        )
+
+    def assign_each(self, target: Any, value: Any) -> None:
+        written = {n.id for n in core.free_names(target)}
+        values = []
+        for element in value.elts:
+            atom = self.atom(element)
+            if core.reads(atom) & written:  # read before any of the targets changes
+                atom = self.temporary(atom)
+            values.append(atom)
+        for place, atom in zip(target.elts, values, strict=True):
+            self.assign(place, atom)
+
+    def assign_value(self, target: gast.expr, value: gast.expr) -> None:
+        if isinstance(target, gast.Name):
+            lowered = self.expression(value)
+            self.emit(core.assign(target.id, lowered))
+        else:
+            self.assign(target, self.atom(value))
+
+    def assign(self, target: gast.expr, value: gast.expr) -> None:
+        """Assign an atom to any kind of target."""
+        if isinstance(target, gast.Name):
+            self.emit(core.assign(target.id, core.copy(value)))
+        elif isinstance(target, (gast.Tuple, gast.List)):
+            self.unpack(target, value)
+        elif isinstance(target, gast.Subscript):
+            place, write_back = self.place(target.value)
+            index = self.index(target.slice)
+            item = gast.copy_location(gast.Subscript(place, index, gast.Store()), target)
+            self.emit(gast.Assign([item], core.copy(value), None))
+            write_back()
+        elif isinstance(target, gast.Attribute):
+            place, write_back = self.place(target.value)
+            item = gast.copy_location(gast.Attribute(place, target.attr, gast.Store()), target)
+            self.emit(gast.Assign([item], core.copy(value), None))
+            write_back()
+        else:
+            raise self.refuse(target, "this assignment target is not supported", "assign to a name")
+
+    def place(self, node: gast.expr) -> tuple[gast.Name, Any]:
+        """A name for a container that is written into, and how to put it back where it was."""
+        if isinstance(node, gast.Name):
+            return core.name(node.id), lambda: None
+        if isinstance(node, (gast.Subscript, gast.Attribute)):
+            outer, write_back = self.place(node.value)
+            index = self.index(node.slice) if isinstance(node, gast.Subscript) else node.attr
+            read = self._access(outer, index, gast.Load())
+            inner = self.temporary(read, "part")
+            self.out[-1].write_back = True
+            self.coarse.names.add(inner.id)
+
+            def put_back() -> None:
+                self.emit(gast.Assign([self._access(outer, index, gast.Store())], core.name(inner.id), None))
+                self.out[-1].write_back = True
+                write_back()
+
+            return core.name(inner.id), put_back
+        raise self.refuse(node, "this cannot be assigned into", "give the container a name first")
+
+    def _access(self, owner: gast.Name, index: Any, ctx: Any) -> gast.expr:
+        if isinstance(index, str):
+            return gast.Attribute(core.name(owner.id), index, ctx)
+        new = gast.Subscript(core.name(owner.id), core.copy(index), ctx)
+        new.callee = Primitive(table.rows_index()["operator"]["[]"])
+        return new
+
+    def unpack(self, target: Any, value: gast.expr) -> None:
+        """``a, (b, *c) = value`` as unpackings of names from a name."""
+        if not core.is_name(value):
+            value = self.temporary(value)
+        starred = [i for i, e in enumerate(target.elts) if isinstance(e, gast.Starred)]
+        if starred:
+            self.unpack_starred(target.elts, starred[0], value)
+            return
+        inner, names = [], []
+        for element in target.elts:
+            if isinstance(element, gast.Name):
+                names.append(core.store(element.id))
+            else:
+                fresh = self.fresh("part")
+                self.coarse.names.add(fresh)
+                names.append(core.store(fresh))
+                inner.append((element, fresh))
+        self.emit(gast.Assign([gast.Tuple(names, gast.Store())], core.name(value.id), None))
+        for element, fresh in inner:
+            self.assign(element, core.name(fresh))
+
+    def unpack_starred(self, elements: list[Any], star: int, value: gast.Name) -> None:
+        after = len(elements) - star - 1
+        for position, element in enumerate(elements):
+            if position == star:
+                stop = core.constant(-after) if after else None
+                part = gast.Slice(core.constant(star) if star else None, stop, None)
+                items = self.temporary(self.subscript(value, part))
+                self.assign_value_of(element.value, self.row_call("list", items))
+            else:
+                place = position if position < star else position - len(elements)
+                self.assign_value_of(element, self.subscript(value, core.constant(place)))
+
+    def assign_value_of(self, target: gast.expr, value: gast.expr) -> None:
+        if isinstance(target, gast.Name):
+            self.emit(core.assign(target.id, value))
+        else:
+            self.assign(target, self.temporary(value))
+
+    def subscript(self, value: gast.Name, index: gast.expr) -> gast.expr:
+        new = gast.Subscript(core.name(value.id), index, gast.Load())
+        new.callee = Primitive(table.rows_index()["operator"]["[]"])
+        return new
+
+    def stmt_AugAssign(self, node: gast.AugAssign) -> None:
+        value = self.atom(node.value)
+        target = node.target
+        if isinstance(target, gast.Name):
+            self.emit(self.augmented_name(node, target.id, value))
+            return
+        place, write_back = self.place(target.value)
+        if isinstance(target, gast.Attribute):
+            access: Any = target.attr
+        else:
+            access = self.index(target.slice)
+        if isinstance(node.op, (gast.Add, gast.Sub)) and isinstance(target, gast.Subscript):
+            item = gast.copy_location(gast.Subscript(place, access, gast.Store()), target)
+            self.emit(gast.AugAssign(item, node.op, value))
+        else:
+            old = self.temporary(self._access(place, access, gast.Load()))
+            new = gast.copy_location(gast.BinOp(old, node.op, value), node)
+            new.callee = Primitive(operator_row(node.op))
+            result = self.temporary(new)
+            self.emit(gast.Assign([self._access(place, access, gast.Store())], result, None))
+        write_back()
+
+    def augmented_name(self, node: gast.AugAssign, target: str, value: gast.expr) -> gast.stmt:
+        new = gast.copy_location(gast.BinOp(core.name(target), node.op, value), node)
+        new.callee = self.operator(node)
+        statement = core.assign(target, new)
+        statement.augmented = True
+        return statement
+
+    # --- effects and updates
+
+    def stmt_Expr(self, node: gast.Expr) -> None:
+        value = node.value
+        if not isinstance(value, gast.Call):
+            self.emit(node)
+            return
+        func = value.func
+        known = self.scope.value(func)
+        row = table.row_of(known) if known is not UNKNOWN else None
+        if row is not None and row.name in ("rt.add_at", "np.add.at"):
+            self.add_at(value)
+        elif isinstance(func, gast.Attribute) and func.attr in MUTATORS and known is UNKNOWN:
+            self.mutation(node, func, value)
+        elif known is not UNKNOWN and not core_function(known):
+            self.emit(node)  # print and the like: kept in the forward part
+        else:
+            self.temporary(self.expression(value), "unused")
+
+    def add_at(self, call: gast.Call) -> None:
+        """``rt.add_at(x, i, v)`` is ``x[i] += v`` where repeated indices accumulate."""
+        place, write_back = self.place(call.args[0])
+        args = [place, self.index(call.args[1]), self.atom(call.args[2])]
+        self.emit(gast.Expr(gast.copy_location(gast.Call(call.func, args, []), call)))
+        self.out[-1].accumulate = True
+        write_back()
+
+    def mutation(self, node: gast.Expr, func: gast.Attribute, call: gast.Call) -> None:
+        if func.attr not in LIST_METHODS:
+            raise self.refuse(
+                call,
+                f"`.{func.attr}(…)` on values that are differentiated is not supported",
+                "build a new list or array instead",
+            )
+        place, write_back = self.place(func.value)
+        if func.attr == "update":
+            self.update(call, place)
+        else:
+            self.mutate(place.id, func.attr, *map(self.atom, call.args))
+        write_back()
+
+    def update(self, call: gast.Call, place: gast.Name) -> None:
+        """``d.update(other)`` sets the items of `other` one by one."""
+        for argument in call.args:
+            key, item = self.fresh("key"), self.fresh("item")
+            self.coarse.names.add(item)
+            items = gast.Call(gast.Attribute(self.atom(argument), "items", gast.Load()), [], [])
+            pattern = gast.Tuple([core.store(key), core.store(item)], gast.Store())
+            entry = gast.Subscript(core.name(place.id), core.name(key), gast.Store())
+            body = self.block_of(lambda e=entry, i=item: self.emit(gast.Assign([e], core.name(i), None)))
+            self.emit(gast.copy_location(gast.For(pattern, items, body, [], None), call))
+        for keyword in call.keywords:
+            entry = gast.Subscript(core.name(place.id), core.constant(keyword.arg), gast.Store())
+            self.emit(gast.Assign([entry], self.atom(keyword.value), None))
+
+    def stmt_Assert(self, node: gast.Assert) -> None:
+        self.emit(node)
+
+    def stmt_Raise(self, node: gast.Raise) -> None:
+        self.emit(node)
+
+    def stmt_Pass(self, node: gast.Pass) -> None:
+        self.emit(node)
+
+    def stmt_Delete(self, node: gast.Delete) -> None:
+        if not all(isinstance(t, gast.Name) for t in node.targets):
+            raise self.refuse_statement(node)
+        # the derivative may still need the value: the name just goes out of use
+
+    # --- control flow
+
+    def stmt_If(self, node: gast.If) -> None:
+        test = self.test(node.test)
+        body, orelse = self.nested(node.body), self.nested(node.orelse)
+        self.emit(gast.copy_location(gast.If(test, body, orelse), node))
+
+    def stmt_For(self, node: gast.For) -> None:
+        iterable = self.iterable(node.iter)
+        target, extra = self.loop_target(node.target)
+        body = self.block_of(lambda: (self.assign_targets(extra), self.statements(node.body)))
+        self.origin = node
+        self.emit(gast.copy_location(gast.For(target, iterable, body, [], None), node))
+
+    def loop_target(self, target: Any) -> tuple[Any, list[Any]]:
+        """A pattern of plain names, and what must be assigned from it first."""
+        extra: list[Any] = []
+
+        def plain(node: Any) -> Any:
+            if isinstance(node, gast.Name):
+                return core.store(node.id)
+            starred = any(isinstance(e, gast.Starred) for e in getattr(node, "elts", ()))
+            if isinstance(node, (gast.Tuple, gast.List)) and not starred:
+                return gast.Tuple([plain(e) for e in node.elts], gast.Store())
+            fresh = self.fresh("item")
+            self.coarse.names.add(fresh)
+            extra.append((node, fresh))
+            return core.store(fresh)
+
+        return plain(target), extra
+
+    def assign_targets(self, extra: list[Any]) -> None:
+        for target, fresh in extra:
+            self.assign(target, core.name(fresh))
+
+    def stmt_While(self, node: gast.While) -> None:
+        test = node.test
+        if any(isinstance(n, gast.NamedExpr) for n in core.walk(test)):
+            self.while_walrus(node)
+            return
+        body = self.nested(node.body)
+        self.emit(gast.copy_location(gast.While(test, body, []), node))
+
+    def while_walrus(self, node: gast.While) -> None:
+        """``while (y := f(x)) > 0`` evaluates its test at the start and after every round."""
+        first = self.fresh("again")
+        self.emit(core.assign(first, self.test(core.copy(node.test))))
+        body = self.nested(node.body)
+        tail = self.block_of(
+            lambda: self.emit(core.assign(first, self.test(core.copy(node.test))))
+        )
+        exit_ = body.pop() if body and _is_exit(body[-1]) else None
+        loop = gast.While(core.name(first), [*body, *tail, *([exit_] if exit_ else [])], [])
+        self.emit(gast.copy_location(loop, node))
+
+    def stmt_With(self, node: gast.With) -> None:
+        contexts = [self.scope.value(getattr(i.context_expr, "func", i.context_expr)) for i in node.items]
+        if len(contexts) == 1 and getattr(contexts[0], "redraft_transform", None) == "insert_grad_of":
+            self.insert_gradient(node)
+            return
+        names = {f"{getattr(c, '__module__', '')}.{getattr(c, '__qualname__', '')}" for c in contexts}
+        transparent = {"numpy.errstate", "contextlib.nullcontext", "warnings.catch_warnings"}
+        if not all(n in transparent or n.startswith("redraft.") for n in names):
+            raise self.refuse_statement(node)
+        body = self.nested(node.body)
+        self.emit(gast.copy_location(gast.With(node.items, body, None), node))
+
+    def insert_gradient(self, node: gast.With) -> None:
+        """``with rd.insert_grad_of(x) as dx:`` holds code for the backward part."""
+        item = node.items[0]
+        argument = item.context_expr.args[0]
+        if not core.is_name(argument) or not core.is_name(item.optional_vars):
+            raise self.refuse(
+                node, "`insert_grad_of` takes a variable and binds one", "write `(x) as dx`"
+            )
+        marker = gast.With(node.items, node.body, None)
+        marker.insert_grad = True
+        self.emit(gast.copy_location(marker, node))
+
+    def stmt_ImportFrom(self, node: Any) -> None:
+        self.emit(node)
+
+    stmt_Import = stmt_ImportFrom
+
+
+def core_function(value: Any) -> bool:
+    """Is it a Python function whose body may do something to its arguments?"""
+    return hasattr(value, "__code__") and value.__module__ not in ("warnings", "logging")
+
+
+def _is_exit(statement: gast.stmt) -> bool:
+    return isinstance(statement, gast.If) and any(isinstance(s, gast.Break) for s in statement.body)
+
+
+def _without_docstring(body: list[gast.stmt]) -> list[gast.stmt]:
+    first = body[0]
+    if (
+        isinstance(first, gast.Expr)
+        and isinstance(first.value, gast.Constant)
+        and isinstance(first.value.value, str)
+    ):
+        return body[1:] or [gast.copy_location(gast.Pass(), first)]
+    return body
+
+
+def lower(
+    source: Source, active: set[str], dependencies: list[Dependency]
+) -> tuple[list[gast.stmt], Lowerer]:
+    """Lower the body of a function whose parameters `active` are differentiated."""
+    lowerer = Lowerer(source, active, dependencies)
+    return lowerer.lower(), lowerer
+
+
+__all__ = ["Lowerer", "Origin", "describe", "is_simple", "lower"]

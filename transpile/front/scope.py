@@ -1,0 +1,60 @@
+"""What a name means when the source is written: globals, closure cells, builtins, modules.
+
+Every look-up is recorded as a dependency, so that a later call can notice that a helper or a
+constant was rebound (a notebook cell that was run again), and write the source anew.
+"""
+
+from __future__ import annotations
+
+import builtins
+import types
+from typing import Any
+
+import gast
+
+from redraft.transpile.front.source import Source
+
+UNKNOWN = object()
+Dependency = tuple[Any, str, Any]  # namespace (dict or cell), name, value
+
+
+class Scope:
+    """Resolves names that are not local to a function."""
+
+    def __init__(self, source: Source, local: set[str], dependencies: list[Dependency]) -> None:
+        self.source, self.local, self.dependencies = source, local, dependencies
+
+    def value(self, node: gast.expr) -> Any:
+        """The object that an expression names, or `UNKNOWN`."""
+        if isinstance(node, gast.Name):
+            return UNKNOWN if node.id in self.local else self.name_value(node.id)
+        if isinstance(node, gast.Attribute):
+            owner = self.value(node.value)
+            return UNKNOWN if owner is UNKNOWN else self._attribute(owner, node.attr)
+        return UNKNOWN
+
+    def name_value(self, name: str) -> Any:
+        """The object behind a name that is not local."""
+        cell = self.source.cells.get(name)
+        if cell is not None:
+            try:
+                value = cell.cell_contents
+            except ValueError:  # not assigned yet
+                return UNKNOWN
+            self.dependencies.append((cell, name, value))
+            return value
+        namespace = self.source.globals
+        if name in namespace:
+            value = namespace[name]
+            self.dependencies.append((namespace, name, value))
+            return value
+        return getattr(builtins, name, UNKNOWN)
+
+    def _attribute(self, owner: Any, attr: str) -> Any:
+        try:
+            value = getattr(owner, attr)
+        except Exception:
+            return UNKNOWN
+        if isinstance(owner, types.ModuleType) and isinstance(value, types.FunctionType):
+            self.dependencies.append((vars(owner), attr, value))
+        return value

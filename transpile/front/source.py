@@ -1,0 +1,218 @@
+"""Find the source of a function and parse it.
+
+The file's text is parsed once; the function's node is found by its first line, its name and its
+parameters, so that lambdas that share a line and functions from `exec` with `linecache` work.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import linecache
+import types
+from dataclasses import dataclass, field
+from typing import Any
+
+import gast
+
+from redraft.transpile.core import parameter_names
+from redraft.transpile.errors import SourceError, Span
+
+
+class Origin:
+    """The user's statement that a generated line comes from."""
+
+    __slots__ = ("node", "source")
+
+    def __init__(self, source: Source, node: Any) -> None:
+        self.source, self.node = source, node
+
+    @property
+    def line(self) -> int:
+        return self.node.lineno + self.source.shift
+
+    @property
+    def text(self) -> str:
+        """The statement's text on one line."""
+        return self.source.segment(self.node)
+
+
+@dataclass(eq=False)
+class Source:
+    """A function as the front end sees it.
+
+    Attributes:
+        node: the `gast.FunctionDef` (a lambda becomes one with a single return).
+        file: file name as Python knows it.
+        lines: text of the whole file.
+        globals: the module namespace that the function reads.
+        cells: names of closure variables -> their cells.
+        function: the Python function, or None for a function found inside another one.
+        captured: parameters in front of the user's own, that hold what a nested function captured.
+    """
+
+    node: gast.FunctionDef
+    file: str
+    lines: list[str]
+    globals: dict[str, Any]
+    cells: dict[str, Any] = field(default_factory=dict)
+    function: Any = None
+    captured: tuple[str, ...] = ()
+    owner: Any = None
+    shift: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.node.name
+
+    @property
+    def place(self) -> str:
+        """``model.py:12``."""
+        return f"{self.short_file}:{self.node.lineno + self.shift}"
+
+    @property
+    def short_file(self) -> str:
+        return self.file if self.file.startswith("<") else self.file.rpartition("/")[2]
+
+    @property
+    def parameters(self) -> list[str]:
+        return parameter_names(self.node.args)
+
+    def segment(self, node: Any) -> str:
+        """Text of a statement on one line; of a compound statement, its first line."""
+        last = node.body[0].lineno - 1 if _is_compound(node) else node.end_lineno
+        lines = self.lines[node.lineno - 1 : max(last, node.lineno)]
+        if not lines:
+            return ""
+        if not _is_compound(node) and node.end_lineno == node.lineno:
+            text = lines[0].encode()[node.col_offset : node.end_col_offset].decode()
+        else:
+            text = " ".join(line.split("#")[0].strip() for line in lines)
+        return " ".join(text.split())
+
+    def span(self, node: Any) -> Span | None:
+        """The place of a node, for error messages."""
+        line = getattr(node, "lineno", None)
+        if line is None:
+            return None
+        text = self.lines[line - 1] if line <= len(self.lines) else ""
+        end = node.end_col_offset if node.end_lineno == line else len(text.rstrip())
+        return Span(self.file, line + self.shift, node.col_offset, end, text)
+
+
+def _is_compound(node: Any) -> bool:
+    return isinstance(getattr(node, "body", None), list) and bool(node.body)
+
+
+def read_source(function: types.FunctionType) -> Source:
+    """Parse a Python function.
+
+    Raises:
+        SourceError: there is no source text, it changed, or it is ambiguous.
+    """
+    code = getattr(function, "__code__", None)
+    if code is None:
+        raise SourceError(
+            f"`{getattr(function, '__name__', function)!s}` has no Python source and no rule",
+            None,
+            "call it on values that are not differentiated, or give it a rule with `rd.primitive`",
+        )
+    lines = linecache.getlines(code.co_filename, function.__globals__)
+    if not lines:
+        raise SourceError(
+            f"no source text for `{code.co_name}` (from {code.co_filename})",
+            None,
+            "define it in a file or a notebook cell; for `exec`, register the text in `linecache`",
+        )
+    node = _find_node(code, "".join(lines))
+    definition = _as_definition(gast.ast_to_gast(_clone(node)))
+    cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
+    return Source(definition, code.co_filename, lines, function.__globals__, cells, function)
+
+
+def _clone(node: ast.AST) -> ast.AST:
+    # gast's converter builds new nodes and leaves the cached tree alone
+    return node
+
+
+@functools.lru_cache(maxsize=64)
+def _functions_by_line(text: str) -> dict[int, list[ast.AST]]:
+    """Function nodes of a file by the line on which their code object starts."""
+    found: dict[int, list[ast.AST]] = {}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            decorators = getattr(node, "decorator_list", ())
+            first = min([node.lineno, *(d.lineno for d in decorators)])
+            found.setdefault(first, []).append(node)
+    return found
+
+
+def _find_node(code: types.CodeType, text: str) -> ast.AST:
+    try:
+        candidates = _functions_by_line(text).get(code.co_firstlineno, [])
+    except SyntaxError:
+        candidates = []
+    matching = [node for node in candidates if _matches(node, code)]
+    if len(matching) > 1:
+        matching = [n for n in matching if _same_bytecode(n, code)] or matching
+    if len(matching) > 1 and not _all_same(matching):
+        matching = [n for n in matching if _same_columns(n, code)]
+    if not matching:
+        raise SourceError(
+            f"the text of {code.co_filename} no longer holds `{code.co_name}` at line "
+            f"{code.co_firstlineno}, or holds it more than once",
+            None,
+            "reload the module after an edit; give lambdas that share a line names of their own",
+        )
+    return matching[0]
+
+
+def _all_same(nodes: list[ast.AST]) -> bool:
+    return len({ast.dump(node) for node in nodes}) == 1
+
+
+def _matches(node: Any, code: types.CodeType) -> bool:
+    name = "<lambda>" if isinstance(node, ast.Lambda) else node.name
+    a = node.args
+    names = [x.arg for x in (*a.posonlyargs, *a.args, *a.kwonlyargs)]
+    names += [x.arg for x in (a.vararg, a.kwarg) if x is not None]
+    flags = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+    count = code.co_argcount + code.co_kwonlyargcount + bin(code.co_flags & flags).count("1")
+    private = [n.rpartition("__")[2] for n in code.co_varnames[:count]]
+    return name == code.co_name and private == [n.rpartition("__")[2] for n in names]
+
+
+def _same_bytecode(node: Any, code: types.CodeType) -> bool:
+    """Does the node compile to this code? Names that are closure cells count as equal."""
+    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    names |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+    used = set(code.co_names) | set(code.co_freevars) | set(code.co_cellvars)
+    constants = {repr(n.value) for n in ast.walk(node) if isinstance(n, ast.Constant)}
+    own = {repr(c) for c in code.co_consts if isinstance(c, (int, float, str, complex))}
+    return used <= names | {"__class__"} and (own <= constants or not constants)
+
+
+def _same_columns(node: Any, code: types.CodeType) -> bool:
+    """Does the node start and end where the code's instructions do (Python 3.11 and later)?"""
+    if not hasattr(code, "co_positions"):
+        return False
+    places = [p for p in code.co_positions() if None not in p and p[0] == p[1] == node.lineno]
+    body = node.body if isinstance(node, ast.Lambda) else node
+    inside = [p for p in places if p[3] > p[2]]
+    return bool(inside) and all(
+        body.col_offset <= p[2] and p[3] <= body.end_col_offset for p in inside
+    )
+
+
+def _as_definition(node: Any) -> gast.FunctionDef:
+    """A function definition without decorators; a lambda becomes one with a return."""
+    if isinstance(node, gast.Lambda):
+        result = gast.Return(node.body)
+        gast.copy_location(result, node.body)
+        definition = gast.FunctionDef("lambda_", node.args, [result], [], None, None, [])
+        return gast.copy_location(definition, node)
+    if isinstance(node, gast.AsyncFunctionDef):
+        raise SourceError("`async` functions cannot be rewritten", None, "use an ordinary function")
+    node.decorator_list = []
+    return node

@@ -1,0 +1,146 @@
+"""A function on its way through the compiler, and the unit of generated functions it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.analysis.facts import Facts, find_facts
+from redraft.transpile.analysis.liveness import mark_live
+from redraft.transpile.analysis.versions import number_versions
+from redraft.transpile.errors import SourceError, TransformError
+from redraft.transpile.front.callee import Function, Transformed
+from redraft.transpile.front.lower import Lowerer
+from redraft.transpile.front.scope import Dependency
+from redraft.transpile.front.source import Source, read_source
+from redraft.transpile.transforms.pull import signature_of
+
+
+@dataclass(eq=False)
+class Prepared:
+    """A function in core form with its facts."""
+
+    source: Source
+    body: list[gast.stmt]
+    facts: Facts
+    parameters: list[str]
+    end: dict[str, int]
+    lowerer: Lowerer
+
+
+def prepare(
+    source: Source,
+    active: set[str],
+    dependencies: list[Dependency],
+    ranks: dict[str, int] | None = None,
+    has_aux: bool = False,
+) -> Prepared:
+    """Lower a function and find its facts; `active` names the differentiated parameters."""
+    lowerer = Lowerer(source, active, dependencies)
+    body = lowerer.lower(has_aux)
+    mark_live(body, set())
+    end = number_versions(body, source.parameters)
+    mark_live(body, set())
+    facts = find_facts(body, source, lowerer.scope, active, ranks)
+    return Prepared(source, body, facts, source.parameters, end, lowerer)
+
+
+@dataclass(eq=False)
+class Pair:
+    """The forward and backward function of one function, for one set of active parameters."""
+
+    forward: str
+    backward: str
+    active: tuple[str, ...]
+    bars: tuple[str, ...] | None = None
+    forced: bool = False
+
+    def returned(self) -> tuple[str, ...]:
+        """Parameters whose cotangents the backward function returns, in order."""
+        if self.bars is None:  # being written: a recursive call; it returns all of them
+            self.forced = True
+            return self.active
+        return self.bars
+
+
+@dataclass(eq=False)
+class Unit:
+    """All functions that one transformation generates, in one namespace and one text."""
+
+    dependencies: list[Dependency] = field(default_factory=list)
+    functions: list[gast.FunctionDef] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    bindings: dict[str, Any] = field(default_factory=dict)
+    cells: dict[str, Any] = field(default_factory=dict)
+    pairs: dict[Any, Pair] = field(default_factory=dict)
+    tangents: dict[Any, str] = field(default_factory=dict)
+    sources: dict[Any, Source] = field(default_factory=dict)
+
+    def name_function(self, wanted: str) -> str:
+        """A free name for a generated function."""
+        name, number = wanted, 1
+        while name in self.names:
+            number += 1
+            name = f"{wanted}_{number}"
+        self.names.add(name)
+        return name
+
+    def signature(self, source: Source) -> Any:
+        """Signature of a source's definition."""
+        return signature_of(source.node.args)
+
+    def source_of(self, callee: Any, refuse: Any) -> Source:
+        """The source of what a call calls."""
+        if isinstance(callee, Transformed):
+            return self.transformed_source(callee, refuse)
+        function = callee.function if isinstance(callee, Function) else callee
+        if isinstance(function, Source):
+            return function
+        if isinstance(function, Transformed):
+            return self.transformed_source(function, refuse)
+        if function not in self.sources:
+            try:
+                self.sources[function] = read_source(function)
+            except SourceError as error:
+                raise refuse(error.msg, error.hint) from None
+        return self.sources[function]
+
+    def transformed_source(self, callee: Transformed, refuse: Any) -> Source:
+        """The source that a transformation of a function generates."""
+        from redraft.transpile.transforms.build import write_fused
+
+        inner = self.source_of(callee.inner, refuse)
+        key = (inner, callee.kind, tuple(sorted((k, repr(v)) for k, v in callee.options.items())))
+        if key not in self.sources:
+            self.sources[key] = write_fused(self, inner, callee.kind, callee.options)
+        return self.sources[key]
+
+    def pair(self, source: Source, active: tuple[str, ...]) -> Pair:
+        """Forward and backward function of a source; written at the first request."""
+        from redraft.transpile.transforms.build import write_pair
+
+        key = (source, active)
+        if key not in self.pairs:
+            parameters = [p for p in source.parameters if p in active]
+            every = len(active) == len([p for p in source.parameters])
+            tag = "" if every else "_" + "_".join(parameters)
+            base = core.base(source.name)
+            pair = Pair(
+                self.name_function(f"{base}_fwd{tag if len(tag) < 24 else ''}"),
+                self.name_function(f"{base}_bwd{tag if len(tag) < 24 else ''}"),
+                tuple(parameters),
+            )
+            self.pairs[key] = pair
+            write_pair(self, source, pair)
+        return self.pairs[key]
+
+    def use(self, source: Source) -> None:
+        """Let the generated text read the globals and closure cells of a source."""
+        for name, cell in source.cells.items():
+            self.cells.setdefault(name, cell)
+
+
+__all__ = ["Pair", "Prepared", "TransformError", "Unit", "prepare"]

@@ -1,0 +1,34 @@
+"""The table of primitives, one module per family; importing this package fills it.
+
+Templates are text until a compiler asks for them, so the import costs a few milliseconds.
+"""
+
+from redraft.transpile.primitives import (
+    compare,
+    create,
+    einsum,
+    elementwise,
+    helpers,
+    index,
+    linalg,
+    python,
+    reduce,
+    shape,
+    special,
+    structure,
+)
+
+__all__ = [
+    "compare",
+    "create",
+    "einsum",
+    "elementwise",
+    "helpers",
+    "index",
+    "linalg",
+    "python",
+    "reduce",
+    "shape",
+    "special",
+    "structure",
+]

@@ -1,0 +1,162 @@
+"""Functions that make arrays."""
+
+from __future__ import annotations
+
+from redraft.transpile.primitives import samples as s
+from redraft.transpile.primitives.shape import length
+from redraft.transpile.primitives.table import Call, missing, no_derivative, primitive
+
+for name in ("zeros", "ones", "empty"):
+    no_derivative(f"np.{name}(shape, dtype=None)", rank=lambda c: length(c, "shape"))
+    no_derivative(f"np.{name}_like(x, dtype=None)", shape_only="x", like="x")
+no_derivative("np.eye(N, M=None, k=0, dtype=None)", rank=2)
+no_derivative("np.identity(n, dtype=None)", rank=2)
+no_derivative("np.tri(N, M=None, k=0, dtype=None)", rank=2)
+no_derivative("np.indices(dimensions, dtype=None)")
+no_derivative("np.tril_indices(n, k=0, m=None)")
+no_derivative("np.triu_indices(n, k=0, m=None)")
+no_derivative("np.diag_indices(n, ndim=2)")
+no_derivative("np.ix_(*positions)")
+
+primitive(
+    "np.full(shape, fill_value, dtype=None)", rank=lambda c: length(c, "shape"),
+    linear_in="fill_value", vjp={"fill_value": "rt.unbroadcast(ans_bar, fill_value)"},
+    samples=lambda rng: [
+        (3, s.anything(rng, ())), ((2, 3), s.anything(rng, ())), ((2, 3), s.anything(rng, (3,))),
+    ],
+)  # fmt: skip
+primitive(
+    "np.full_like(x, fill_value)", like="x", shape_only="x",
+    linear_in="fill_value", vjp={"fill_value": "rt.unbroadcast(ans_bar, fill_value)"},
+    samples=lambda rng: [
+        (s.anything(rng, (3,)), s.anything(rng, ())), (s.anything(rng, ()), s.anything(rng, ())),
+        (s.anything(rng, (2, 3)), s.anything(rng, (1, 3))),
+    ],
+)  # fmt: skip
+
+# Ranges: the ends may be active, their number of elements is not
+
+FRACTION = "np.reshape(np.linspace(0.0, 1.0, num, endpoint), (-1,) + (1,) * (np.ndim(ans) - 1))"
+
+
+def weighted(weights: str, end: str) -> dict[str, str]:
+    """Templates of an end: every element moves by a share of the end's movement."""
+    return {
+        "vjp": f"rt.cast_like(rt.unbroadcast(np.sum(ans_bar * {weights}, axis=0), {end}), {end})",
+        "jvp": f"rt.broadcast_like({end}_dot * {weights}, ans)",
+    }
+
+
+START, STOP = weighted(f"(1 - {FRACTION})", "start"), weighted(FRACTION, "stop")
+primitive(
+    "np.linspace(start, stop, num=50, endpoint=True)",
+    vjp={"start": START["vjp"], "stop": STOP["vjp"]},
+    jvp={"start": START["jvp"], "stop": STOP["jvp"]},
+    samples=lambda rng: [
+        (s.anything(rng, ()), s.anything(rng, ()), 5), (s.anything(rng, (2,)), s.anything(rng, ()), 4),
+        ((s.anything(rng, ()), s.anything(rng, ())), {"num": 4, "endpoint": False}),
+    ],
+)  # fmt: skip
+
+
+def arange_start(call: Call, bar: str, zero: str) -> str:
+    """With one argument that is the end, on which no value depends."""
+    return bar if call.given("stop") else zero
+
+
+primitive(
+    "np.arange(start, stop=None, step=1)", rank=1,
+    vjp={
+        "start": lambda c: arange_start(c, "np.sum(ans_bar)", "np.zeros_like(start)"),
+        "stop": "np.zeros_like(stop)",
+        "step": "np.sum(ans_bar * np.arange(np.size(ans)))",
+    },
+    jvp={
+        "start": lambda c: arange_start(c, "np.full_like(ans, start_dot)", "np.zeros_like(ans)"),
+        "stop": "np.zeros_like(ans)",
+        "step": "step_dot * np.arange(np.size(ans))",
+    },
+    samples=lambda rng: [(0.25, 2.1, 0.5), (1.5, 4.25), (3.5,)],
+)  # fmt: skip
+missing("np.logspace(start, stop)", "write 10.0 ** np.linspace(start, stop)")
+missing("np.geomspace(start, stop)", "write np.exp(np.linspace(np.log(start), np.log(stop)))")
+missing("np.meshgrid(*arrays)", "index with np.newaxis, and let NumPy broadcast")
+missing("np.fromfunction(function, shape)", "call the function on index arrays")
+missing("np.vander(x)", "write x[:, None] ** np.arange(n)")
+
+# Arrays of what is there
+
+
+def array_bar(call: Call) -> str:
+    """Cotangent of what became an array, with the nesting of its lists."""
+    if call.given("dtype"):
+        return "rt.unstack_like(rt.if_float(ans_bar, ans), x)"
+    return "rt.unstack_like(ans_bar, x)"
+
+
+def contiguous_bar(call: Call) -> str:
+    """Like `array_bar`, for functions that make a vector of a number."""
+    return array_bar(call).replace("ans_bar", "np.reshape(ans_bar, np.shape(x))")
+
+
+def array_dot(call: Call) -> str:
+    """Tangent of what became an array."""
+    return "rt.astype_dot(np.array(x_dot), ans)" if call.given("dtype") else "np.array(x_dot)"
+
+
+def nested(rng: s.Rng) -> list:
+    """Numbers, arrays, lists and tuples of them."""
+    return [
+        (s.anything(rng, ()),), (s.anything(rng, (2, 3)),), ([0.5, 1.5],),
+        ([[0.5, 1.5], (2.0, -1.0)],), ([s.anything(rng, (3,)), s.anything(rng, (3,))],), ((),),
+        (((0.25, 2.0),), {"dtype": float}),
+    ]  # fmt: skip
+
+
+primitive(
+    "np.array(x, dtype=None)", vjp={"x": array_bar}, jvp={"x": array_dot}, samples=nested
+)
+for name in ("asarray", "asanyarray", "ascontiguousarray", "asfortranarray"):
+    primitive(
+        f"np.{name}(x, dtype=None)", view_of="x", jvp={"x": array_dot}, samples=nested,
+        vjp={"x": array_bar if name.startswith("asa") else contiguous_bar},
+    )  # fmt: skip
+primitive(
+    "np.copy(x)", method="copy", like="x", linear_in="x", vjp={"x": "ans_bar"},
+    samples=s.calls(((), {}), ((2, 3), {})),
+)  # fmt: skip
+primitive(
+    "np.astype(x, dtype)", method="astype", like="x",
+    vjp={"x": "rt.cast_like(rt.if_float(ans_bar, ans), x)"},
+    jvp={"x": "rt.astype_dot(x_dot, ans)"},
+    samples=lambda rng: [
+        (s.anything(rng, (3,)), float), (s.anything(rng, ()), "float64"),
+        (s.between(0.2, 0.8)(rng, (3,)), int), (s.between(0.2, 0.8)(rng, (3,)), bool),
+    ],
+)  # fmt: skip
+primitive(
+    "ndarray.item(x, *index)", method="item", rank=0,
+    vjp={
+        "x": lambda c: f"rt.unitem(ans_bar, x, {positions(c)})" if c.count("index")
+        else "np.full_like(x, ans_bar)"
+    },
+    jvp={
+        "x": lambda c: f"rt.item(x_dot, {positions(c)})" if c.count("index")
+        else "np.reshape(x_dot, ())"
+    },
+    samples=lambda rng: [
+        (s.anything(rng, ()),), (s.anything(rng, (1,)),), (s.anything(rng, (2, 3)), 1, 2),
+        (s.anything(rng, (2, 3)), 4), (s.anything(rng, (2, 3)), (1, 0)),
+    ],
+)  # fmt: skip
+primitive(
+    "ndarray.tolist(x)", method="tolist",
+    vjp={"x": "rt.cast_like(rt.stack_like(ans_bar, ans), x)"}, jvp={"x": "x_dot.tolist()"},
+    samples=s.calls(((), {}), ((3,), {}), ((2, 3), {})),
+)  # fmt: skip
+
+
+def positions(call: Call) -> str:
+    """The arguments of ``x.item(...)`` as one index."""
+    names = [f"index_{i}" for i in range(call.count("index"))]
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"

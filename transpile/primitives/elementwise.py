@@ -1,0 +1,295 @@
+"""Functions that NumPy applies element by element, with broadcasting.
+
+A form ``{} * y`` is what the cotangent (or the tangent) becomes; ``d`` is a factor that multiplies
+it. Constants are Python numbers, which leave float32 as it is. Values at kinks and ties stand in
+tests/test_table.py, in `CONVENTIONS`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from redraft.transpile.primitives import samples as s
+from redraft.transpile.primitives.forms import forms
+from redraft.transpile.primitives.table import UNKNOWN, Call, elementwise, no_derivative
+
+# Arithmetic
+
+elementwise(
+    "np.add(x, y)", d={}, **forms(x="{}", y="{}"),
+    aliases="operator.add", operator="+", samples=s.two(s.anything),
+)  # fmt: skip
+elementwise(
+    "np.subtract(x, y)", d={}, **forms(x="{}", y="-{}"),
+    aliases="operator.sub", operator="-", samples=s.two(s.anything),
+)  # fmt: skip
+elementwise(
+    "np.multiply(x, y)", d={}, **forms(x="{} * y", y="{} * x"),
+    aliases="operator.mul", operator="*", samples=s.two(s.anything),
+)  # fmt: skip
+elementwise(
+    "np.divide(x, y)", d={}, **forms(x="{} / y", y="-{} * ans / y"),
+    aliases=("np.true_divide", "operator.truediv"), operator="/",
+    samples=s.two(s.anything, s.apart()),
+)  # fmt: skip
+elementwise(
+    "np.negative(x)", d={}, like="x", **forms(x="-{}"),
+    aliases="operator.neg", operator="u-", samples=s.one(s.anything),
+)  # fmt: skip
+elementwise(
+    "np.positive(x)", d={}, like="x", **forms(x="{}"),
+    aliases="operator.pos", operator="u+", samples=s.one(s.anything),
+)  # fmt: skip
+
+
+def power_in_base(call: Call) -> str:
+    """``n * x ** (n - 1)`` with what is known of n written out."""
+    n = call.constant("y")
+    if n is UNKNOWN or isinstance(n, (bool, complex)) or not isinstance(n, (int, float)):
+        return "{} * rt.power_dx(x, y)"
+    if n == 0:
+        return "np.zeros_like(x)"
+    if n == 1:
+        return "{}"
+    if n == 2:
+        return "{} * 2 * x"
+    if n == -1:
+        return "-{} / x ** 2"
+    sign, size = ("-", -n) if n < 0 else ("", n)
+    rest = n - 1
+    power = "x" if rest == 1 else f"x ** {rest}" if rest > 0 else f"x ** (-{-rest})"
+    return f"{sign}{{}} * {size} * {power}"
+
+
+def power_in_exponent(call: Call) -> str:
+    """``ans * log(x)``; JAX's value 0 where the base is 0."""
+    base = call.constant("x")
+    if isinstance(base, (int, float)) and base > 0:
+        return f"{{}} * ans * {math.log(base)!r}"
+    return "{} * ans * rt.safe_log(x)"
+
+
+elementwise(
+    "np.power(x, y)", d={}, **forms(x=power_in_base, y=power_in_exponent),
+    aliases=("np.float_power", "operator.pow", "math.pow"), operator="**",
+    samples=s.two(s.positive, s.apart()),
+)  # fmt: skip
+no_derivative(
+    "np.floor_divide(x, y)",
+    aliases="operator.floordiv", operator="//", samples=s.two(s.positive, s.between(0.11, 0.19)),
+)  # fmt: skip
+elementwise(
+    "np.remainder(x, y)", d={}, **forms(x="{}", y="-{} * (x // y)"),
+    aliases=("np.mod", "operator.mod"), operator="%",
+    samples=s.two(s.between(1.1, 1.9), s.between(0.97, 1.03)),
+)  # fmt: skip
+elementwise(
+    "np.fmod(x, y)", d={}, **forms(x="{}", y="-{} * np.trunc(x / y)"),
+    aliases="math.fmod", samples=s.two(s.between(-1.9, -1.1), s.between(0.97, 1.03)),
+)  # fmt: skip
+elementwise(
+    "np.square(x)", d={}, like="x", **forms(x="{} * 2 * x"), samples=s.one(s.anything)
+)
+elementwise(
+    "np.reciprocal(x)", d={}, like="x", **forms(x="-{} * ans * ans"), samples=s.one(s.apart())
+)
+elementwise(
+    "np.sqrt(x)", d={}, like="x", **forms(x="{} * 0.5 / ans"),
+    aliases="math.sqrt", samples=s.one(s.positive),
+)  # fmt: skip
+elementwise(
+    "np.cbrt(x)", d={}, like="x", **forms(x="{} / (3 * ans * ans)"),
+    aliases="math.cbrt", samples=s.one(s.apart()),
+)  # fmt: skip
+
+# Exponentials and logarithms
+
+elementwise(
+    "np.exp(x)", d={"x": "ans"}, like="x", aliases="math.exp", samples=s.one(s.anything)
+)
+elementwise(
+    "np.exp2(x)", d={}, like="x", **forms(x=f"{{}} * ans * {math.log(2)!r}"),
+    aliases="math.exp2", samples=s.one(s.anything),
+)  # fmt: skip
+elementwise(
+    "np.expm1(x)", d={"x": "np.exp(x)"}, like="x", aliases="math.expm1",
+    samples=s.one(s.anything),
+)  # fmt: skip
+elementwise("np.log(x)", d={}, like="x", **forms(x="{} / x"), samples=s.one(s.positive))
+elementwise(
+    "np.log2(x)", d={}, like="x", **forms(x=f"{{}} / (x * {math.log(2)!r})"),
+    aliases="math.log2", samples=s.one(s.positive),
+)  # fmt: skip
+elementwise(
+    "np.log10(x)", d={}, like="x", **forms(x=f"{{}} / (x * {math.log(10)!r})"),
+    aliases="math.log10", samples=s.one(s.positive),
+)  # fmt: skip
+elementwise(
+    "np.log1p(x)", d={}, like="x", **forms(x="{} / (1 + x)"),
+    aliases="math.log1p", samples=s.one(s.inside),
+)  # fmt: skip
+elementwise(
+    "np.logaddexp(x, y)", d={"x": "np.exp(x - ans)", "y": "np.exp(y - ans)"},
+    samples=s.two(s.anything),
+)  # fmt: skip
+elementwise(
+    "np.logaddexp2(x, y)", d={"x": "np.exp2(x - ans)", "y": "np.exp2(y - ans)"},
+    samples=s.two(s.anything),
+)  # fmt: skip
+
+# Trigonometric and hyperbolic functions
+
+elementwise(
+    "np.sin(x)", d={"x": "np.cos(x)"}, like="x", aliases="math.sin", samples=s.one(s.anything)
+)
+elementwise(
+    "np.cos(x)", d={}, like="x", **forms(x="-{} * np.sin(x)"),
+    aliases="math.cos", samples=s.one(s.anything),
+)  # fmt: skip
+elementwise(
+    "np.tan(x)", d={"x": "1 + ans * ans"}, like="x", aliases="math.tan", samples=s.one(s.inside)
+)
+elementwise(
+    "np.arcsin(x)", d={}, like="x", **forms(x="{} / np.sqrt(1 - x * x)"),
+    aliases=("math.asin", "np.asin"), samples=s.one(s.inside),
+)  # fmt: skip
+elementwise(
+    "np.arccos(x)", d={}, like="x", **forms(x="-{} / np.sqrt(1 - x * x)"),
+    aliases=("math.acos", "np.acos"), samples=s.one(s.inside),
+)  # fmt: skip
+elementwise(
+    "np.arctan(x)", d={}, like="x", **forms(x="{} / (1 + x * x)"),
+    aliases=("math.atan", "np.atan"), samples=s.one(s.anything),
+)  # fmt: skip
+elementwise(
+    "np.arctan2(x, y)", d={},
+    **forms(x="{} * y / (x * x + y * y)", y="-{} * x / (x * x + y * y)"),
+    aliases=("math.atan2", "np.atan2"), samples=s.two(s.apart()),
+)  # fmt: skip
+elementwise(
+    "np.hypot(x, y)", d={}, **forms(x="{} * x / ans", y="{} * y / ans"), samples=s.two(s.apart())
+)
+elementwise(
+    "np.sinh(x)", d={"x": "np.cosh(x)"}, like="x", aliases="math.sinh", samples=s.one(s.anything)
+)
+elementwise(
+    "np.cosh(x)", d={"x": "np.sinh(x)"}, like="x", aliases="math.cosh", samples=s.one(s.anything)
+)
+elementwise(
+    "np.tanh(x)", d={"x": "1 - ans * ans"}, like="x", aliases="math.tanh",
+    samples=s.one(s.anything),
+)  # fmt: skip
+elementwise(
+    "np.arcsinh(x)", d={}, like="x", **forms(x="{} / np.sqrt(x * x + 1)"),
+    aliases=("math.asinh", "np.asinh"), samples=s.one(s.anything),
+)  # fmt: skip
+elementwise(
+    "np.arccosh(x)", d={}, like="x", **forms(x="{} / np.sqrt(x * x - 1)"),
+    aliases=("math.acosh", "np.acosh"), samples=s.one(s.between(1.2, 3.0)),
+)  # fmt: skip
+elementwise(
+    "np.arctanh(x)", d={}, like="x", **forms(x="{} / (1 - x * x)"),
+    aliases=("math.atanh", "np.atanh"), samples=s.one(s.inside),
+)  # fmt: skip
+elementwise(
+    "np.sinc(x)", d={"x": "rt.sinc_derivative(x)"}, like="x", samples=s.one(s.anything)
+)
+elementwise(
+    "np.deg2rad(x)", d={}, like="x", **forms(x=f"{{}} * {math.pi / 180!r}"),
+    aliases=("np.radians", "math.radians"), samples=s.one(s.anything),
+)  # fmt: skip
+elementwise(
+    "np.rad2deg(x)", d={}, like="x", **forms(x=f"{{}} * {180 / math.pi!r}"),
+    aliases=("np.degrees", "math.degrees"), samples=s.one(s.anything),
+)  # fmt: skip
+
+# Selection, signs
+
+elementwise(
+    "np.absolute(x)", d={}, like="x",
+    vjp={"x": "ans_bar * rt.sign(x)"}, jvp={"x": "np.real(x_dot * rt.sign(x))"},
+    aliases=("abs", "operator.abs"), samples=s.one(s.apart()),
+)  # fmt: skip
+elementwise(
+    "np.fabs(x)", d={"x": "np.sign(x)"}, like="x", aliases="math.fabs", samples=s.one(s.apart())
+)
+elementwise(
+    "np.maximum(x, y)", d={},
+    **forms(x="rt.where_greater({}, x, y)", y="rt.where_greater({}, y, x)"),
+    samples=s.two(s.distinct, s.between(0.21, 0.4)),
+)  # fmt: skip
+elementwise(
+    "np.minimum(x, y)", d={},
+    **forms(x="rt.where_greater({}, y, x)", y="rt.where_greater({}, x, y)"),
+    samples=s.two(s.distinct, s.between(0.21, 0.4)),
+)  # fmt: skip
+elementwise(
+    "np.fmax(x, y)", d={},
+    **forms(
+        x="np.where((x > y) | np.isnan(y), {}, 0.0)",
+        y="np.where((x > y) | np.isnan(y), 0.0, {})",
+    ),
+    samples=s.two(s.distinct, s.between(0.21, 0.4)),
+)  # fmt: skip
+elementwise(
+    "np.fmin(x, y)", d={},
+    **forms(
+        x="np.where((x < y) | np.isnan(y), {}, 0.0)",
+        y="np.where((x < y) | np.isnan(y), 0.0, {})",
+    ),
+    samples=s.two(s.distinct, s.between(0.21, 0.4)),
+)  # fmt: skip
+elementwise(
+    "np.where(condition, x, y)", d={},
+    **forms(x="np.where(condition, {}, 0.0)", y="np.where(condition, 0.0, {})"),
+    samples=lambda rng: [
+        (rng.uniform(size=a) > 0.5, s.anything(rng, b), s.anything(rng, c))
+        for a, b, c in [((), (), ()), ((3,), (3,), (3,)), ((2, 3), (3,), ()), ((3,), (2, 1), (3,))]
+    ],
+)  # fmt: skip
+elementwise(
+    "np.copysign(x, y)", d={}, **forms(x="{} * np.copysign(1.0, x) * np.copysign(1.0, y)"),
+    aliases="math.copysign", samples=s.two(s.apart()),
+)  # fmt: skip
+elementwise(
+    "np.heaviside(x, y)", d={}, **forms(x="np.zeros_like(x)", y="np.where(x == 0, {}, 0.0)"),
+    samples=s.two(s.apart()),
+)  # fmt: skip
+elementwise(
+    "np.nan_to_num(x)", d={}, like="x", **forms(x="np.where(np.isfinite(x), {}, 0.0)"),
+    samples=s.one(s.anything),
+)  # fmt: skip
+
+# Complex numbers: JAX's convention, a cotangent is multiplied by d, not by its conjugate
+
+elementwise(
+    "np.real(x)", d={}, like="x", view_of="x", vjp={"x": "ans_bar"}, jvp={"x": "np.real(x_dot)"},
+    attribute="real", samples=s.one(s.anything),
+)  # fmt: skip
+elementwise(
+    "np.imag(x)", d={}, like="x", view_of="x",
+    vjp={"x": "rt.unimag(ans_bar, x)"}, jvp={"x": "np.imag(x_dot)"},
+    attribute="imag", samples=s.one(s.anything),
+)  # fmt: skip
+elementwise(
+    "np.conjugate(x)", d={}, like="x", view_of="x", **forms(x="np.conj({})"),
+    aliases="np.conj", method="conj", samples=s.one(s.anything),
+)  # fmt: skip
+elementwise(
+    "np.angle(z)", d={}, like="z",
+    vjp={"z": "rt.unimag(ans_bar, z) / z"}, jvp={"z": "np.imag(z_dot / z)"},
+    samples=s.one(s.apart()),
+)  # fmt: skip
+
+# Constant wherever they are smooth
+
+for text, aliases in {
+    "np.sign(x)": (), "np.floor(x)": ("math.floor",), "np.ceil(x)": ("math.ceil",),
+    "np.rint(x)": (), "np.trunc(x)": ("math.trunc",), "np.fix(x)": (), "np.signbit(x)": (),
+    "np.spacing(x)": (),
+}.items():  # fmt: skip
+    no_derivative(text, aliases=aliases, like="x", samples=s.one(s.between(0.1, 0.4)))
+no_derivative(
+    "np.round(x, decimals=0)", aliases="np.around", method="round", like="x",
+    samples=s.one(s.between(0.1, 0.4)),
+)  # fmt: skip

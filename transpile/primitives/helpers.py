@@ -1,0 +1,333 @@
+"""Rows of the helpers in redraft.runtime, so that derivatives have derivatives.
+
+A helper's cotangent argument is called ``z_bar`` here: ``ans_bar`` is the cotangent of the helper's
+own result. Each helper of a linear function is the transpose of that function, so its own
+cotangent is the function itself, applied to ``ans_bar``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redraft.transpile.primitives import samples as s
+from redraft.transpile.primitives.forms import forms
+from redraft.transpile.primitives.table import elementwise, no_derivative, primitive
+
+# Transposes: the helper, and what its cotangent becomes
+
+TRANSPOSES = {
+    "rt.unbroadcast(z_bar, x)": "rt.broadcast_like(ans_bar, z_bar)",
+    "rt.cast_like(z_bar, x)": "rt.cast_like(ans_bar, z_bar)",
+    "rt.unreduce(z_bar, x, axis=None, keepdims=False)": "np.sum(ans_bar, axis, keepdims=keepdims)",
+    "rt.filled(z_bar, x)": "ans_bar",
+    "rt.unconcatenate(z_bar, x, axis=0)": "np.concatenate(rt.filled(ans_bar, x), axis)",
+    "rt.unstack(z_bar, x, axis=0)": "np.stack(rt.filled(ans_bar, x), axis)",
+    "rt.unstack_like(z_bar, x)": "rt.stack_like(ans_bar, x)",
+    "rt.stack_like(z_bar, x)": "rt.unstack_like(ans_bar, z_bar)",
+    "rt.unsum(z_bar, x)": "rt.broadcast_like(sum(rt.filled(ans_bar, x)), z_bar)",
+    "rt.untile(z_bar, x, reps)": "np.tile(ans_bar, reps)",
+    "rt.unrepeat(z_bar, x, repeats, axis=None)": "np.repeat(ans_bar, repeats, axis)",
+    'rt.unpad(z_bar, x, pad_width, mode="constant")': "np.pad(ans_bar, pad_width, mode)",
+    "rt.scatter(z_bar, x, index)": "ans_bar[index]",
+    "rt.unitem(z_bar, x, index)": "rt.item(ans_bar, index)",
+    "rt.untake(z_bar, x, indices, axis=None)": "np.take(ans_bar, indices, axis)",
+    "rt.untake_along_axis(z_bar, x, indices, axis=-1)": (
+        "np.take_along_axis(ans_bar, indices, axis)"
+    ),
+    "rt.undiagonal(z_bar, x, offset=0, axis1=0, axis2=1)": (
+        "np.diagonal(ans_bar, offset, axis1, axis2)"
+    ),
+    "rt.undiag(z_bar, x, k=0)": "np.diag(ans_bar, k)",
+    "rt.untrace(z_bar, x, offset=0, axis1=0, axis2=1)": "np.trace(ans_bar, offset, axis1, axis2)",
+}  # fmt: skip
+
+
+def matrix_samples(rng: s.Rng) -> list:
+    """A cotangent and two matrices."""
+    return [(s.anything(rng, (2, 4)), s.anything(rng, (2, 3)), s.anything(rng, (3, 4)))]
+
+
+def transpose_samples(rng: s.Rng) -> dict[str, list]:
+    """Arguments of the helpers above."""
+    m, v = s.anything(rng, (2, 3)), s.anything(rng, (3,))
+    pair = [s.anything(rng, (3,)), s.anything(rng, (2, 3))]
+    return {
+        "rt.unbroadcast": [(m, v), (m, m), (m, 0.5), (m, s.anything(rng, (2, 1)))],
+        "rt.cast_like": [(m, m), (0.5, 1.5)],
+        "rt.unreduce": [(v, m, 0), (0.5, m), (s.anything(rng, (2, 1)), m, 1, True)],
+        "rt.filled": [([v, v], [v, v])],
+        "rt.unconcatenate": [(s.anything(rng, (5,)), [v, v[:2]])],
+        "rt.unstack": [(m, [v, v]), (m.T, [v, v], 1)],
+        "rt.unstack_like": [(m, m), (m, [v, v]), (v, [0.5, 1.5, 2.0])],
+        "rt.stack_like": [([v, v], m), ([v, v], [v, v]), ([0.5, 1.5], [0.1, 0.2])],
+        "rt.unsum": [(v, [v, 0.5, v]), (v, m), (0.5, [0.1, 0.2])],
+        "rt.untile": [(s.anything(rng, (6,)), v, 2)],
+        "rt.unrepeat": [(s.anything(rng, (6,)), v, 2), (s.anything(rng, (2, 6)), m, 2, 1)],
+        "rt.unpad": [(s.anything(rng, (5,)), v, 1), (s.anything(rng, (5,)), v, 1, "reflect")],
+        "rt.scatter": [(0.5, v, 1), (m, v, [[0, 0, 1], [2, 2, 2]]), (v[:2], v, slice(0, 2))],
+        "rt.unitem": [(0.5, v, 1), (0.5, m, (1, 2)), (0.5, m, -1)],
+        "rt.untake": [(m, v, [[0, 0, 1], [2, 2, 2]]), (s.anything(rng, (2, 2)), m, [0, 0], 1)],
+        "rt.untake_along_axis": [(m, m, s.integers([[0, 0, 1], [2, 2, 2]]), 1)],
+        "rt.undiagonal": [(s.anything(rng, (2,)), m)],
+        "rt.undiag": [(s.anything(rng, (2,)), m), (s.anything(rng, (3, 3)), v)],
+        "rt.untrace": [(0.5, m), (s.anything(rng, (2,)), s.anything(rng, (3, 3, 2)))],
+        "rt.unjoin": [(s.anything(rng, (3, 3)), pair, "vstack")],
+    }
+
+
+def samples_of(name: str) -> s.Callable:
+    """Samples of one helper."""
+    return lambda rng: transpose_samples(rng)[name]
+
+
+for text, back in TRANSPOSES.items():
+    primitive(
+        text, linear_in="z_bar", shape_only="x", vjp={"z_bar": back},
+        view_of="z_bar", samples=samples_of(text.partition("(")[0]),
+        like="x" if text.startswith(("rt.unbroadcast", "rt.cast_like", "rt.scatter")) else None,
+    )  # fmt: skip
+
+
+def join(call: Any) -> str:
+    """The function of which `rt.unjoin` undoes a call."""
+    return f"np.{call.constant('joined')}(rt.filled(ans_bar, x))"
+
+
+primitive(
+    "rt.unjoin(z_bar, x, joined)", linear_in="z_bar", shape_only="x", view_of="z_bar",
+    vjp={"z_bar": join}, samples=samples_of("rt.unjoin"),
+)  # fmt: skip
+primitive(
+    "rt.broadcast_like(x, y)", linear_in="x", shape_only="y", like="y", view_of="x",
+    vjp={"x": "rt.unbroadcast(ans_bar, x)"},
+    samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (2, 3))), (0.5, 1.5)],
+)  # fmt: skip
+primitive(
+    "rt.untranspose(z_bar, axes=None)", linear_in="z_bar", view_of="z_bar",
+    vjp={"z_bar": "np.transpose(ans_bar, axes)"},
+    samples=s.calls(((2, 3, 4), {"axes": (-1, 0, 1)}), ((2, 3), {})),
+)  # fmt: skip
+primitive(
+    "rt.item(x, index)", linear_in="x", vjp={"x": "rt.unitem(ans_bar, x, index)"}, rank=0,
+    samples=lambda rng: [(s.anything(rng, (3,)), 1), (s.anything(rng, (2, 3)), (1, 2))],
+)  # fmt: skip
+primitive(
+    "rt.if_float(z_bar, x)", shape_only="x", view_of="z_bar",
+    vjp={"z_bar": "rt.if_float(ans_bar, x)"}, jvp={"z_bar": "rt.if_float(z_bar_dot, x)"},
+    samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (3,)))],
+)  # fmt: skip
+primitive(
+    "rt.astype_dot(x, y)", shape_only="y", view_of="x",
+    vjp={"x": "rt.cast_like(rt.if_float(ans_bar, y), x)"}, jvp={"x": "rt.astype_dot(x_dot, y)"},
+    samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (3,)))],
+)  # fmt: skip
+
+# In-place accumulation, read as a function from the old array to the new one
+
+primitive(
+    "rt.add_at(x, index, t)", view_of="x", like="x",
+    vjp={"x": "ans_bar", "t": "rt.unbroadcast(ans_bar[index], t)"},
+    jvp={"x": "x_dot", "t": "rt.add_at(np.zeros_like(x), index, t_dot)"},
+    samples=lambda rng: [
+        (s.anything(rng, (3,)), 1, 0.5), (s.anything(rng, (3,)), [0, 0], s.anything(rng, (2,))),
+        (s.anything(rng, (2, 3)), (slice(None), 1), 0.5),
+    ],
+)  # fmt: skip
+
+# Element by element
+
+elementwise(
+    "rt.where_greater(z_bar, x, y)", d={}, **forms(z_bar="rt.where_greater({}, x, y)"),
+    samples=lambda rng: [
+        (s.anything(rng, (3,)), s.distinct(rng, (3,)), s.between(0.21, 0.4)(rng, (3,))),
+        (0.5, 1.5, 1.0),
+    ],
+)  # fmt: skip
+elementwise(
+    "rt.sign(x)", d={"x": "np.zeros_like(x)"}, like="x", samples=s.one(s.apart())
+)  # of a real number; that of a complex one turns with it
+elementwise(
+    "rt.unimag(z_bar, x)", vjp={"z_bar": "np.imag(ans_bar)"}, shape_only="x", like="x",
+    jvp={"z_bar": "rt.unimag(z_bar_dot, x)"}, d={},
+)  # fmt: skip
+elementwise(
+    "rt.power_dx(x, y)",
+    d={"x": "y * rt.power_dx(x, y - 1)", "y": "x ** (y - 1) * (1 + y * rt.safe_log(x))"},
+    samples=s.two(s.positive, s.between(1.3, 3.0)),
+)  # fmt: skip
+elementwise("rt.safe_log(x)", d={"x": "rt.safe_inverse(x)"}, like="x", samples=s.one(s.positive))
+elementwise("rt.safe_inverse(x)", d={"x": "-ans * ans"}, like="x", samples=s.one(s.apart()))
+elementwise(
+    "rt.sinc_derivative(x, order=1)", d={"x": "rt.sinc_derivative(x, order + 1)"}, like="x",
+    samples=lambda rng: [(s.anything(rng, (5,)),), (s.anything(rng, (5,)), 2), (s.anything(rng, ()), 3)],
+)  # fmt: skip
+
+# Reductions
+
+primitive(
+    "rt.to_extremes(z_bar, ans_of, x, axis=None, keepdims=False)", like="x", linear_in="z_bar",
+    vjp={"z_bar": "rt.at_extremes(ans_bar, ans_of, x, axis, keepdims)"},
+    samples=lambda rng: [(0.5, 2.0, [0.5, 2.0]), (s.anything(rng, (2,)), [1.0, 2.0], [[0.5, 1.0], [2.0, 0.0]], 1)],
+)  # fmt: skip
+primitive(
+    "rt.at_extremes(x_dot_of, ans_of, x, axis=None, keepdims=False)", linear_in="x_dot_of",
+    vjp={"x_dot_of": "rt.to_extremes(ans_bar, ans_of, x, axis, keepdims)"},
+    samples=lambda rng: [(s.anything(rng, (2,)), 2.0, [0.5, 2.0])],
+)  # fmt: skip
+no_derivative("rt.median_weights(x, axis=None)", like="x")
+no_derivative("rt.count(x, axis=None)", shape_only="x", rank=0)
+no_derivative("rt.count_numbers(x, axis=None, keepdims=False)")
+primitive(
+    "rt.shift(x, axis=None, by=1)", like="x", linear_in="x", vjp={"x": "rt.shift(ans_bar, axis, -by)"},
+    samples=s.calls(((3,), {}), ((2, 3), {"axis": 1}), ((2, 3), {"by": -1})),
+)  # fmt: skip
+LINES = (((3,), {}), ((2, 3), {"axis": 1}), ((2, 3), {}), ((2, 3, 2), {"axis": (0, 2)}))
+primitive(
+    "rt.products_before(x, axis=None)", like="x",
+    vjp={"x": "ans * rt.reverse_recurrence(x, rt.shift(ans_bar, axis, -1), axis)"},
+    jvp={"x": "rt.shift(rt.recurrence(x, ans * x_dot, axis), axis)"},
+    samples=s.calls(*LINES),
+)  # fmt: skip
+primitive(
+    "rt.products_after(x, axis=None)", like="x",
+    vjp={"x": "ans * rt.shift(rt.recurrence(x, ans_bar, axis), axis)"},
+    jvp={"x": "rt.reverse_recurrence(x, rt.shift(ans * x_dot, axis, -1), axis)"},
+    samples=s.calls(*LINES),
+)  # fmt: skip
+
+
+def recurrences(rng: s.Rng) -> list:
+    """Factors and terms."""
+    pairs = [(s.anything(rng, shape), s.anything(rng, shape)) for shape, _ in LINES]
+    return [((*pair,), dict(options)) for pair, (_, options) in zip(pairs, LINES, strict=True)]
+
+
+primitive(
+    "rt.recurrence(a, b, axis=None)", like="b", linear_in="b",
+    vjp={
+        "a": "rt.reverse_recurrence(a, ans_bar, axis) * rt.shift(ans, axis)",
+        "b": "rt.reverse_recurrence(a, ans_bar, axis)",
+    },
+    jvp={
+        "a": "rt.recurrence(a, a_dot * rt.shift(ans, axis), axis)",
+        "b": "rt.recurrence(a, b_dot, axis)",
+    },
+    samples=recurrences,
+)  # fmt: skip
+primitive(
+    "rt.reverse_recurrence(a, b, axis=None)", like="b", linear_in="b",
+    vjp={
+        "a": "rt.shift(rt.recurrence(a, ans_bar, axis), axis) * ans",
+        "b": "rt.recurrence(a, ans_bar, axis)",
+    },
+    jvp={
+        "a": "rt.reverse_recurrence(a, rt.shift(a_dot * ans, axis, -1), axis)",
+        "b": "rt.reverse_recurrence(a, b_dot, axis)",
+    },
+    samples=recurrences,
+)  # fmt: skip
+
+# Products. Of <g, bar_x(z, y)> = <product(g, y), z> every derivative can be read off.
+
+for name, product in {
+    "matmul": "np.matmul({}, {})", "dot": "np.dot({}, {})", "inner": "np.inner({}, {})",
+    "kron": "np.kron({}, {})", "tensordot": "np.tensordot({}, {}, axes)",
+}.items():  # fmt: skip
+    axes, given = (", axes=2", ", axes") if name == "tensordot" else ("", "")
+    shapes = {
+        "inner": ((2, 4), (2, 3), (4, 3)), "kron": ((4, 9), (2, 3), (2, 3)),
+        "tensordot": ((), (2, 3), (2, 3)),
+    }.get(name, ((2, 4), (2, 3), (3, 4)))  # fmt: skip
+    primitive(
+        f"rt.{name}_bar_x(z_bar, x, y{axes})", linear_in=("z_bar", "y"), shape_only="x", like="x",
+        vjp={
+            "z_bar": product.format("ans_bar", "y"),
+            "y": f"rt.{name}_bar_y(z_bar, ans_bar, y{given})",
+        },
+        samples=s.arrays(shapes),
+    )  # fmt: skip
+    primitive(
+        f"rt.{name}_bar_y(z_bar, x, y{axes})", linear_in=("z_bar", "x"), shape_only="y", like="y",
+        vjp={
+            "z_bar": product.format("x", "ans_bar"),
+            "x": f"rt.{name}_bar_x(z_bar, x, ans_bar{given})",
+        },
+        samples=s.arrays(shapes),
+    )  # fmt: skip
+
+# Solves. Each sample: a matrix or several, one column or two
+
+
+def solves(rng: s.Rng) -> list:
+    """Matrix, solution and right-hand side: one vector, several columns, stacks."""
+    v, m, b = s.anything(rng, (3,)), s.anything(rng, (3, 2)), s.anything(rng, (2, 3, 2))
+    one, two = s.well(rng, (3, 3)), s.well(rng, (2, 3, 3))
+    return [(one, v, v), (one, m, m), (two, b, b), (two, b, m), (one, b, b)]
+
+
+def columns(rng: s.Rng) -> list:
+    """The same for an outer product: u, v, the matrix, the right-hand side."""
+    return [(s.anything(rng, v.shape), v, a, b) for a, v, b in solves(rng)]
+
+
+primitive(
+    "rt.solve_columns(a, v, b)", shape_only="b", linear_in="v",
+    vjp={
+        "a": "-rt.outer_of_columns(rt.solve_transposed(a, ans_bar, b), ans, a, b)",
+        "v": "rt.unbroadcast(rt.solve_transposed(a, ans_bar, b), v)",
+    },
+    jvp={
+        "a": "-rt.solve_columns(a, rt.times_columns(a_dot, ans, b), b)",
+        "v": "rt.solve_columns(a, v_dot, b)",
+    },
+    samples=solves,
+)  # fmt: skip
+primitive(
+    "rt.solve_transposed(a, v, b)", shape_only="b", linear_in="v",
+    vjp={
+        "a": "-rt.outer_of_columns(ans, rt.solve_columns(a, ans_bar, b), a, b)",
+        "v": "rt.unbroadcast(rt.solve_columns(a, ans_bar, b), v)",
+    },
+    jvp={
+        "a": "-rt.solve_transposed(a, rt.times_columns(np.swapaxes(a_dot, -1, -2), ans, b), b)",
+        "v": "rt.solve_transposed(a, v_dot, b)",
+    },
+    samples=solves,
+)  # fmt: skip
+primitive(
+    "rt.outer_of_columns(u, v, a, b)", shape_only=("a", "b"), linear_in=("u", "v"), like="a",
+    vjp={
+        "u": "rt.unbroadcast(rt.times_columns(ans_bar, v, b), u)",
+        "v": "rt.unbroadcast(rt.times_columns(np.swapaxes(ans_bar, -1, -2), u, b), v)",
+    },
+    samples=columns,
+)  # fmt: skip
+primitive(
+    "rt.times_columns(a, v, b)", shape_only="b", linear_in=("a", "v"),
+    vjp={
+        "a": "rt.outer_of_columns(ans_bar, v, a, b)",
+        "v": "rt.unbroadcast(rt.times_columns(np.swapaxes(a, -1, -2), ans_bar, b), v)",
+    },
+    samples=solves,
+)  # fmt: skip
+W = "np.linalg.inv(x).mT"
+primitive(  # dC = <C, dx> W - W dx^T C with W the inverse transposed
+    "rt.cofactors(x)", like="x",
+    vjp={
+        "x": f"ans * np.sum(ans_bar * {W}, axis=(-2, -1), keepdims=True)"
+        f" - ans @ ans_bar.mT @ {W}"
+    },
+    jvp={
+        "x": f"{W} * np.sum(ans * x_dot, axis=(-2, -1), keepdims=True) - {W} @ x_dot.mT @ ans"
+    },
+    samples=lambda rng: [(s.well(rng, (3, 3)),), (s.well(rng, (2, 2, 2)),)],
+)  # fmt: skip
+for name in ("lower_half", "symmetric"):
+    primitive(
+        f"rt.{name}(x)", linear_in="x", like="x", vjp={"x": f"rt.{name}(ans_bar)"},
+        samples=s.calls(((3, 3), {}), ((2, 3, 3), {})),
+    )  # fmt: skip
+primitive(
+    "rt.vector_only(x)", linear_in="x", like="x", view_of="x", vjp={"x": "ans_bar"},
+    samples=s.calls(((3,), {})),
+)  # fmt: skip

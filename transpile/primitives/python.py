@@ -1,0 +1,122 @@
+"""Python's builtins and the math functions that are not another spelling of a NumPy function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redraft.transpile.primitives import samples as s
+from redraft.transpile.primitives.forms import forms
+from redraft.transpile.primitives.table import Call, elementwise, missing, no_derivative, primitive
+
+primitive(
+    "float(x)", rank=0, linear_in="x",
+    vjp={"x": lambda c: "ans_bar" if c.rank("x") == 0 else "np.full_like(x, ans_bar)"},
+    samples=lambda rng: [(0.75,), (s.anything(rng, ()),)],
+)  # fmt: skip
+primitive(
+    "complex(re, im=0.0)", rank=0,
+    vjp={"re": "np.real(ans_bar)", "im": "-np.imag(ans_bar)"},
+    jvp={"re": "complex(re_dot)", "im": "complex(0.0, im_dot)"},
+)  # fmt: skip
+
+# max and min: of several numbers, or of one sequence
+
+
+def all_of(call: Call, parameter: str) -> str:
+    """All arguments of a ``*parameter`` as one array."""
+    names = ", ".join(f"{parameter}_{i}" for i in range(call.count(parameter)))
+    return f"np.array(({names}))"
+
+
+def extreme(greater: bool, bar: bool) -> Any:
+    """Rule of ``max`` or ``min`` for one argument; two share alike as in ``np.maximum``."""
+
+    def rule(call: Call, i: int) -> str:
+        slot = "ans_bar" if bar else f"values_{i}_dot"
+        if call.count("values") == 1 and bar:
+            return f"rt.unstack_like(rt.to_extremes({slot}, ans, np.array(values_0)), values_0)"
+        if call.count("values") == 1:
+            return f"rt.at_extremes(np.array({slot}), ans, np.array(values_0))"
+        if call.count("values") > 2:
+            return f"rt.to_extremes({slot}, ans, {all_of(call, 'values')})[{i}]"
+        first, second = (i, 1 - i) if greater else (1 - i, i)
+        return f"rt.where_greater({slot}, values_{first}, values_{second})"
+
+    return rule
+
+
+for name in ("max", "min"):
+    primitive(
+        f"{name}(*values)",
+        vjp={"values": extreme(name == "max", True)},
+        jvp={"values": extreme(name == "max", False)},
+        rank=lambda c: 0 if c.count("values") > 1 else None,
+        samples=lambda rng: [
+            (0.5, 1.5), (1.5, 0.5), (0.5, 2.5, 1.0), ([0.5, 2.5, 1.0],), ((0.5, 2.5),),
+            (s.distinct(rng, (4,)),),
+        ],
+    )  # fmt: skip
+
+# Sums and products of sequences
+
+primitive(
+    "sum(values, start=0)",
+    vjp={"values": "rt.unsum(ans_bar, values)", "start": "rt.unbroadcast(ans_bar, start)"},
+    jvp={
+        "values": lambda c: "rt.broadcast_like(sum(values_dot), ans)" if c.given("start")
+        else "sum(values_dot)",
+        "start": "rt.broadcast_like(start_dot, ans)",
+    },
+    samples=lambda rng: [
+        ([0.5, 1.5, 2.0],), ((0.5, 1.5), 2.0), (s.anything(rng, (3,)),), (s.anything(rng, (2, 3)),),
+        ([s.anything(rng, (3,)), s.anything(rng, (3,)), 1.5],), ([0.5], s.anything(rng, (2,))),
+        ([],),
+    ],
+)  # fmt: skip
+primitive(
+    "math.fsum(values)", rank=0,
+    vjp={"values": "rt.unsum(ans_bar, values)"}, jvp={"values": "sum(values_dot)"},
+    samples=lambda rng: [([0.5, 1.5, 2.0],), (s.anything(rng, (3,)),)],
+)  # fmt: skip
+OTHERS = "rt.products_before(np.array(values)) * rt.products_after(np.array(values))"
+primitive(
+    "math.prod(values)", rank=0,
+    vjp={"values": f"rt.unstack_like(ans_bar * {OTHERS}, values)"},
+    jvp={"values": f"np.sum(np.array(values_dot) * {OTHERS})"},
+    samples=lambda rng: [([0.5, 1.5, 2.0],), (s.anything(rng, (3,)),)],
+)  # fmt: skip
+
+# math
+
+elementwise(
+    "math.log(x, base=2.718281828459045)", d={},
+    **forms(
+        x=lambda c: "{} / (x * np.log(base))" if c.given("base") else "{} / x",
+        base="-{} * ans / (base * np.log(base))",
+    ),
+    samples=lambda rng: [(1.5,), (1.5, 2.5)],
+)  # fmt: skip
+primitive(
+    "math.hypot(*coordinates)", rank=0,
+    vjp={"coordinates": lambda c, i: f"ans_bar * coordinates_{i} / ans"},
+    jvp={"coordinates": lambda c, i: f"coordinates_{i}_dot * coordinates_{i} / ans"},
+    samples=lambda rng: [(1.5, -0.5), (1.5, 0.5, 2.0)],
+)  # fmt: skip
+elementwise(
+    "math.ldexp(x, i)", d={"x": "2.0 ** i"}, samples=lambda rng: [(1.5, 3), (0.5, -1)]
+)
+missing("math.dist(p, q)", "use np.linalg.norm of the difference")
+missing("math.sumprod(p, q)", "use np.dot")
+missing("math.remainder(x, y)", "use x - y * round(x / y)")
+missing("math.modf(x)", "use x % 1.0 and x // 1.0")
+missing("math.frexp(x)", "use np.log2")
+missing("divmod(x, y)", "use x // y and x % y")
+
+for text in ("len(x)", "isinstance(x, kind)", "issubclass(kind, of)", "range(*limits)",
+             "int(x, base=10)", "bool(x)", "type(x)", "id(x)", "str(x)", "repr(x)",
+             "format(x, how='')", "hash(x)", "callable(x)", "any(values)", "all(values)",
+             "hasattr(x, name)", "print(*values, sep=None, end=None, file=None, flush=False)",
+             "ord(x)", "chr(x)", "round(x, ndigits=None)", "slice(*limits)",
+             "math.isqrt(n)", "math.gcd(*n)", "math.lcm(*n)", "math.factorial(n)",
+             "math.comb(n, k)", "math.perm(n, k=None)"):  # fmt: skip
+    no_derivative(text)

@@ -1,0 +1,280 @@
+"""Reductions and running totals, along an axis, several axes or all.
+
+Along all axes the cotangent is one number, spread by ``np.full_like(x, ans_bar)``. Along known
+axes of an array of known rank it is plain NumPy; otherwise `rt.unreduce` looks at the shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from redraft.transpile.primitives import samples as s
+from redraft.transpile.primitives.table import UNKNOWN, Call, missing, no_derivative, primitive
+
+AXES = (
+    ((), {}),
+    ((3,), {}),
+    ((3,), {"axis": 0}),
+    ((2, 3), {"axis": 0}),
+    ((2, 3), {"axis": -1}),
+    ((2, 3), {"axis": 1, "keepdims": True}),
+    ((2, 3), {"keepdims": True}),
+    ((2, 3, 4), {"axis": (0, 2)}),
+    ((2, 3, 4), {"axis": (-1, 0), "keepdims": True}),
+    ((2, 3, 4), {"axis": 1}),
+)
+
+
+def spread(call: Call, bar: str) -> str:
+    """Write how a cotangent is spread over what was reduced."""
+    axis, keepdims, rank = call.constant("axis"), call.constant("keepdims"), call.rank("x")
+    if axis is None or (rank == 1 and axis in (0, -1)):
+        return f"np.full_like(x, {bar})"
+    if keepdims is UNKNOWN:
+        return f"rt.unreduce({bar}, x, axis, keepdims)"
+    if axis is UNKNOWN or rank is None:
+        return f"rt.unreduce({bar}, x, axis{', True' if keepdims else ''})"
+    if keepdims or axis in (0, -rank):
+        return f"np.broadcast_to({bar}, np.shape(x))"
+    return f"np.broadcast_to(np.expand_dims({bar}, axis), np.shape(x))"
+
+
+def number_of_elements(call: Call) -> str:
+    """Write how many elements are reduced to one."""
+    axis = call.constant("axis")
+    if axis is None:
+        return "np.size(x)"
+    return "np.size(x, axis)" if isinstance(axis, int) else "rt.count(x, axis)"
+
+
+def rank_of_reduction(call: Call) -> int | None:
+    """Rank of the result, where axis and keepdims are known."""
+    axis, keepdims, rank = call.constant("axis"), call.constant("keepdims"), call.rank("x")
+    if keepdims is False and axis is None:
+        return 0
+    if rank is None or keepdims is UNKNOWN:
+        return None
+    if keepdims:
+        return rank
+    if axis is UNKNOWN:
+        return None
+    return rank - (len(axis) if isinstance(axis, tuple) else 1)
+
+
+def reduction(text: str, **options: Any) -> None:
+    """Declare a reduction; methods and the rank of the result are alike for all."""
+    options.setdefault("samples", s.calls(*AXES))
+    primitive(text, rank=rank_of_reduction, **options)
+
+
+reduction(
+    "np.sum(x, axis=None, *, keepdims=False)",
+    method="sum",
+    linear_in="x",
+    vjp={"x": lambda call: spread(call, "ans_bar")},
+)
+reduction(
+    "np.mean(x, axis=None, *, keepdims=False)",
+    method="mean",
+    linear_in="x",
+    vjp={"x": lambda call: spread(call, f"ans_bar / {number_of_elements(call)}")},
+)
+primitive(
+    "np.average(x, axis=None, *, keepdims=False)",
+    rank=rank_of_reduction,
+    linear_in="x",
+    vjp={"x": lambda call: spread(call, f"ans_bar / {number_of_elements(call)}")},
+    samples=s.calls(*AXES),
+)
+
+# Products. Zeros are no special case: what stands before an element times what stands after it.
+
+reduction(
+    "np.prod(x, axis=None, *, keepdims=False)",
+    method="prod",
+    vjp={
+        "x": lambda call: (
+            f"{spread(call, 'ans_bar')} * rt.products_before(x, axis) * rt.products_after(x, axis)"
+        )
+    },
+    jvp={
+        "x": "np.sum(x_dot * rt.products_before(x, axis) * rt.products_after(x, axis), axis=axis, "
+        "keepdims=keepdims)"
+    },
+)
+
+# Extremes: equal elements share the cotangent
+
+for name in ("max", "min"):
+    reduction(
+        f"np.{name}(x, axis=None, *, keepdims=False)",
+        aliases=f"np.a{name}",
+        method=name,
+        vjp={"x": "rt.to_extremes(ans_bar, ans, x, axis, keepdims)"},
+        jvp={"x": "rt.at_extremes(x_dot, ans, x, axis, keepdims)"},
+        samples=s.calls(*AXES, make=s.distinct),
+    )
+    reduction(
+        f"np.nan{name}(x, axis=None, *, keepdims=False)",
+        vjp={"x": "rt.to_extremes(ans_bar, ans, x, axis, keepdims)"},
+        jvp={"x": "rt.at_extremes(x_dot, ans, x, axis, keepdims)"},
+        samples=s.calls(*AXES, make=s.distinct),
+    )
+reduction(
+    "np.ptp(x, axis=None, *, keepdims=False)",
+    vjp={
+        "x": "rt.to_extremes(ans_bar, np.max(x, axis=axis, keepdims=keepdims), x, axis, keepdims)"
+        " - rt.to_extremes(ans_bar, np.min(x, axis=axis, keepdims=keepdims), x, axis, keepdims)"
+    },
+    jvp={
+        "x": "rt.at_extremes(x_dot, np.max(x, axis=axis, keepdims=keepdims), x, axis, keepdims)"
+        " - rt.at_extremes(x_dot, np.min(x, axis=axis, keepdims=keepdims), x, axis, keepdims)"
+    },
+    samples=s.calls(*AXES, make=s.distinct),
+)
+reduction(
+    "np.median(x, axis=None, *, keepdims=False)",
+    vjp={"x": lambda call: f"{spread(call, 'ans_bar')} * rt.median_weights(x, axis)"},
+    jvp={"x": "np.sum(x_dot * rt.median_weights(x, axis), axis=axis, keepdims=keepdims)"},
+    samples=s.calls(*AXES, make=s.distinct),
+)
+
+# Spread
+
+
+def deviation(call: Call) -> str:
+    """``x`` minus its mean along the axis."""
+    whole = call.constant("axis") is None
+    return "(x - np.mean(x))" if whole else "(x - np.mean(x, axis=axis, keepdims=True))"
+
+
+def freedom(call: Call) -> str:
+    """The number that a sum of squares is divided by."""
+    n = number_of_elements(call)
+    return n if call.constant("ddof") == 0 else f"({n} - ddof)"
+
+
+def var_bar(call: Call) -> str:
+    """Cotangent of ``np.var``: 2 (x - mean) / (n - ddof)."""
+    bar = f"ans_bar * 2 / {freedom(call)}"
+    if call.constant("axis") is None:
+        return f"{bar} * {deviation(call)}"
+    return f"{spread(call, bar)} * {deviation(call)}"
+
+
+def std_bar(call: Call) -> str:
+    """Cotangent of ``np.std``: (x - mean) / (n - ddof) / std."""
+    bar = f"ans_bar / (ans * {freedom(call)})"
+    if call.constant("axis") is None:
+        return f"{bar} * {deviation(call)}"
+    return f"{spread(call, bar)} * {deviation(call)}"
+
+
+def sum_of_products(call: Call) -> str:
+    """Tangent of half of the sum of squared deviations, divided."""
+    return f"np.sum({deviation(call)} * x_dot, axis=axis, keepdims=keepdims) / {freedom(call)}"
+
+
+SPREADS = (*AXES[1:], ((4,), {"ddof": 1}), ((4, 3), {"axis": 0, "ddof": 1}))
+
+reduction(
+    "np.var(x, axis=None, *, ddof=0, keepdims=False)",
+    method="var",
+    vjp={"x": var_bar},
+    jvp={"x": lambda call: f"2 * {sum_of_products(call)}"},
+    samples=s.calls(*SPREADS),
+)
+reduction(
+    "np.std(x, axis=None, *, ddof=0, keepdims=False)",
+    method="std",
+    vjp={"x": std_bar},
+    jvp={"x": lambda call: f"{sum_of_products(call)} / ans"},
+    samples=s.calls(*SPREADS),
+)
+
+# Without what is not a number
+
+reduction(
+    "np.nansum(x, axis=None, *, keepdims=False)",
+    vjp={"x": lambda call: f"np.where(np.isnan(x), 0.0, {spread(call, 'ans_bar')})"},
+    jvp={
+        "x": "np.sum(np.where(np.isnan(x), 0.0, x_dot), axis=axis, keepdims=keepdims)",
+    },
+)
+reduction(
+    "np.nanmean(x, axis=None, *, keepdims=False)",
+    vjp={
+        "x": lambda call: (
+            "np.where(np.isnan(x), 0.0, "
+            + spread(call, "ans_bar / rt.count_numbers(x, axis, keepdims)")
+            + ")"
+        )
+    },
+    jvp={
+        "x": "np.sum(np.where(np.isnan(x), 0.0, x_dot), axis=axis, keepdims=keepdims)"
+        " / rt.count_numbers(x, axis, keepdims)",
+    },
+)
+
+# Running totals
+
+Rule = Callable[[Call], str]
+
+
+def running(whole: str, along: str) -> Rule:
+    """A rule for a running total: without an axis NumPy flattens the array first."""
+    return lambda call: whole if call.constant("axis") is None else along
+
+
+RUNNING = (((), {}), ((3,), {}), ((2, 3), {}), ((2, 3), {"axis": 0}), ((2, 3, 2), {"axis": -2}))
+
+primitive(
+    "np.cumsum(x, axis=None)",
+    method="cumsum",
+    linear_in="x",
+    rank=lambda call: 1 if call.constant("axis") is None else call.rank("x"),
+    vjp={
+        "x": running(
+            "np.reshape(np.flip(np.cumsum(np.flip(ans_bar))), np.shape(x))",
+            "np.flip(np.cumsum(np.flip(ans_bar, axis), axis), axis)",
+        )
+    },
+    samples=s.calls(*RUNNING),
+)
+primitive(
+    "np.cumprod(x, axis=None)",
+    method="cumprod",
+    rank=lambda call: 1 if call.constant("axis") is None else call.rank("x"),
+    vjp={
+        "x": running(
+            "rt.products_before(x) * "
+            "np.reshape(rt.reverse_recurrence(np.ravel(x), ans_bar), np.shape(x))",
+            "rt.products_before(x, axis) * rt.reverse_recurrence(x, ans_bar, axis)",
+        )
+    },
+    jvp={
+        "x": running(
+            "rt.recurrence(np.ravel(x), np.ravel(x_dot * rt.products_before(x)))",
+            "rt.recurrence(x, x_dot * rt.products_before(x, axis), axis)",
+        )
+    },
+    samples=s.calls(*RUNNING),
+)
+
+# Positions and truth
+
+for text, method in {
+    "np.argmax(x, axis=None, *, keepdims=False)": "argmax",
+    "np.argmin(x, axis=None, *, keepdims=False)": "argmin",
+    "np.any(x, axis=None, *, keepdims=False)": "any",
+    "np.all(x, axis=None, *, keepdims=False)": "all",
+    "np.count_nonzero(x, axis=None, *, keepdims=False)": None,
+    "np.nanargmax(x, axis=None)": None,
+    "np.nanargmin(x, axis=None)": None,
+}.items():
+    no_derivative(text, method=method, samples=s.calls(((3,), {}), ((2, 3), {"axis": 0})))
+
+for text in ("np.percentile(x, q)", "np.quantile(x, q)", "np.nanmedian(x)", "np.nanvar(x)",
+             "np.nanstd(x)", "np.nanprod(x)", "np.nancumsum(x)", "np.nancumprod(x)"):  # fmt: skip
+    missing(text, "compose it of np.sort, np.where and the reductions that have rules")

@@ -1,0 +1,349 @@
+"""Functions that move elements: reshape, transpose, join, cut, tile, pad.
+
+All are linear, so their tangents are the functions themselves. Rows whose name starts with
+``ndarray.`` are array methods with a signature of their own.
+"""
+
+from __future__ import annotations
+
+from redraft.transpile.primitives import samples as s
+from redraft.transpile.primitives.table import UNKNOWN, BindError, Call, literal, missing, primitive
+
+BACK = {"x": "np.reshape(ans_bar, np.shape(x))"}
+INTO = {"x": "np.reshape(x_dot, np.shape(ans))"}
+
+
+def length(call: Call, parameter: str) -> int | None:
+    """Number of axes that a shape argument gives the result."""
+    shape = call.constant(parameter)
+    if isinstance(shape, int):
+        return 1
+    return len(shape) if isinstance(shape, (tuple, list)) else None
+
+
+# The same elements in another shape
+
+primitive(
+    "np.reshape(x, shape)", linear_in="x", view_of="x", vjp=BACK,
+    rank=lambda c: length(c, "shape"),
+    samples=lambda rng: [
+        (s.anything(rng, (6,)), (2, 3)), (s.anything(rng, (2, 3)), -1),
+        (s.anything(rng, (2, 3)), (3, -1)), (s.anything(rng, ()), (1, 1)),
+    ],
+)  # fmt: skip
+
+
+def reshape_rank(call: Call) -> int | None:
+    """``x.reshape(2, -1)`` gives two axes, ``x.reshape((2, -1))`` too."""
+    shape = call.arguments.get("shape", [])
+    if len(shape) != 1:
+        return len(shape)
+    inner = literal(shape[0])
+    return len(inner) if isinstance(inner, (tuple, list)) else 1 if isinstance(inner, int) else None
+
+
+primitive(
+    "ndarray.reshape(x, *shape)", method="reshape", view_of="x", vjp=BACK, jvp=INTO,
+    rank=reshape_rank,
+    samples=lambda rng: [
+        (s.anything(rng, (6,)), 2, 3), (s.anything(rng, (2, 3)), (-1,)),
+        (s.anything(rng, (2, 3)), -1),
+    ],
+)  # fmt: skip
+primitive(
+    "np.ravel(x)", method="ravel", linear_in="x", view_of="x", rank=1, vjp=BACK,
+    samples=s.calls(((), {}), ((2, 3), {}), ((3,), {})),
+)  # fmt: skip
+primitive(
+    "ndarray.flatten(x)", method="flatten", rank=1, vjp=BACK, jvp=INTO,
+    samples=s.calls(((), {}), ((2, 3), {})),
+)  # fmt: skip
+primitive(
+    "np.squeeze(x, axis=None)", method="squeeze", linear_in="x", view_of="x", vjp=BACK,
+    samples=s.calls(((1, 3, 1), {}), ((1, 3, 1), {"axis": 0}), ((1, 3, 1), {"axis": (0, -1)})),
+)  # fmt: skip
+primitive(
+    "np.expand_dims(x, axis)", linear_in="x", view_of="x", vjp=BACK,
+    samples=lambda rng: [
+        (s.anything(rng, (3,)), 0), (s.anything(rng, (2, 3)), -1), (s.anything(rng, (3,)), (0, 2)),
+        (s.anything(rng, ()), 0),
+    ],
+)  # fmt: skip
+for n in (1, 2, 3):
+    primitive(
+        f"np.atleast_{n}d(x)", linear_in="x", view_of="x", vjp=BACK,
+        samples=s.calls(((), {}), ((3,), {}), ((2, 3), {})),
+    )  # fmt: skip
+primitive(
+    "np.broadcast_to(x, shape)", linear_in="x", view_of="x",
+    vjp={"x": "rt.unbroadcast(ans_bar, x)"}, rank=lambda c: length(c, "shape"),
+    samples=lambda rng: [
+        (s.anything(rng, (3,)), (2, 3)), (s.anything(rng, (2, 1)), (2, 4)),
+        (s.anything(rng, ()), (2,)), (s.anything(rng, (1, 3)), (2, 2, 3)),
+    ],
+)  # fmt: skip
+
+# Other orders of the axes
+
+
+def inverse(axes: tuple) -> tuple:
+    """The order of axes that undoes a transposition."""
+    order = [a % len(axes) for a in axes]
+    return tuple(order.index(i) for i in range(len(axes)))
+
+
+def transposed(call: Call) -> str:
+    """Transpose back; reversing all axes is its own inverse."""
+    axes = call.constant("axes")
+    if axes is None:
+        return "ans_bar.T"
+    if isinstance(axes, (tuple, list)):
+        return f"np.transpose(ans_bar, {inverse(tuple(axes))})"
+    return "rt.untranspose(ans_bar, axes)"
+
+
+def axes_of_method(call: Call) -> str:
+    """The arguments of ``x.transpose(1, 0)`` or ``x.transpose((1, 0))`` as one argument."""
+    names = [f"axes_{i}" for i in range(call.count("axes"))]
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"
+
+
+def transposed_by_method(call: Call) -> str:
+    """Transpose back what ``x.transpose(...)`` did."""
+    given = [literal(axis) for axis in call.arguments.get("axes", ())]
+    if not given or given == [None]:
+        return "ans_bar.T"
+    axes = given[0] if len(given) == 1 else given
+    if isinstance(axes, (tuple, list)) and all(isinstance(a, int) for a in axes):
+        return f"np.transpose(ans_bar, {inverse(tuple(axes))})"
+    return f"rt.untranspose(ans_bar, {axes_of_method(call)})"
+
+
+primitive(
+    "np.transpose(x, axes=None)", linear_in="x", view_of="x", attribute="T",
+    rank=lambda c: c.rank("x"), vjp={"x": transposed},
+    samples=s.calls(
+        ((3,), {}), ((2, 3), {}), ((2, 3, 4), {}), ((2, 3, 4), {"axes": (1, 2, 0)}),
+        ((2, 3, 4), {"axes": (-1, 0, 1)}),
+    ),
+)  # fmt: skip
+primitive(
+    "ndarray.transpose(x, *axes)", method="transpose", view_of="x",
+    rank=lambda c: c.rank("x"), vjp={"x": transposed_by_method},
+    jvp={
+        "x": lambda c: f"np.transpose(x_dot, {axes_of_method(c)})" if c.count("axes")
+        else "x_dot.T"
+    },
+    samples=lambda rng: [
+        (s.anything(rng, (2, 3)),), (s.anything(rng, (2, 3, 4)), 1, 2, 0),
+        (s.anything(rng, (2, 3, 4)), (1, 2, 0)),
+    ],
+)  # fmt: skip
+primitive(
+    "np.matrix_transpose(x)", linear_in="x", view_of="x", attribute="mT",
+    aliases="np.linalg.matrix_transpose", rank=lambda c: c.rank("x"), vjp={"x": "ans_bar.mT"},
+    samples=s.calls(((2, 3), {}), ((2, 3, 4), {})),
+)  # fmt: skip
+primitive(
+    "np.swapaxes(x, axis1, axis2)", linear_in="x", view_of="x", method="swapaxes",
+    rank=lambda c: c.rank("x"), vjp={"x": "np.swapaxes(ans_bar, axis1, axis2)"},
+    samples=lambda rng: [(s.anything(rng, (2, 3)), 0, 1), (s.anything(rng, (2, 3, 4)), -1, 0)],
+)  # fmt: skip
+primitive(
+    "np.moveaxis(x, source, destination)", linear_in="x", view_of="x",
+    rank=lambda c: c.rank("x"), vjp={"x": "np.moveaxis(ans_bar, destination, source)"},
+    samples=lambda rng: [
+        (s.anything(rng, (2, 3, 4)), 0, -1), (s.anything(rng, (2, 3, 4)), (0, 1), (-1, 0)),
+    ],
+)  # fmt: skip
+primitive(
+    "np.flip(x, axis=None)", linear_in="x", view_of="x", rank=lambda c: c.rank("x"),
+    vjp={
+        "x": lambda c: "np.flip(ans_bar)" if c.constant("axis") is None else "np.flip(ans_bar, axis)"
+    },
+    samples=s.calls(((3,), {}), ((2, 3), {}), ((2, 3), {"axis": 1}), ((2, 3), {"axis": (0, -1)})),
+)  # fmt: skip
+for name in ("fliplr", "flipud"):
+    primitive(
+        f"np.{name}(x)", linear_in="x", view_of="x", rank=lambda c: c.rank("x"),
+        vjp={"x": f"np.{name}(ans_bar)"}, samples=s.calls(((2, 3), {}), ((2, 3, 2), {})),
+    )  # fmt: skip
+primitive(
+    "np.rot90(x, k=1, axes=(0, 1))", linear_in="x", view_of="x", rank=lambda c: c.rank("x"),
+    vjp={"x": "np.rot90(ans_bar, -k, axes)"},
+    samples=s.calls(((2, 3), {}), ((2, 3), {"k": 2}), ((2, 3, 4), {"k": 3, "axes": (2, 0)})),
+)  # fmt: skip
+primitive(
+    "np.roll(x, shift, axis=None)", linear_in="x", rank=lambda c: c.rank("x"),
+    vjp={
+        "x": lambda c: "np.roll(ans_bar, -shift, axis)"
+        if isinstance(c.constant("shift"), int) else "np.roll(ans_bar, np.negative(shift), axis)"
+    },
+    samples=lambda rng: [
+        (s.anything(rng, (4,)), 1), (s.anything(rng, (2, 3)), -2), (s.anything(rng, (2, 3)), 1, 1),
+        (s.anything(rng, (2, 3)), (1, 2), (0, 1)),
+    ],
+)  # fmt: skip
+
+# Joining
+
+
+def joins(*cases: tuple) -> s.Callable:
+    """Samples of functions of a sequence of arrays."""
+    return lambda rng: [
+        (([s.anything(rng, shape) for shape in shapes],), dict(options))
+        for shapes, options in cases
+    ]
+
+
+primitive(
+    "np.concatenate(arrays, axis=0)", aliases="np.concat", linear_in="arrays",
+    vjp={
+        "arrays": lambda c: "rt.unconcatenate(ans_bar, arrays)"
+        if c.constant("axis") == 0 else "rt.unconcatenate(ans_bar, arrays, axis)"
+    },
+    samples=joins(
+        ([(2,), (3,)], {}), ([(2, 3), (1, 3)], {}), ([(2, 3), (2, 1)], {"axis": 1}),
+        ([(2, 3), (2,)], {"axis": None}), ([(2, 3), (2, 1)], {"axis": -1}), ([(0,), (2,)], {}),
+    ),
+)  # fmt: skip
+primitive(
+    "np.stack(arrays, axis=0)", linear_in="arrays",
+    vjp={
+        "arrays": lambda c: "rt.unstack(ans_bar, arrays)"
+        if c.constant("axis") == 0 else "rt.unstack(ans_bar, arrays, axis)"
+    },
+    samples=joins(
+        ([(), ()], {}), ([(3,), (3,)], {}), ([(3,), (3,)], {"axis": 1}),
+        ([(2, 3), (2, 3)], {"axis": -1}),
+    ),
+)  # fmt: skip
+for name, cases in {
+    "vstack": joins(([(3,), (3,)], {}), ([(2, 3), (3,)], {}), ([(), ()], {})),
+    "hstack": joins(([(3,), (2,)], {}), ([(2, 3), (2, 1)], {}), ([(), ()], {})),
+    "dstack": joins(([(3,), (3,)], {}), ([(2, 3), (2, 3)], {}), ([(), ()], {})),
+    "column_stack": joins(([(3,), (3,)], {}), ([(3, 2), (3,)], {})),
+}.items():
+    primitive(
+        f"np.{name}(arrays)", linear_in="arrays",
+        vjp={"arrays": f'rt.unjoin(ans_bar, arrays, "{name}")'}, samples=cases,
+    )  # fmt: skip
+
+# Cutting
+
+
+def cuts(*cases: tuple) -> s.Callable:
+    """Samples of functions that cut an array."""
+    return lambda rng: [
+        ((s.anything(rng, shape), *rest), dict(options)) for shape, rest, options in cases
+    ]
+
+
+primitive(
+    "np.split(x, indices_or_sections, axis=0)", linear_in="x", view_of="x",
+    vjp={"x": "np.concatenate(rt.filled(ans_bar, ans), axis=axis)"},
+    samples=cuts(
+        ((6,), (3,), {}), ((6,), ([1, 4],), {}), ((2, 4), (2,), {"axis": 1}),
+    ),
+)  # fmt: skip
+primitive(
+    "np.array_split(x, indices_or_sections, axis=0)", linear_in="x", view_of="x",
+    vjp={"x": "np.concatenate(rt.filled(ans_bar, ans), axis=axis)"},
+    samples=cuts(((7,), (3,), {}), ((2, 5), (2,), {"axis": 1})),
+)  # fmt: skip
+primitive(
+    "np.vsplit(x, indices_or_sections)", linear_in="x", view_of="x",
+    vjp={"x": "np.concatenate(rt.filled(ans_bar, ans))"}, samples=cuts(((4, 2), (2,), {})),
+)  # fmt: skip
+primitive(
+    "np.hsplit(x, indices_or_sections)", linear_in="x", view_of="x",
+    vjp={"x": "np.hstack(rt.filled(ans_bar, ans))"},
+    samples=cuts(((2, 4), (2,), {}), ((4,), (2,), {})),
+)  # fmt: skip
+
+# Copies of elements
+
+primitive(
+    "np.tile(x, reps)", linear_in="x", vjp={"x": "rt.untile(ans_bar, x, reps)"},
+    samples=cuts(
+        ((), (3,), {}), ((3,), (2,), {}), ((2, 3), (2,), {}), ((3,), ((2, 2),), {}),
+        ((2, 3), ((2, 1, 2),), {}),
+    ),
+)  # fmt: skip
+primitive(
+    "np.repeat(x, repeats, axis=None)", method="repeat", linear_in="x",
+    vjp={"x": "rt.unrepeat(ans_bar, x, repeats, axis)"},
+    samples=cuts(
+        ((), (3,), {}), ((3,), (2,), {}), ((2, 3), (2,), {}), ((2, 3), (2,), {"axis": 1}),
+        ((3,), ([1, 0, 2],), {}), ((2, 3), ([1, 2],), {"axis": 0}), ((2, 3), (2,), {"axis": -1}),
+    ),
+)  # fmt: skip
+
+
+def pad_mode(call: Call) -> str:
+    """The mode of a padding, if it copies elements or fills with a constant."""
+    mode = call.constant("mode")
+    if mode is not UNKNOWN and mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
+        raise BindError(f"np.pad: mode {mode!r} has no rule")
+    return ", mode" if call.given("mode") else ""
+
+
+primitive(
+    'np.pad(x, pad_width, mode="constant", *, constant_values=0)',
+    rank=lambda c: c.rank("x"),
+    vjp={"x": lambda c: f"rt.unpad(ans_bar, x, pad_width{pad_mode(c)})"},
+    jvp={"x": lambda c: f"np.pad(x_dot, pad_width{pad_mode(c)})"},
+    samples=cuts(
+        ((3,), (1,), {}), ((2, 3), (((1, 2), (0, 1)),), {}), ((3,), ((1, 2),), {"mode": "edge"}),
+        ((3,), ((2, 1), "reflect"), {}), ((3,), ((1, 2), "wrap"), {}),
+        ((2, 3), (1, "symmetric"), {}), ((3,), ((1, 2),), {"constant_values": 5.0}),
+    ),
+)  # fmt: skip
+
+# Diagonals and triangles
+
+primitive(
+    "np.diag(x, k=0)", linear_in="x", view_of="x",
+    rank=lambda c: {1: 2, 2: 1}.get(c.rank("x")),
+    vjp={
+        "x": lambda c: "np.diag(ans_bar, k)" if c.rank("x") == 1 else "rt.undiag(ans_bar, x, k)"
+    },
+    samples=s.calls(
+        ((3,), {}), ((3,), {"k": -1}), ((3, 3), {}), ((2, 4), {"k": 1}), ((3, 2), {"k": -1})
+    ),
+)  # fmt: skip
+primitive(
+    "np.diagonal(x, offset=0, axis1=0, axis2=1)", method="diagonal", linear_in="x", view_of="x",
+    vjp={"x": "rt.undiagonal(ans_bar, x, offset, axis1, axis2)"},
+    samples=s.calls(
+        ((3, 3), {}), ((2, 4), {"offset": 1}), ((2, 3, 4), {"axis1": -1, "axis2": 0}),
+    ),
+)  # fmt: skip
+primitive(
+    "np.trace(x, offset=0, axis1=0, axis2=1)", method="trace", linear_in="x",
+    rank=lambda c: 0 if c.rank("x") == 2 else None,
+    vjp={"x": "rt.untrace(ans_bar, x, offset, axis1, axis2)"},
+    samples=s.calls(
+        ((3, 3), {}), ((2, 4), {"offset": 1}), ((2, 3, 4), {"axis1": -1, "axis2": 0}),
+    ),
+)  # fmt: skip
+for name in ("triu", "tril"):
+    primitive(
+        f"np.{name}(x, k=0)", linear_in="x", like="x", vjp={"x": f"np.{name}(ans_bar, k)"},
+        samples=s.calls(((3, 3), {}), ((2, 3), {"k": 1}), ((2, 3, 3), {"k": -1})),
+    )  # fmt: skip
+
+for text, hint in {
+    "np.broadcast_arrays(*arrays)": "use np.broadcast_to for each array",
+    "np.block(arrays)": "use np.concatenate",
+    "np.rollaxis(x, axis)": "use np.moveaxis",
+    "np.append(x, values)": "use np.concatenate",
+    "np.insert(x, position, values)": "use np.concatenate",
+    "np.delete(x, position)": "index with the positions that stay",
+    "np.resize(x, shape)": "use np.tile and np.reshape",
+    "np.dsplit(x, sections)": "use np.split with axis=2",
+    "np.put(x, indices, values)": "assign to elements: x[indices] = values",
+    "np.fill_diagonal(x, value)": "assign to the diagonal: x[i, i] = value",
+    "np.copyto(x, values)": "assign: x[...] = values",
+}.items():
+    missing(text, hint)

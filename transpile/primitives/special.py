@@ -1,0 +1,115 @@
+"""scipy.special: known once the user has imported it; nothing here imports SciPy."""
+
+from __future__ import annotations
+
+from redraft.transpile.primitives import samples as s
+from redraft.transpile.primitives.forms import forms
+from redraft.transpile.primitives.reduce import AXES
+from redraft.transpile.primitives.table import Call, elementwise, missing, primitive
+
+TWO_OVER_ROOT_PI = 1.1283791670955126
+
+elementwise(
+    "scipy.special.expit(x)", d={"x": "ans * (1 - ans)"}, like="x", samples=s.one(s.anything)
+)
+elementwise(
+    "scipy.special.logit(x)", d={}, like="x", **forms(x="{} / (x * (1 - x))"),
+    samples=s.one(s.between(0.1, 0.9)),
+)  # fmt: skip
+elementwise(
+    "scipy.special.log_expit(x)", d={"x": "1 - np.exp(ans)"}, like="x", samples=s.one(s.anything)
+)
+elementwise(
+    "scipy.special.erf(x)", d={"x": f"{TWO_OVER_ROOT_PI} * np.exp(-(x * x))"}, like="x",
+    aliases="math.erf", samples=s.one(s.anything),
+)  # fmt: skip
+elementwise(
+    "scipy.special.erfc(x)", d={"x": f"-{TWO_OVER_ROOT_PI} * np.exp(-(x * x))"}, like="x",
+    aliases="math.erfc", samples=s.one(s.anything),
+)  # fmt: skip
+elementwise(
+    "scipy.special.erfinv(x)", d={"x": f"{1 / TWO_OVER_ROOT_PI!r} * np.exp(ans * ans)"}, like="x",
+    samples=s.one(s.inside),
+)  # fmt: skip
+elementwise(
+    "scipy.special.ndtr(x)", d={"x": "0.3989422804014327 * np.exp(-0.5 * x * x)"}, like="x",
+    samples=s.one(s.anything),
+)  # fmt: skip
+elementwise(
+    "scipy.special.gammaln(x)", d={"x": "rt.digamma(x)"}, like="x",
+    aliases=("math.lgamma", "scipy.special.loggamma"), samples=s.one(s.positive),
+)  # fmt: skip
+elementwise(
+    "scipy.special.gamma(x)", d={"x": "ans * rt.digamma(x)"}, like="x", aliases="math.gamma",
+    samples=s.one(s.positive),
+)  # fmt: skip
+elementwise(
+    "scipy.special.digamma(x)", d={"x": "rt.polygamma(1, x)"}, like="x",
+    aliases=("scipy.special.psi", "rt.digamma"), samples=s.one(s.positive),
+)  # fmt: skip
+elementwise(
+    "rt.polygamma(n, x)", d={"x": "rt.polygamma(n + 1, x)"}, like="x",
+    aliases="scipy.special.polygamma",
+    samples=lambda rng: [(1, s.positive(rng, (3,))), (2, s.positive(rng, ()))],
+)  # fmt: skip
+elementwise(
+    "scipy.special.betaln(x, y)",
+    d={"x": "(rt.digamma(x) - rt.digamma(x + y))", "y": "(rt.digamma(y) - rt.digamma(x + y))"},
+    samples=s.two(s.positive),
+)  # fmt: skip
+elementwise(
+    "scipy.special.xlogy(x, y)", d={}, **forms(x="{} * np.log(y)", y="{} * x / y"),
+    samples=s.two(s.anything, s.positive),
+)  # fmt: skip
+elementwise(
+    "scipy.special.xlog1py(x, y)", d={}, **forms(x="{} * np.log1p(y)", y="{} * x / (1 + y)"),
+    samples=s.two(s.anything, s.inside),
+)  # fmt: skip
+elementwise(
+    "scipy.special.entr(x)", d={"x": "(-np.log(x) - 1)"}, like="x", samples=s.one(s.positive)
+)
+elementwise(
+    "scipy.special.log1p(x)", d={}, like="x", **forms(x="{} / (1 + x)"), samples=s.one(s.inside)
+)
+elementwise("scipy.special.expm1(x)", d={"x": "np.exp(x)"}, like="x", samples=s.one(s.anything))
+elementwise(
+    "scipy.special.exp2(x)", d={"x": "0.6931471805599453 * ans"}, like="x",
+    samples=s.one(s.anything),
+)  # fmt: skip
+
+
+def weights(call: Call) -> str:
+    """Shares of the elements in a log of a sum of exponentials (softmax)."""
+    if call.constant("axis") is None:
+        return "np.exp(x - ans)"
+    return "np.exp(x - rt.unreduce(ans, x, axis, keepdims))"
+
+
+def spread(call: Call) -> str:
+    """The cotangent next to the elements."""
+    return "ans_bar" if call.constant("axis") is None else "rt.unreduce(ans_bar, x, axis, keepdims)"
+
+
+primitive(
+    "scipy.special.logsumexp(x, axis=None, *, keepdims=False)",
+    rank=lambda c: 0 if c.constant("axis") is None and c.constant("keepdims") is False else None,
+    vjp={"x": lambda c: f"{spread(c)} * {weights(c)}"},
+    jvp={"x": lambda c: f"np.sum(x_dot * {weights(c)}, axis=axis, keepdims=keepdims)"},
+    samples=s.calls(*AXES),
+)
+primitive(
+    "scipy.special.softmax(x, axis=None)", like="x",
+    vjp={"x": "ans * (ans_bar - np.sum(ans * ans_bar, axis=axis, keepdims=True))"},
+    jvp={"x": "ans * (x_dot - np.sum(ans * x_dot, axis=axis, keepdims=True))"},
+    samples=s.calls(((3,), {}), ((2, 3), {"axis": 0}), ((2, 3), {"axis": -1}), ((2, 3), {})),
+)  # fmt: skip
+primitive(
+    "scipy.special.log_softmax(x, axis=None)", like="x",
+    vjp={"x": "ans_bar - np.exp(ans) * np.sum(ans_bar, axis=axis, keepdims=True)"},
+    jvp={"x": "x_dot - np.sum(np.exp(ans) * x_dot, axis=axis, keepdims=True)"},
+    samples=s.calls(((3,), {}), ((2, 3), {"axis": 0}), ((2, 3), {"axis": -1}), ((2, 3), {})),
+)  # fmt: skip
+
+for name in ("beta", "gammainc", "gammaincc", "betainc", "i0", "i1", "j0", "j1", "iv", "jv", "kv",
+             "zeta", "erfcx", "log_ndtr", "ndtri", "erfcinv"):  # fmt: skip
+    missing(f"scipy.special.{name}(*x)", "there is no rule yet; declare one for your function")

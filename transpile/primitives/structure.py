@@ -1,0 +1,54 @@
+"""Rows of the helpers for structured cotangents (runtime/cotangents.py)."""
+
+from __future__ import annotations
+
+from redraft.transpile.primitives.table import missing, no_derivative, primitive
+
+no_derivative("rt.zeros_like(x)", shape_only="x", like="x")
+no_derivative("rt.seed(ans)", rank=0)
+no_derivative("rt.seed_holomorphic(ans)", rank=0)
+no_derivative("rt.refuse_in_place(x)")
+primitive(
+    "rt.add(a, b)",
+    vjp={"a": "ans_bar", "b": "ans_bar"},
+    jvp={"a": "a_dot", "b": "b_dot"},
+)
+primitive("rt.own(x)", vjp={"x": "ans_bar"}, jvp={"x": "rt.own(x_dot)"}, like="x")
+primitive("rt.snapshot(x)", vjp={"x": "ans_bar"}, jvp={"x": "rt.snapshot(x_dot)"}, like="x")
+primitive(
+    "rt.like(z_bar, x)",
+    shape_only="x",
+    vjp={"z_bar": "ans_bar"},
+    jvp={"z_bar": "rt.like(z_bar_dot, x)"},
+)
+primitive(
+    "rt.pack(x, parts)",
+    shape_only="x",
+    vjp={"parts": "list(ans_bar)"},
+    jvp={"parts": "rt.pack(x, parts_dot)"},
+)
+primitive(
+    "rt.stack_items(x, items)",
+    shape_only="x",
+    vjp={"items": "list(ans_bar)[:len(items)]"},
+    jvp={"items": "rt.stack_items(x, items_dot)"},
+)
+primitive(
+    "rt.stack_items_last(x, items)",
+    shape_only="x",
+    vjp={"items": "list(ans_bar)[len(x) - len(items):]"},
+    jvp={"items": "rt.stack_items_last(x, items_dot)"},
+)
+primitive(
+    "rt.item_bar(z_bar, index, value)",
+    shape_only="value",
+    linear_in="z_bar",
+    vjp={"z_bar": "rt.unitem_bar(ans_bar, z_bar, index)"},
+)
+primitive(
+    "rt.gather_bar(z_bar, index, value)",
+    shape_only="value",
+    linear_in="z_bar",
+    vjp={"z_bar": "rt.unitem_bar(ans_bar, z_bar, index)"},
+)
+missing("rt.add_field(x, name, bar)", "an object with fields has first derivatives only")

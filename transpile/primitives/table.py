@@ -1,0 +1,275 @@
+"""The table of primitives: one row says all that redraft knows of a NumPy, math or builtin callable.
+
+A row is declared by one of four declarators, each named by the mathematics:
+
+- ``elementwise("np.tanh(x)", d={"x": "1 - ans * ans"})``: ``d`` holds partial derivatives, and
+  both modes follow from them; broadcasting is undone by the compiler.
+- ``primitive("np.sum(x, axis=None)", linear_in="x", vjp={...})``: a vjp template per argument, and
+  a jvp template per argument unless the function is linear in it.
+- ``no_derivative("np.floor(x)")``: constant almost everywhere.
+- ``missing("np.unwrap(p)", "...")``: known, but without a rule; the text says why.
+
+A template is a quoted Python expression. It may name the parameters of the signature, ``ans`` (the
+result), ``ans_bar`` (cotangent of the result; vjp only), ``<parameter>_dot`` (tangent; jvp only),
+and the modules ``np`` and ``rt``. What a vjp template names is what the backward part keeps.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import gast
+
+Rule = Any  # a template (str), or a function from a `Call` to a template
+Samples = Callable[[Any], list]  # rng -> list of argument tuples, or (tuple, dict) pairs
+
+MODULES = {"np": "numpy", "rt": "redraft.runtime"}
+UNKNOWN = object()
+
+
+class TableError(ValueError):
+    """A row of the table contradicts itself."""
+
+
+class BindError(TypeError):
+    """A call passes arguments for which the row has no rule."""
+
+
+@dataclass(eq=False)
+class Row:
+    """All that the compiler knows of one primitive.
+
+    Attributes:
+        text: canonical call, for example ``np.sum(x, axis=None, keepdims=False)``.
+        kind: ``elementwise``, ``primitive``, ``no_derivative`` or ``missing``.
+        aliases: other dotted names of the same function (``math.tanh``).
+        operator: Python operator with the same meaning (``+``, or ``u-`` for negation).
+        method: array method with the same meaning; the object is the first parameter.
+        attribute: array attribute with the same meaning (``T``).
+        d: partial derivatives of an elementwise function.
+        vjp: parameter -> template (or function of a `Call` that returns one).
+        jvp: parameter -> template; the tangents of several arguments are added.
+        linear_in: parameters in which the function is linear.
+        like: the result has the shape of this parameter.
+        rank: rank of the result, if static; an int or a function of a `Call`.
+        view_of: the result may share memory with this parameter.
+        shape_only: parameters of which only shape and dtype are read.
+        reason: why there is no rule (``missing`` only).
+        samples: example arguments for the tests.
+    """
+
+    text: str
+    kind: str
+    aliases: tuple[str, ...] = ()
+    operator: str | None = None
+    method: str | None = None
+    attribute: str | None = None
+    d: Mapping[str, Rule] = field(default_factory=dict)
+    vjp: Mapping[str, Rule] = field(default_factory=dict)
+    jvp: Mapping[str, Rule] = field(default_factory=dict)
+    linear_in: tuple[str, ...] = ()
+    like: str | None = None
+    rank: Any = None
+    view_of: str | None = None
+    shape_only: tuple[str, ...] = ()
+    reason: str = ""
+    samples: Samples | None = None
+    namespace: Mapping[str, Any] = field(default_factory=dict)
+
+    @functools.cached_property
+    def name(self) -> str:
+        return self.text.partition("(")[0]
+
+    @functools.cached_property
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """Parameters of the canonical call, by name; defaults are Python constants."""
+        return dict(_signature(self.text).parameters)
+
+    @property
+    def active_parameters(self) -> tuple[str, ...]:
+        """Parameters with respect to which the row has a derivative."""
+        return tuple(dict.fromkeys((*self.d, *self.vjp, *self.jvp, *self.linear_in)))
+
+    def __repr__(self) -> str:
+        return f"<row {self.text}>"
+
+
+@functools.lru_cache(maxsize=None)
+def _signature(text: str) -> inspect.Signature:
+    body = text[text.index("(") :]
+    namespace: dict[str, Any] = {}
+    exec(f"def f{body}: pass", namespace)
+    return inspect.signature(namespace["f"])
+
+
+@dataclass
+class Call:
+    """One call of a primitive, as a rule function sees it at transformation time."""
+
+    row: Row
+    arguments: dict[str, Any]  # parameter -> expression, or list of expressions for *parameters
+    ranks: Callable[[Any], int | None] = lambda expression: None
+
+    def given(self, parameter: str) -> bool:
+        """Was the argument passed explicitly?"""
+        return parameter in self.arguments
+
+    def constant(self, parameter: str) -> Any:
+        """The Python value of an argument that is a literal (or left out), else `UNKNOWN`."""
+        if parameter not in self.arguments:
+            return self.row.parameters[parameter].default
+        return literal(self.arguments[parameter])
+
+    def rank(self, parameter: str) -> int | None:
+        """Number of axes of an argument, where it is known when the source is written."""
+        if parameter not in self.arguments:
+            return 0
+        return self.ranks(self.arguments[parameter])
+
+    def count(self, parameter: str) -> int:
+        """How many arguments were passed for ``*parameter``."""
+        return len(self.arguments.get(parameter, ()))
+
+
+def literal(expression: Any) -> Any:
+    """Value of a literal expression (numbers, strings, None, tuples and lists of them)."""
+    if isinstance(expression, gast.Constant):
+        return expression.value
+    if isinstance(expression, gast.UnaryOp) and isinstance(expression.op, gast.USub):
+        value = literal(expression.operand)
+        return UNKNOWN if value is UNKNOWN else -value
+    if isinstance(expression, (gast.Tuple, gast.List)):
+        values = [literal(element) for element in expression.elts]
+        if any(value is UNKNOWN for value in values):
+            return UNKNOWN
+        return tuple(values) if isinstance(expression, gast.Tuple) else values
+    return UNKNOWN
+
+
+def bind(row: Row, args: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Assign argument expressions to the row's parameters.
+
+    Raises:
+        BindError: too many arguments, or a keyword for which the row has no rule.
+    """
+    arguments: dict[str, Any] = {}
+    positional = [p for p in row.parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    for position, value in enumerate(args):
+        if position < len(positional) and positional[position].kind is not inspect.Parameter.VAR_POSITIONAL:
+            arguments[positional[position].name] = value
+        elif positional and positional[-1].kind is inspect.Parameter.VAR_POSITIONAL:
+            arguments.setdefault(positional[-1].name, []).append(value)
+        else:
+            raise BindError(f"{row.name}: argument {position + 1} has no rule")
+    for keyword, value in keywords.items():
+        if keyword not in row.parameters or keyword in arguments:
+            raise BindError(f"{row.name}: `{keyword}` has no rule")
+        arguments[keyword] = value
+    return arguments
+
+
+ROWS: list[Row] = []
+
+
+def _declare(row: Row) -> Row:
+    ROWS.append(row)
+    _index.cache_clear()
+    return row
+
+
+def elementwise(text: str, *, d: Mapping[str, Rule], **options: Any) -> Row:
+    """Declare a function that NumPy applies element by element, with broadcasting.
+
+    Args:
+        text: signature, for example ``np.tanh(x)``.
+        d: partial derivative of the result with respect to each argument. ``vjp``/``jvp`` may add
+            a whole template for an argument whose product form reads badly.
+        options: see `Row`.
+    """
+    return _declare(Row(text, "elementwise", d=d, **_tuples(options)))
+
+
+def primitive(text: str, **options: Any) -> Row:
+    """Declare a function with a template per argument; see `Row` for the options."""
+    return _declare(Row(text, "primitive", **_tuples(options)))
+
+
+def no_derivative(text: str, **options: Any) -> Row:
+    """Declare a function whose derivative is zero wherever it exists."""
+    return _declare(Row(text, "no_derivative", **_tuples(options)))
+
+
+def missing(text: str, reason: str, **options: Any) -> Row:
+    """Declare a function that is known to have no rule, and say what to write instead."""
+    return _declare(Row(text, "missing", reason=reason, **_tuples(options)))
+
+
+def _tuples(options: dict[str, Any]) -> dict[str, Any]:
+    for name in ("aliases", "linear_in", "shape_only"):
+        if isinstance(options.get(name), str):
+            options[name] = (options[name],)
+    return options
+
+
+def resolve(dotted: str, load: bool = False) -> Any:
+    """The object behind a dotted name such as ``np.linalg.inv``, or None if it is not there.
+
+    A module that is not imported yet is left alone unless `load` is set: SciPy's rows cost
+    nothing to a user without SciPy.
+    """
+    head, _, rest = dotted.partition(".")
+    if not rest:
+        return getattr(builtins, head, None)
+    module_name, value = MODULES.get(head, head), None
+    path = rest.split(".")
+    if load or head in ("np", "rt", "math", "operator", "functools", "itertools"):
+        value = importlib.import_module(module_name)
+    elif module_name in sys.modules:
+        value = sys.modules[module_name]
+    for part in path:
+        if value is None:
+            return None
+        value = getattr(value, part, None)
+    return value
+
+
+@functools.lru_cache(maxsize=None)
+def _index(scipy: bool) -> dict[str, dict[Any, Row]]:
+    """Rows by function, operator, method and attribute."""
+    index: dict[str, dict[Any, Row]] = {"function": {}, "operator": {}, "method": {}, "attribute": {}}
+    for row in ROWS:
+        for dotted in (row.name, *row.aliases):
+            if dotted.startswith("scipy") and not scipy:
+                continue
+            function = resolve(dotted)
+            if function is not None:
+                index["function"][function] = row
+        for kind in ("operator", "method", "attribute"):
+            if getattr(row, kind) is not None:
+                index[kind][getattr(row, kind)] = row
+    return index
+
+
+def rows_index() -> dict[str, dict[Any, Row]]:
+    """The current index; includes SciPy's functions once the user has imported SciPy."""
+    return _index(any(name in sys.modules for name in ("scipy.special", "scipy.linalg")))
+
+
+def row_of(function: Any) -> Row | None:
+    """The row of a callable, or None."""
+    try:
+        return rows_index()["function"].get(function)
+    except TypeError:  # unhashable callable
+        return None
+
+
+def all_rows() -> Iterator[Row]:
+    """Every row in the order of declaration."""
+    return iter(ROWS)

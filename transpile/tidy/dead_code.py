@@ -1,0 +1,147 @@
+"""Remove lines whose result nobody reads.
+
+Before::                    After::
+
+    t0 = np.sin(x)              t0 = np.sin(x)
+    t1 = np.cos(x)              return t0
+    return t0
+
+A change in place counts as dead when the thing that it changes is not read afterwards. Calls of
+functions that may do more than return a value stay.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.analysis.versions import updated_name
+from redraft.transpile.front.callee import Primitive
+
+PURE_ROOTS = frozenset({"np", "rt", "math", "numpy"})
+PURE_NAMES = frozenset({"range", "len", "reversed", "zip", "enumerate", "list", "tuple", "dict", "abs", "float", "int"})
+
+
+def remove_dead_code(body: list[gast.stmt], pure: Any = None) -> list[gast.stmt]:
+    """The body without the lines whose result is never read."""
+    return _Dead(pure or (lambda node: False)).block(body, set())
+
+
+class _Dead:
+    def __init__(self, pure: Any) -> None:
+        self.known_pure = pure
+
+    def block(self, body: list[gast.stmt], live: set[str]) -> list[gast.stmt]:
+        """Filter a block; `live` (what is read after it) becomes what is read before it."""
+        kept = []
+        for statement in reversed(body):
+            new = self.statement(statement, live)
+            if new is not None:
+                kept.append(new)
+        return kept[::-1]
+
+    def statement(self, statement: Any, live: set[str]) -> gast.stmt | None:
+        if isinstance(statement, gast.If):
+            return self.branch(statement, live)
+        if isinstance(statement, (gast.For, gast.While)):
+            return self.loop(statement, live)
+        if isinstance(statement, gast.With) and not getattr(statement, "insert_grad", False):
+            statement.body = self.block(statement.body, live)
+            live |= core.reads([i.context_expr for i in statement.items])
+            return statement if statement.body else None
+        if isinstance(statement, gast.Pass):
+            return None
+        updated = updated_name(statement)
+        if updated is not None:
+            targets = core.writes(statement)
+            if updated not in live and not targets & live and self.pure(statement):
+                return None
+            live -= targets
+        elif isinstance(statement, (gast.Assign, gast.FunctionDef)):
+            targets = core.writes(statement)
+            pure = isinstance(statement, gast.FunctionDef) or self.pure(statement.value)
+            if not targets & live and pure:
+                return None
+            live -= targets
+        live |= core.reads(statement)
+        return statement
+
+    def branch(self, statement: gast.If, live: set[str]) -> gast.stmt | None:
+        if any(isinstance(s, gast.Break) for s in statement.body):
+            live |= core.reads(statement.test)
+            return statement
+        other = set(live)
+        statement.body = self.block(statement.body, live)
+        statement.orelse = self.block(statement.orelse, other)
+        live |= other
+        if not statement.body and not statement.orelse:
+            return None
+        if not statement.body:
+            statement.test = _negated(statement.test)
+            statement.body, statement.orelse = statement.orelse, []
+        live |= core.reads(statement.test)
+        return statement
+
+    def loop(self, statement: Any, live: set[str]) -> gast.stmt | None:
+        after = set(live)
+        head = set(live) | (core.reads(statement.test) if isinstance(statement, gast.While) else set())
+        while True:
+            inside = set(head)
+            trial = core.copy(statement.body)
+            self.block(trial, inside)
+            if inside <= head:
+                break
+            head |= inside
+        statement.body = self.block(statement.body, head)
+        body = [s for s in statement.body if not _is_exit(s)]
+        if not body and (isinstance(statement, gast.While) or not core.writes(statement.target) & after):
+            return None
+        if not statement.body:
+            statement.body = [gast.Pass()]
+        live |= head
+        live |= core.reads(statement.iter if isinstance(statement, gast.For) else statement.test)
+        return statement
+
+    def pure(self, node: Any) -> bool:
+        """Does evaluating the node do nothing but give a value?"""
+        for inner in core.walk(node):
+            if isinstance(inner, (gast.Yield, gast.YieldFrom, gast.Await, gast.NamedExpr)):
+                return False
+            if isinstance(inner, gast.Call) and not self.pure_call(inner):
+                return False
+        return True
+
+    def pure_call(self, call: gast.Call) -> bool:
+        if isinstance(getattr(call, "callee", None), Primitive):
+            return True
+        func = call.func
+        root = func
+        while isinstance(root, gast.Attribute):
+            root = root.value
+        if core.is_name(root) and root is not func and root.id in PURE_ROOTS:
+            return "random" not in _path(func)
+        if core.is_name(func) and func.id in PURE_NAMES:
+            return True
+        if isinstance(func, gast.Attribute) and func.attr in ("append", "pop", "copy", "items", "values", "extend"):
+            return True
+        return self.known_pure(func)
+
+
+def _path(node: Any) -> list[str]:
+    parts = []
+    while isinstance(node, gast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return parts
+
+
+def _negated(test: gast.expr) -> gast.expr:
+    if isinstance(test, gast.UnaryOp) and isinstance(test.op, gast.Not):
+        return test.operand
+    return gast.UnaryOp(gast.Not(), test)
+
+
+def _is_exit(statement: gast.stmt) -> bool:
+    return isinstance(statement, gast.If) and any(isinstance(s, gast.Break) for s in statement.body)

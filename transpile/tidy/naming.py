@@ -1,0 +1,134 @@
+"""Give every id a readable name: the user's where it is free, a numbered one where it is not.
+
+Two ids share a name when their lives do not overlap, so ``h`` stays ``h`` however often it is
+bound. Temporaries are numbered in the order of appearance. The result depends on the input alone.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.analysis.liveness import mark_live
+
+NUMBERED = ("t", "part")
+
+
+def name_for_readers(
+    function: gast.FunctionDef, taken: set[str], merge: bool = True
+) -> None:
+    """Rename all ids of a function in place. `taken`: names that mean something else."""
+    parameters = core.parameter_names(function.args)
+    clashes = _overlaps(function.body, set(parameters))
+    order = _appearance(function)
+    nested = _inside_functions(function.body)
+    names: dict[str, str] = {}
+    bound = core.writes(function.body)
+    order = [id for id in order if id in bound or id in parameters]
+    for id in order:
+        if id in parameters or id in nested or id not in clashes:
+            names[id] = id if "." not in id else core.base(id)
+    for id in order:
+        if id in names:
+            continue
+        names[id] = _choose(id, names, clashes[id], taken)
+    for node in core.walk(function):
+        if isinstance(node, gast.Name) and node.id in names:
+            node.id = names[node.id]
+
+
+def _choose(id: str, names: dict[str, str], clashes: set[str], taken: set[str]) -> str:
+    wanted = core.base(id)
+    used = {names[c] for c in clashes if c in names}
+    if wanted in NUMBERED:
+        number = 0
+        while f"{wanted}{number}" in used or f"{wanted}{number}" in taken:
+            number += 1
+        return f"{wanted}{number}"
+    for prefix in NUMBERED:
+        for suffix in ("_bar", "_dot"):
+            if wanted == prefix + suffix:
+                return _number(prefix, suffix, used, taken, 0)
+    if wanted not in used and wanted not in taken and not keyword.iskeyword(wanted):
+        return wanted
+    for suffix in ("_bar", "_dot"):
+        if wanted.endswith(suffix):
+            return _number(wanted[: -len(suffix)] + "_", suffix, used, taken, 1)
+    return _number(wanted + "_", "", used, taken, 1)
+
+
+def _number(prefix: str, suffix: str, used: set[str], taken: set[str], start: int) -> str:
+    number = start
+    while f"{prefix}{number}{suffix}" in used or f"{prefix}{number}{suffix}" in taken:
+        number += 1
+    return f"{prefix}{number}{suffix}"
+
+
+def _appearance(function: gast.FunctionDef) -> list[str]:
+    seen: dict[str, None] = {}
+    for statement in function.body:
+        for node in _in_order(statement):
+            if isinstance(node, gast.Name):
+                seen.setdefault(node.id)
+    return list(seen)
+
+
+def _in_order(node: Any) -> Any:
+    """Nodes in reading order: an assignment's value comes after its target on the page."""
+    yield from core.walk(node)
+
+
+def _inside_functions(body: list[gast.stmt]) -> set[str]:
+    found: set[str] = set()
+    for statement in body:
+        for node in core.walk(statement):
+            if isinstance(node, (*core.FUNCTIONS, *core.COMPREHENSIONS)):
+                found |= {n.id for n in core.walk(node) if isinstance(n, gast.Name) and "." not in n.id}
+    return found
+
+
+def _overlaps(body: list[gast.stmt], parameters: set[str]) -> dict[str, set[str]]:
+    """For every id that the function binds, the ids that live at the same time."""
+    mark_live(body, set())
+    clashes: dict[str, set[str]] = {}
+
+    def meet(written: set[str], live: set[str]) -> None:
+        for id in written:
+            clashes.setdefault(id, set()).update(live - {id})
+            for other in live:
+                if other != id:
+                    clashes.setdefault(other, set()).add(id)
+        for id in written:
+            clashes[id].update(written - {id})
+
+    def visit(block: list[gast.stmt]) -> None:
+        for statement in block:
+            if isinstance(statement, gast.For):
+                target = core.writes(statement.target)
+                meet(target, statement.head | statement.live | _live_before(statement.body, statement.head))
+            if isinstance(statement, (gast.For, gast.While, gast.If, gast.With)):
+                visit(statement.body)
+                visit(getattr(statement, "orelse", []))
+                if isinstance(statement, gast.With):
+                    meet(core.writes([i.optional_vars for i in statement.items if i.optional_vars]), statement.live)
+            else:
+                meet(core.writes(statement), getattr(statement, "live", set()))
+
+    meet(parameters, _entry_live(body))
+    visit(body)
+    return clashes
+
+
+def _live_before(body: list[gast.stmt], head: set[str]) -> set[str]:
+    return mark_live(body, head)
+
+
+def _entry_live(body: list[gast.stmt]) -> set[str]:
+    return mark_live(body, set())
+
+
+TAKEN_ALWAYS = frozenset({"np", "rt", *dir(builtins), *keyword.kwlist})

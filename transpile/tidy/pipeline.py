@@ -1,0 +1,60 @@
+"""The tidy passes, in order: what every generated function goes through before it is printed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.tidy.dead_code import remove_dead_code
+from redraft.transpile.tidy.fold import fold
+from redraft.transpile.tidy.naming import TAKEN_ALWAYS, name_for_readers
+
+
+def tidy(function: gast.FunctionDef, unit: Any, source: Any, prepared: Any) -> None:
+    """Remove, fold, and name; in place."""
+    pure = lambda func: is_pure(func, prepared)  # noqa: E731
+    function.body = plain_calls(function.body)
+    function.body = remove_dead_code(function.body, pure)
+    fold(function.body)
+    function.body = remove_dead_code(function.body, pure)
+    name_for_readers(function, set(TAKEN_ALWAYS) | global_names(function) | unit.names)
+    if not function.body:
+        function.body = [gast.Pass()]
+
+
+def is_pure(func: gast.expr, prepared: Any) -> bool:
+    from redraft.transpile.front.scope import UNKNOWN
+    from redraft.transpile.primitives import table
+
+    value = prepared.lowerer.scope.value(func)
+    if value is UNKNOWN:
+        return False
+    row = table.row_of(value)
+    return row is not None and row.kind != "missing" and row.name != "print"
+
+
+def global_names(function: gast.FunctionDef) -> set[str]:
+    """Names that the function reads and never binds: they keep their meaning."""
+    bound = set(core.parameter_names(function.args)) | core.writes(function.body)
+    return {n for n in core.reads(function.body) if n not in bound}
+
+
+def plain_calls(body: list[gast.stmt]) -> list[gast.stmt]:
+    """Calls of nested functions back to ordinary calls."""
+
+    def replace(node: Any) -> Any:
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if isinstance(value, gast.AST):
+                setattr(node, field, replace(value))
+            elif isinstance(value, list):
+                setattr(node, field, [replace(v) if isinstance(v, gast.AST) else v for v in value])
+        if type(node).__name__ == "CapturingCall":
+            new = gast.Call(node.func, node.args, node.keywords)
+            new.callee = getattr(node, "callee", None)
+            return new
+        return node
+
+    return [replace(statement) for statement in body]

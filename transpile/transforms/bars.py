@@ -1,0 +1,153 @@
+"""The cotangents that the reverse walk holds at a moment, and how contributions add up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.analysis.facts import UNKNOWN, Fact
+from redraft.transpile.transforms.algebra import add
+
+CONTAINERS = ("list", "tuple", "dict", "struct", "function")
+
+
+@dataclass
+class Bar:
+    """The cotangent of one variable.
+
+    Attributes:
+        literal: its value, while that is a literal and needs no line.
+        uniform: a scalar that stands for an array of the variable's shape filled with it.
+        owned: made by this code and seen by nothing else, so it may be changed in place.
+        numeric: certainly a number or an array.
+    """
+
+    literal: Any = None
+    uniform: bool = False
+    owned: bool = False
+    numeric: bool = True
+
+
+def bar_name(id: str) -> str:
+    """``h.1`` -> ``h_bar.1``."""
+    head, dot, rest = id.partition(".")
+    return f"{head}_bar{dot}{rest}"
+
+
+class Bars:
+    """State and emission; mixed into the reverse transformation."""
+
+    bars: dict[str, Bar]
+    lines: list[gast.stmt]
+    statement: Any
+    np: str
+
+    def fact(self, id: str) -> Fact:
+        """What is known of a variable before the current statement."""
+        return self.statement.facts.get(id, UNKNOWN)
+
+    def write(self, statement: gast.stmt) -> None:
+        """Add a backward line for the current statement."""
+        statement.origin = self.statement.origin
+        self.lines.append(statement)
+
+    def assign_bar(self, id: str, value: gast.expr) -> None:
+        self.write(core.assign(bar_name(id), value))
+
+    def bar(self, id: str) -> gast.expr:
+        """The cotangent of a variable as an expression."""
+        known = self.bars[id]
+        return core.copy(known.literal) if known.literal is not None else core.name(bar_name(id))
+
+    def accumulate(
+        self, id: str, value: gast.expr, uniform: bool = False, numeric: bool = True
+    ) -> None:
+        """Add a contribution to the cotangent of a variable."""
+        old = self.bars.get(id)
+        if old is None:
+            self.bars[id] = Bar(uniform=uniform, numeric=numeric)
+            if uniform and isinstance(value, gast.Constant):
+                self.bars[id].literal = value
+            else:
+                self.assign_bar(id, value)
+            return
+        plain = (numeric or old.numeric) and self.fact(id).kind not in CONTAINERS
+        if plain and old.owned and not uniform:
+            self.write(gast.AugAssign(core.store(bar_name(id)), gast.Add(), value))
+            return
+        if plain:
+            both = add(self.bar(id), value)
+        else:
+            both = self.call("rt.add", self.bar(id), value)
+        self.assign_bar(id, both)
+        self.bars[id] = Bar(uniform=uniform and old.uniform, numeric=numeric or old.numeric)
+
+    def call(self, function: str, *args: gast.expr) -> gast.Call:
+        return core.call(function, *args)
+
+    def zeros(self, id: str, node: gast.expr | None = None) -> gast.expr:
+        """Zeros with the structure of a variable."""
+        value = node or self.read(id)
+        fact = self.fact(id)
+        if fact.rank == 0:
+            return core.constant(0.0)
+        numeric = fact.kind == "number" and fact.active and not fact.integer
+        return self.call("np.zeros_like" if numeric else "rt.zeros_like", value)
+
+    def own(self, id: str) -> None:
+        """Make the cotangent of a variable one that may be changed in place."""
+        self.wants_own.add(id)
+        known = self.bars.get(id)
+        if known is None:
+            self.assign_bar(id, self.zeros(id))
+            self.bars[id] = Bar(owned=True, numeric=self.fact(id).kind == "number")
+        elif known.uniform:
+            self.full(id)
+            self.bars[id].owned = True
+        elif not known.owned:
+            numeric = self.fact(id).kind == "number"
+            bar = self.bar(id)
+            copied = (
+                gast.Call(gast.Attribute(bar, "copy", gast.Load()), [], [])
+                if numeric and self.fact(id).rank
+                else self.call("rt.own", bar)
+            )
+            self.assign_bar(id, copied)
+            known.owned, known.literal = True, None
+
+    def full(self, id: str, assigned: bool = False) -> None:
+        """Turn a scalar that stands for a whole array into that array.
+
+        The cotangent of a scalar may stay a literal, unless it must be `assigned`.
+        """
+        known = self.bars.get(id)
+        if known is None or not (known.uniform or known.literal is not None):
+            return
+        if self.fact_of_result(id).rank == 0:
+            if known.literal is not None and not assigned:
+                known.uniform = False
+                return
+            if known.literal is not None:
+                self.assign_bar(id, known.literal)
+            self.bars[id] = Bar()
+            return
+        value = self.bar(id)
+        if core.is_number(value, 1):
+            filled = self.call("np.ones_like", self.read(id, after=True))
+        elif core.is_number(value, 0):
+            filled = self.call("np.zeros_like", self.read(id, after=True))
+        else:
+            filled = self.call("np.full_like", self.read(id, after=True), value)
+        self.assign_bar(id, filled)
+        self.bars[id] = Bar()
+
+    def fact_of_result(self, id: str) -> Fact:
+        """What is known of a variable after the current statement."""
+        statement = self.statement
+        if isinstance(statement, gast.Assign) and core.is_name(statement.targets[0]):
+            if statement.targets[0].id == id:
+                return statement.result
+        return self.fact(id)

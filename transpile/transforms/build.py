@@ -1,0 +1,254 @@
+"""Put transformed functions together: signature, docstring, forward part, backward part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.analysis.facts import UNKNOWN
+from redraft.transpile.errors import TransformError
+from redraft.transpile.front.source import Origin, Source
+from redraft.transpile.function import Pair, Prepared, Unit, prepare
+from redraft.transpile.tidy.pipeline import tidy
+from redraft.transpile.transforms.bars import Bar, bar_name
+from redraft.transpile.transforms.reverse import Reverse
+
+TITLES = {
+    "grad": "Gradient of {name} ({place}) with respect to {arguments}.",
+    "value_and_grad": "Value of {name} ({place}), and its gradient with respect to {arguments}.",
+    "jvp": "Value of {name} ({place}), and its tangent along the tangents of {arguments}.",
+    "fwd": "Value of {name} ({place}), and what {name}_bwd needs of it.",
+    "bwd": "Cotangents of {arguments} from that of the result of {name} ({place}).",
+}
+
+
+def title(kind: str, source: Source, arguments: list[str]) -> str:
+    """The docstring of a generated function."""
+    shown = ", ".join(arguments[:-1]) + (" and " if len(arguments) > 1 else "") + arguments[-1]
+    return TITLES[kind].format(name=core.base(source.name), place=source.place, arguments=shown)
+
+
+def selected(source: Source, argnums: Any) -> tuple[list[str], bool]:
+    """Names of the parameters that `argnums` selects, and whether the result is a tuple."""
+    many = isinstance(argnums, (tuple, list))
+    own = source.parameters[len(source.captured) :]
+    names = []
+    for argnum in argnums if many else [argnums]:
+        names.append(argnum if isinstance(argnum, str) else own[argnum])
+    return names, many
+
+
+def write_fused(unit: Unit, source: Source, kind: str, options: dict[str, Any]) -> Source:
+    """Write `grad`, `value_and_grad` or `jvp` of a source into the unit; returns its source."""
+    if kind == "jvp":
+        from redraft.transpile.transforms.forward import write_jvp
+
+        return write_jvp(unit, source, options)
+    unit.use(source)
+    names, many = selected(source, options.get("argnums", 0))
+    has_aux = bool(options.get("has_aux", False))
+    prepared = prepare(source, set(names), unit.dependencies, options.get("ranks"), has_aux)
+    reverse = Reverse(prepared, unit)
+    result = prepared.body[-1]
+    seed(reverse, result, bool(options.get("holomorphic", False)))
+    forward, backward = reverse.block(prepared.body[:-1])
+    reverse.statement = prepared.body[0]
+    reverse.lines = backward
+    gradient = gradients(reverse, names, many)
+    value = fused_result(reverse, prepared, kind, has_aux, gradient)
+    backward.append(returning(value, source, result))
+    reverse.settle_function(backward, prepared.end)
+    body = [*reverse.expand(forward), *backward]
+    name = unit.name_function(f"{core.base(source.name)}_{kind}")
+    mark_parts(forward, backward)
+    function = definition(name, source.node.args, body, title(kind, source, names))
+    return finish(unit, function, source, prepared)
+
+
+def seed(reverse: Reverse, result: Any, holomorphic: bool) -> None:
+    """The cotangent of the result: one, once it is known to be a scalar."""
+    reverse.statement = result
+    value = result.value
+    if not core.is_name(value) or not result.facts.get(value.id, UNKNOWN).active:
+        return
+    fact = result.facts[value.id]
+    if fact.rank == 0 and not holomorphic:
+        reverse.bars[value.id] = Bar(literal=core.constant(1.0))
+        return
+    helper = "rt.seed_holomorphic" if holomorphic else "rt.seed"
+    reading = reverse.read(value.id)
+    reverse.seed_line = core.assign(bar_name(value.id), core.call(helper, reading), result.origin)
+    reverse.bars[value.id] = Bar()
+
+
+def gradients(reverse: Reverse, names: list[str], many: bool) -> gast.expr:
+    """The cotangents of the selected parameters as the caller gets them."""
+    if getattr(reverse, "seed_line", None) is not None:
+        reverse.lines.insert(0, reverse.seed_line)
+    parts = [final_bar(reverse, n) for n in names]
+    return gast.Tuple(parts, gast.Load()) if many else parts[0]
+
+
+def final_bar(reverse: Reverse, name: str, internal: bool = False) -> gast.expr:
+    """The cotangent of a parameter, with the parameter's structure."""
+    fact = reverse.fact(name)
+    known = reverse.bars.get(name)
+    if known is None:
+        reading = reverse.read(name)
+        numeric = fact.kind == "number"
+        return reverse.call("np.zeros_like" if numeric else "rt.zeros_like", reading)
+    if (known.uniform or known.literal is not None) and fact.rank != 0:
+        return reverse.call("np.full_like", reverse.read(name), reverse.bar(name))
+    if internal or known.numeric or fact.kind == "number":
+        return reverse.bar(name)
+    return reverse.call("rt.like", reverse.bar(name), reverse.read(name))
+
+
+def fused_result(
+    reverse: Reverse, prepared: Prepared, kind: str, has_aux: bool, gradient: gast.expr
+) -> gast.expr:
+    result = prepared.body[-1]
+    value = reverse_read_end(prepared, result.value)
+    aux = getattr(result, "aux", None)
+    if kind == "value_and_grad":
+        if aux is not None:
+            value = gast.Tuple([value, reverse_read_end(prepared, aux)], gast.Load())
+        return gast.Tuple([value, gradient], gast.Load())
+    if aux is not None:
+        return gast.Tuple([gradient, reverse_read_end(prepared, aux)], gast.Load())
+    return gradient
+
+
+def reverse_read_end(prepared: Prepared, node: Any) -> Any:
+    """A reading of a value at the end of the forward part."""
+    node = core.copy(node)
+    for name in core.free_names(node):
+        if "v" in name.__dict__:
+            name.site = prepared.body[-1]
+    return node
+
+
+def returning(value: gast.expr, source: Source, place: Any) -> gast.Return:
+    node = gast.Return(value)
+    node.origin = Origin(source, place.origin.node)
+    node.silent = True
+    return node
+
+
+def write_pair(unit: Unit, source: Source, pair: Pair) -> None:
+    """Write the forward and the backward function of a source into the unit."""
+    unit.use(source)
+    prepared = prepare(source, set(pair.active), unit.dependencies)
+    reverse = Reverse(prepared, unit)
+    result = prepared.body[-1]
+    reverse.statement = result
+    if core.is_name(result.value) and result.facts.get(result.value.id, UNKNOWN).active:
+        id = result.value.id
+        reverse.bars[id] = Bar(numeric=result.facts[id].kind == "number")
+        ans_bar = bar_name(id)
+    else:
+        ans_bar = "ans_bar.b0"
+    forward, backward = reverse.block(prepared.body[:-1])
+    reverse.statement = prepared.body[0]
+    reverse.lines = backward
+    own_first(reverse, backward, ans_bar)
+    bars = [p for p in pair.active if p in reverse.bars or pair.forced]
+    parts = [final_bar(reverse, p, internal=True) for p in bars]
+    value = parts[0] if len(parts) == 1 else gast.Tuple(parts, gast.Load())
+    backward.append(returning(value, source, result))
+    readings = reverse.settle_function(backward, prepared.end)
+    pair.bars = tuple(bars)
+    residuals = list(dict.fromkeys(n.id for n in readings))
+    forward = reverse.expand(forward)
+    define_residuals(forward, residuals, prepared, result)
+    write_forward(unit, source, pair, prepared, forward, residuals)
+    write_backward(unit, source, pair, prepared, backward, residuals, ans_bar)
+
+
+def own_first(reverse: Reverse, backward: list[gast.stmt], ans_bar: str) -> None:
+    """Nothing to do while every change in place asks for ownership itself."""
+
+
+def define_residuals(
+    forward: list[gast.stmt], residuals: list[str], prepared: Prepared, place: Any
+) -> None:
+    from redraft.transpile.transforms.residuals import _certain
+
+    certain = _certain(forward, {}, {}) | set(prepared.parameters)
+    for name in reversed(residuals):
+        if name not in certain:
+            forward.insert(0, core.assign(name, core.constant(None), place.origin))
+
+
+def write_forward(
+    unit: Unit, source: Source, pair: Pair, prepared: Prepared, forward: list, residuals: list[str]
+) -> None:
+    result = prepared.body[-1]
+    kept = [core.name(r) for r in residuals]
+    saved: gast.expr = kept[0] if len(kept) == 1 else gast.Tuple(kept, gast.Load())
+    value = gast.Tuple([core.copy(result.value), saved], gast.Load())
+    body = [*forward, returning(value, source, result)]
+    mark_parts(body, [])
+    text = title("fwd", source, list(pair.active)).replace(f"{core.base(source.name)}_bwd", pair.backward)
+    finish(unit, definition(pair.forward, source.node.args, body, text), source, prepared)
+
+
+def write_backward(
+    unit: Unit,
+    source: Source,
+    pair: Pair,
+    prepared: Prepared,
+    backward: list,
+    residuals: list[str],
+    ans_bar: str,
+) -> None:
+    places: list[Any] = [core.store(r) for r in residuals]
+    parameters = [gast.Name("saved.p", gast.Param(), None, None), gast.Name(ans_bar, gast.Param(), None, None)]
+    if len(residuals) == 1:
+        parameters[0].id = residuals[0]
+    elif residuals:
+        unpack = gast.Assign([gast.Tuple(places, gast.Store())], core.name("saved.p"), None)
+        unpack.origin = None
+        backward = [unpack, *backward]
+    arguments = gast.arguments(parameters, [], None, [], [], None, [])
+    text = title("bwd", source, list(pair.bars or pair.active) or ["nothing"])
+    mark_parts([], backward)
+    finish(unit, definition(pair.backward, arguments, backward, text), source, prepared)
+
+
+def mark_parts(forward: list[gast.stmt], backward: list[gast.stmt]) -> None:
+    for statement in core.walk_statements(forward):
+        statement.forward = True
+    for statement in core.walk_statements(backward):
+        statement.backward = True
+    if backward and forward:
+        backward[0].first_backward = True
+        forward[0].first_forward = True
+
+
+def definition(
+    name: str, arguments: gast.arguments, body: list[gast.stmt], docstring: str
+) -> gast.FunctionDef:
+    arguments = core.copy(arguments)
+    for argument in core.walk(arguments):
+        if isinstance(argument, gast.Name):
+            argument.annotation = None
+    node = gast.FunctionDef(name, arguments, body, [], None, None, [])
+    node.docstring = docstring
+    return node
+
+
+def finish(unit: Unit, function: gast.FunctionDef, source: Source, prepared: Prepared) -> Source:
+    """Tidy and name a function, and add it to the unit; returns it as a source of its own."""
+    tidy(function, unit, source, prepared)
+    unit.functions.append(function)
+    generated = Source(function, source.file, source.lines, source.globals, source.cells)
+    generated.captured = source.captured
+    generated.generated = True
+    generated.unit = unit
+    return generated
+
+
+__all__ = ["TransformError", "write_fused", "write_pair"]

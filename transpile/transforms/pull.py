@@ -1,0 +1,471 @@
+"""Pull a cotangent back through one line: the contributions to the line's operands."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.errors import TransformError
+from redraft.transpile.front.callee import Function, Primitive, Transformed
+from redraft.transpile.front.expressions import Construct
+from redraft.transpile.primitives import table
+from redraft.transpile.transforms.algebra import add, multiply
+from redraft.transpile.transforms.bars import CONTAINERS, Bars, bar_name
+from redraft.transpile.transforms.templates import argument_slots, fill, rule_text
+
+Contribution = tuple[str, gast.expr, bool, bool]  # variable, cotangent, uniform, numeric
+
+
+class Pull(Bars):
+    """Contributions of assignments; mixed into the reverse transformation."""
+
+    def pull_assign(self, target: gast.Name, value: gast.expr) -> None:
+        """Backward lines of ``target = value``; the cotangent of `target` ends here."""
+        id = target.id
+        callee = getattr(value, "callee", None)
+        if isinstance(callee, Primitive):
+            self.pull_primitive(target, value, callee)
+            return
+        pull = getattr(self, "pull_" + type(value).__name__, None)
+        if pull is None:
+            raise self.refuse(value, f"`{type(value).__name__}` cannot be differentiated here")
+        if not isinstance(value, gast.Name):
+            self.full(id)
+        pull(target, value)
+
+    def settle_contributions(self, target: str, contributions: list[Contribution]) -> None:
+        """Add contributions per variable; that to the target itself comes last."""
+        self.bars.pop(target, None)
+        joined: dict[str, Contribution] = {}
+        for name, value, uniform, numeric in contributions:
+            if name in joined:
+                _, old, was_uniform, was_numeric = joined[name]
+                value = add(old, value) if numeric or was_numeric else self.call("rt.add", old, value)
+                uniform, numeric = uniform and was_uniform, numeric or was_numeric
+            joined[name] = (name, value, uniform, numeric)
+        for name, *rest in sorted(joined.values(), key=lambda c: c[0] == target):
+            self.accumulate(name, *rest)
+
+    # --- primitives
+
+    def pull_primitive(self, target: gast.Name, node: Any, callee: Primitive) -> None:
+        row = callee.row
+        arguments = callee.arguments(node)
+        active = self.active_parameters(row, arguments)
+        if row.operator == "[]":
+            self.pull_item(target, arguments)
+            return
+        if row.kind == "elementwise":
+            self.pull_elementwise(target, node, row, arguments, active)
+            return
+        if self.keeps_uniform(row):
+            value = self.bar(target.id)
+        else:
+            self.full(target.id)
+            value = self.bar(target.id)
+        contributions = []
+        call = table.Call(row, arguments, self.rank_of)
+        for parameter in active:
+            for position, operand in self.operands(row, arguments, parameter):
+                text = self.vjp_text(node, row, call, parameter, position)
+                expression = fill(text, self.slots(target, row, arguments, value))
+                contributions.append(self.contribution(operand, expression))
+        self.settle_contributions(target.id, contributions)
+
+    def keeps_uniform(self, row: table.Row) -> bool:
+        return False
+
+    def contribution(self, operand: gast.Name, value: gast.expr) -> Contribution:
+        """A contribution; ``np.full_like(x, c)`` stays the scalar `c` while it can."""
+        if _is_full_like(value) and core.same(value.args[0], operand):
+            scalar = self.fact(operand.id).rank == 0
+            return operand.id, value.args[1], not scalar, True
+        structural = isinstance(value, gast.Call) and self.fact(operand.id).kind in CONTAINERS
+        return operand.id, value, False, not structural
+
+    def active_parameters(self, row: table.Row, arguments: dict[str, Any]) -> list[str]:
+        names = []
+        for parameter, value in arguments.items():
+            operands = value if isinstance(value, list) else [value]
+            if parameter in row.shape_only:
+                continue
+            if any(core.is_name(o) and self.fact(o.id).active for o in operands):
+                names.append(parameter)
+        return names
+
+    def operands(self, row: table.Row, arguments: Any, parameter: str) -> list[tuple[Any, Any]]:
+        value = arguments[parameter]
+        if isinstance(value, list):
+            pairs = enumerate(value)
+            return [(i, o) for i, o in pairs if core.is_name(o) and self.fact(o.id).active]
+        return [(None, value)]
+
+    def vjp_text(self, node: Any, row: table.Row, call: Any, parameter: str, position: Any) -> str:
+        rule = row.vjp.get(parameter)
+        text = rule_text(rule, call, position) if rule is not None else None
+        if text is None:
+            raise self.refuse(node, f"{row.name}: no derivative with respect to `{parameter}`")
+        return text
+
+    def slots(
+        self, target: gast.Name, row: table.Row, arguments: Any, bar: gast.expr
+    ) -> dict[str, gast.expr]:
+        slots = {k: self.reading(v) for k, v in argument_slots(row, arguments).items()}
+        return {**slots, "ans": self.result_of(target), "ans_bar": bar}
+
+    def rank_of(self, expression: Any) -> int | None:
+        if core.is_name(expression):
+            return self.fact(expression.id).rank
+        return 0 if core.is_number(expression) else None
+
+    def pull_elementwise(
+        self, target: gast.Name, node: Any, row: table.Row, arguments: Any, active: list[str]
+    ) -> None:
+        """``x_bar += ans_bar * d``, with broadcasting undone where the shapes may differ."""
+        result = self.fact_of_result(target.id)
+        call = table.Call(row, arguments, self.rank_of)
+        plans = [self.plan(node, row, call, arguments, p, target, result) for p in active]
+        if self.bars[target.id].uniform and result.rank != 0:
+            if not all(full or same for _, _, full, same in plans):
+                self.full(target.id)
+        bar_uniform = self.bars[target.id].uniform and result.rank != 0
+        bar = self.bar(target.id)
+        slots = self.slots(target, row, arguments, bar)
+        contributions = []
+        for parameter, (text, whole, full, same) in zip(active, plans, strict=True):
+            factor = fill(text, slots)
+            value = factor if whole else multiply(core.copy(bar), factor)
+            uniform = bar_uniform and not full
+            operand = arguments[parameter]
+            if not same:
+                value = self.unbroadcast(value, operand, bar_uniform and not full)
+            contributions.append((operand.id, value, uniform and same, True))
+        self.settle_contributions(target.id, contributions)
+
+    def plan(
+        self, node: Any, row: table.Row, call: Any, arguments: Any, parameter: str, target: Any, result: Any
+    ) -> tuple[str, bool, bool, bool]:
+        """Template, whether it is a whole vjp, whether it has the result's shape for certain, and
+        whether operand and result have the same shape."""
+        whole = parameter in row.vjp
+        rule = row.vjp[parameter] if whole else row.d.get(parameter)
+        text = rule_text(rule, call) if rule is not None else None
+        if text is None:
+            raise self.refuse(node, f"{row.name}: no derivative with respect to `{parameter}`")
+        fact = self.fact(arguments[parameter].id)
+        same = fact.shape is not None and fact.shape == result.shape
+        names = core.reads(core.expression(text))
+        full = "ans" in names or any(
+            core.is_name(a) and self.fact(a.id).shape is not None and self.fact(a.id).shape == result.shape
+            for p, a in arguments.items()
+            if p in names
+        )
+        return text, whole, full, same
+
+    def unbroadcast(self, value: gast.expr, operand: gast.Name, uniform: bool) -> gast.expr:
+        if self.fact(operand.id).rank == 0:
+            return self.call("np.sum", value)
+        return self.call("rt.unbroadcast", value, self.reading(operand))
+
+    # --- access
+
+    def pull_item(self, target: gast.Name, arguments: dict[str, Any]) -> None:
+        """``t = x[i]``: the cotangent of `x` takes up that of `t` in place, in O(size of t)."""
+        owner, index = arguments["x"], arguments["index"]
+        known = self.bars.pop(target.id)
+        value = known.literal if known.literal is not None else core.name(bar_name(target.id))
+        if owner.id == target.id:  # x = x[i]: the old cotangent gives way to that of the whole
+            kept = self.fresh_name("item_bar")
+            self.write(core.assign(kept, value))
+            value = core.name(kept)
+        self.own(owner.id)
+        fact = self.fact(owner.id)
+        numeric = fact.kind == "number" or self.fact_of_result(target.id).kind == "number"
+        place = gast.Subscript(core.name(bar_name(owner.id)), self.reading(index), gast.Store())
+        if numeric and self.is_basic(index):
+            self.write(gast.AugAssign(place, gast.Add(), value))
+        else:
+            args = (core.name(bar_name(owner.id)), self.reading(index), value)
+            self.write(gast.Expr(self.call("rt.add_at", *args)))
+
+    def is_basic(self, index: Any) -> bool:
+        """Does the index certainly name no element twice?"""
+        if isinstance(index, gast.Tuple):
+            return all(map(self.is_basic, index.elts))
+        if isinstance(index, gast.Slice):
+            return True
+        if isinstance(index, gast.Constant):
+            return not isinstance(index.value, bool)
+        return self.facts.is_integer(index, self.statement.facts)
+
+    def pull_Attribute(self, target: gast.Name, node: gast.Attribute) -> None:
+        """``t = obj.f`` of a dataclass, NamedTuple or other object."""
+        known = self.bars.pop(target.id)
+        value = known.literal if known.literal is not None else core.name(bar_name(target.id))
+        owner = node.value.id
+        if owner == target.id:
+            kept = self.fresh_name("item_bar")
+            self.write(core.assign(kept, value))
+            value = core.name(kept)
+        self.own(owner)
+        args = (core.name(bar_name(owner)), core.constant(node.attr), value)
+        self.write(gast.Expr(self.call("rt.add_field", *args)))
+
+    def pull_Name(self, target: gast.Name, node: gast.Name) -> None:
+        known = self.bars[target.id]
+        self.settle_contributions(
+            target.id, [(node.id, self.bar(target.id), known.uniform, known.numeric)]
+        )
+
+    # --- displays
+
+    def pull_Tuple(self, target: gast.Name, node: Any) -> None:
+        elements = [e for e in node.elts]
+        names = [e.id for e in elements if core.is_name(e) and self.fact(e.id).active]
+        fresh = len(set(names)) == len(names) == len(elements) and not any(
+            n in self.bars and n != target.id for n in names
+        )
+        bar = self.bar(target.id)
+        if fresh and target.id not in names:
+            self.bars.pop(target.id)
+            places = [core.store(bar_name(n)) for n in names]
+            self.write(gast.Assign([gast.Tuple(places, gast.Store())], bar, None))
+            for n in names:
+                self.bars[n] = self.new_bar(n)
+            return
+        parts = [
+            (e.id, gast.Subscript(core.copy(bar), core.constant(i), gast.Load()), False, self.numeric(e.id))
+            for i, e in enumerate(elements)
+            if core.is_name(e) and self.fact(e.id).active
+        ]
+        self.settle_contributions(target.id, parts)
+
+    pull_List = pull_Tuple
+
+    def numeric(self, id: str) -> bool:
+        return self.fact(id).kind == "number"
+
+    def new_bar(self, id: str) -> Any:
+        from redraft.transpile.transforms.bars import Bar
+
+        return Bar(numeric=self.numeric(id))
+
+    def pull_Dict(self, target: gast.Name, node: gast.Dict) -> None:
+        bar = self.bar(target.id)
+        parts = [
+            (v.id, gast.Subscript(core.copy(bar), self.reading(k), gast.Load()), False, self.numeric(v.id))
+            for k, v in zip(node.keys, node.values, strict=True)
+            if core.is_name(v) and self.fact(v.id).active
+        ]
+        self.settle_contributions(target.id, parts)
+
+    # --- functions
+
+    def pull_Lambda(self, target: gast.Name, node: gast.Lambda) -> None:
+        self.pull_closure(target.id, node)
+
+    def pull_closure(self, id: str, node: Any) -> None:
+        """A function value's cotangent holds those of the variables that it captures, by name."""
+        self.check_captured(node)
+        bar = self.bar(id)
+        captured = [n for n in sorted(core.reads(node)) if n != id and self.fact(n).active]
+        parts = [
+            (n, gast.Subscript(core.copy(bar), core.constant(n), gast.Load()), False, self.numeric(n))
+            for n in captured
+        ]
+        self.settle_contributions(id, parts)
+
+    def check_captured(self, node: Any) -> None:
+        changed = self.assigned_after(self.statement)
+        for name in sorted(core.reads(node)):
+            if self.fact(name).active and name in changed:
+                raise self.refuse(
+                    node,
+                    f"`{core.base(name)}` changes after a function value that captures it was made",
+                    "pass it to the function as an argument, or use a new name for the new value",
+                )
+
+    def pull_Call(self, target: gast.Name, node: Any) -> None:
+        callee = node.callee
+        if isinstance(callee, Construct):
+            self.pull_construct(target, node, callee)
+        elif isinstance(callee, (Function, Transformed)):
+            self.pull_function(target, node, callee)
+        else:
+            self.pull_dynamic(target, node)
+
+    pull_CapturingCall = pull_Call
+
+    def pull_construct(self, target: gast.Name, node: gast.Call, callee: Construct) -> None:
+        bar = self.bar(target.id)
+        named = [*zip(callee.fields, node.args, strict=False)]
+        named += [(k.arg, k.value) for k in node.keywords]
+        parts = [
+            (v.id, gast.Attribute(core.copy(bar), f, gast.Load()), False, self.numeric(v.id))
+            for f, v in named
+            if core.is_name(v) and self.fact(v.id).active
+        ]
+        self.settle_contributions(target.id, parts)
+
+    def pull_function(self, target: gast.Name, node: Any, callee: Any) -> None:
+        """``y, res = f_fwd(…)`` forward, ``x_bar, … = f_bwd(res, y_bar)`` backward."""
+        source = self.unit.source_of(callee, self.refusal(node))
+        operands = self.bind_call(source, node)
+        active = [p for p, v in operands.items() if self.is_active_operand(v)]
+        pair = self.unit.pair(source, tuple(active))
+        residuals = self.fresh_name(f"{core.base(target.id)}_saved")
+        self.replace_call(target, node, pair.forward, residuals)
+        result = self.call(pair.backward, self.mark_forward(residuals), self.bar(target.id))
+        self.bars.pop(target.id)
+        returned = [p for p in source.parameters if p in active and p in pair.returned()]
+        self.distribute(result, [operands[p] for p in returned], target.id)
+
+    def refusal(self, node: Any) -> Any:
+        return lambda message, hint: TransformError(message, self.source.span(node), hint)
+
+    def is_active_operand(self, value: Any) -> bool:
+        return any(n.id for n in core.free_names(value) if self.fact(n.id).active)
+
+    def bind_call(self, source: Any, node: Any) -> dict[str, gast.expr]:
+        """Argument expressions of a call by the callee's parameters."""
+        if any(isinstance(a, gast.Starred) for a in node.args) or any(
+            k.arg is None for k in node.keywords
+        ):
+            raise self.refuse(node, "`*` and `**` in a call of values that are differentiated")
+        keywords = {k.arg: k.value for k in node.keywords}
+        positional = [*getattr(node, "captured", ()), *node.args]
+        try:
+            bound = self.unit.signature(source).bind(*positional, **keywords)
+        except TypeError as error:
+            raise self.refuse(node, f"`{source.name}`: {error}") from None
+        operands: dict[str, gast.expr] = {}
+        for name, value in bound.arguments.items():
+            if isinstance(value, tuple):
+                value = gast.Tuple(list(value), gast.Load())
+            elif isinstance(value, dict):
+                keys = [core.constant(k) for k in value]
+                value = gast.Dict(keys, list(value.values()))
+            operands[name] = value
+        return operands
+
+    def distribute(self, result: gast.expr, operands: list[gast.expr], target: str) -> None:
+        """Hand the cotangents that a call returns to the operands of the call."""
+        if not operands:
+            self.write(gast.Expr(result))
+            return
+        names = [o.id if core.is_name(o) else None for o in operands]
+        fresh = [n for n in names if n is not None and n not in self.bars]
+        direct = len(fresh) == len(names) == len(set(names))
+        if direct:
+            places = [bar_name(n) for n in names]
+        else:
+            places = [self.fresh_name(f"{core.base(n or 'part')}_bar") for n in names]
+        targets: list[Any] = [core.store(p) for p in places]
+        place = targets[0] if len(targets) == 1 else gast.Tuple(targets, gast.Store())
+        self.write(gast.Assign([place], result, None))
+        for operand, name, bar in zip(operands, names, places, strict=True):
+            if direct:
+                self.bars[name] = self.new_bar(name)
+            elif name is not None:
+                self.accumulate(name, core.name(bar), numeric=self.numeric(name))
+            else:
+                self.distribute_parts(operand, bar)
+
+    def distribute_parts(self, operand: Any, bar: str) -> None:
+        """The cotangent of ``*args`` or ``**kwargs`` goes to their parts."""
+        if isinstance(operand, gast.Dict):
+            pairs = [(k, v) for k, v in zip(operand.keys, operand.values, strict=True)]
+        else:
+            pairs = [(core.constant(i), v) for i, v in enumerate(operand.elts)]
+        for key, value in pairs:
+            if core.is_name(value) and self.fact(value.id).active:
+                part = gast.Subscript(core.name(bar), key, gast.Load())
+                self.accumulate(value.id, part, numeric=self.numeric(value.id))
+
+    def pull_dynamic(self, target: gast.Name, node: gast.Call) -> None:
+        """A function that is known only when the code runs: ask the run time for its pair."""
+        if node.keywords and any(k.arg is None for k in node.keywords):
+            raise self.refuse(node, "`**` in a call of values that are differentiated")
+        func, args = node.func, [*node.args]
+        method = isinstance(func, gast.Attribute) and core.is_name(func.value)
+        owner = func.value if method else func
+        operands = [owner, *args, *(k.value for k in node.keywords)]
+        active = [i for i, o in enumerate(operands) if self.is_active_operand(o)]
+        residuals = self.fresh_name(f"{core.base(target.id)}_saved")
+        mask = gast.Tuple([core.constant(i) for i in active], gast.Load())
+        self.replace_dynamic(target, node, mask, residuals)
+        result = self.call("rt.call_bwd", self.mark_forward(residuals), self.bar(target.id))
+        self.bars.pop(target.id)
+        self.distribute_dynamic(result, [operands[i] for i in active])
+
+    def distribute_dynamic(self, result: gast.expr, operands: list[Any]) -> None:
+        stars = [o.value if isinstance(o, gast.Starred) else o for o in operands]
+        if len(stars) == 1:
+            result = gast.Subscript(result, core.constant(0), gast.Load())
+        self.distribute(result, stars, "")
+
+    # --- unpacking
+
+    def pull_unpack(self, target: Any, value: gast.Name) -> None:
+        """``a, b = v``: the cotangents of the parts make up that of the whole."""
+        names = [e.id for e in target.elts]
+        present = [n for n in names if n in self.bars]
+        if not present:
+            return
+        element = self.facts.element(self.fact(value.id), self.statement)
+        parts: list[gast.expr] = []
+        for place in target.elts:
+            parts.append(self.part_bar(place, element))
+        kind = self.fact(value.id).kind
+        display = gast.Tuple(parts, gast.Load())
+        if kind in ("tuple", "list"):
+            whole: gast.expr = display
+        else:
+            whole = self.call("rt.pack", self.reading(value), display)
+        for n in names:
+            self.bars.pop(n, None)
+        self.accumulate(value.id, whole, numeric=kind == "number")
+
+    def part_bar(self, place: gast.Name, element: Any) -> gast.expr:
+        known = self.bars.get(place.id)
+        reading = core.name(place.id)
+        reading.v, reading.site = place.v, self.statement
+        if known is None:
+            return self.call("rt.zeros_like", reading)
+        if known.uniform or known.literal is not None:
+            if element.rank == 0:
+                return self.bar(place.id)
+            return self.call("np.full_like", reading, self.bar(place.id))
+        return core.name(bar_name(place.id))
+
+
+def _is_full_like(node: Any) -> bool:
+    return (
+        isinstance(node, gast.Call)
+        and isinstance(node.func, gast.Attribute)
+        and node.func.attr == "full_like"
+        and len(node.args) == 2
+    )
+
+
+def signature_of(arguments: gast.arguments) -> inspect.Signature:
+    """The signature of a function definition; defaults are only marked as present."""
+    kinds = inspect.Parameter
+    positional = [*arguments.posonlyargs, *arguments.args]
+    required = len(positional) - len(arguments.defaults)
+    parameters = []
+    for i, argument in enumerate(positional):
+        kind = kinds.POSITIONAL_ONLY if i < len(arguments.posonlyargs) else kinds.POSITIONAL_OR_KEYWORD
+        default = kinds.empty if i < required else ...
+        parameters.append(kinds(argument.id, kind, default=default))
+    if arguments.vararg is not None:
+        parameters.append(kinds(arguments.vararg.id, kinds.VAR_POSITIONAL))
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        mark = kinds.empty if default is None else ...
+        parameters.append(kinds(argument.id, kinds.KEYWORD_ONLY, default=mark))
+    if arguments.kwarg is not None:
+        parameters.append(kinds(arguments.kwarg.id, kinds.VAR_KEYWORD))
+    return inspect.Signature(parameters)

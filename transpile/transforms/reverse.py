@@ -1,0 +1,584 @@
+"""Pull cotangents backward through a function (reverse mode).
+
+Takes a function in core form and writes its forward part (the original statements, in order, plus
+what must be kept) and its backward part: for each active statement, in reverse order, the lines of
+its rule. Branches are reversed inside a branch on the same test, loops inside a loop that runs
+over the reversed tape or range. Not done here: removing unused lines and naming (tidy/).
+"""
+
+from __future__ import annotations
+
+import copy as shallow
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.analysis.facts import UNKNOWN, Fact
+from redraft.transpile.analysis.versions import changed_names, updated_name
+from redraft.transpile.errors import TransformError
+from redraft.transpile.front.callee import CapturingCall
+from redraft.transpile.transforms.bars import Bar, bar_name
+from redraft.transpile.transforms.pull import Pull
+from redraft.transpile.transforms.residuals import Residuals
+
+
+class Reverse(Residuals, Pull):
+    """Reverses one function; `forward` and `backward` hold the result of `run`."""
+
+    def __init__(self, prepared: Any, unit: Any) -> None:
+        self.prepared, self.unit = prepared, unit
+        self.source, self.facts = prepared.source, prepared.facts
+        self.body = prepared.body
+        self.bars: dict[str, Bar] = {}
+        self.lines: list[gast.stmt] = []
+        self.loops: list[Any] = []
+        self.wants_own: set[str] = set()
+        self.replaced: dict[int, gast.stmt] = {}
+        self.extra: list[gast.stmt] = []
+        self.counter = 0
+        self.prepare_residuals()
+
+    def fresh_name(self, base: str) -> str:
+        self.counter += 1
+        return f"{base}.b{self.counter}"
+
+    def refuse(self, node: Any, message: str, hint: str | None = None) -> TransformError:
+        span = self.source.span(node)
+        if span is None:
+            span = self.source.span(self.statement.origin.node)
+        return TransformError(message, span, hint or "see `redraft rules` for what is supported")
+
+    # --- blocks and statements
+
+    def block(self, body: list[gast.stmt]) -> tuple[list[gast.stmt], list[gast.stmt]]:
+        """Forward and backward statements of a block."""
+        saved, self.lines = self.lines, []
+        parts = []
+        for statement in reversed(body):
+            parts.append(self.reverse(statement))
+        backward, self.lines = self.lines, saved
+        forward = [s for part in reversed(parts) for s in part]
+        return forward, backward
+
+    def reverse(self, statement: gast.stmt) -> list[gast.stmt]:
+        """Write the backward lines of a statement; return its forward statements."""
+        self.statement = statement
+        self.replaced.pop(id(statement), None)
+        visit = getattr(self, "reverse_" + type(statement).__name__, None)
+        result = visit(statement) if visit is not None else None
+        if result is not None:
+            return result
+        return [self.replaced.get(id(statement), statement)]
+
+    def reverse_Assign(self, statement: gast.Assign) -> None:
+        target = statement.targets[0]
+        if len(statement.targets) > 1:
+            return
+        if isinstance(target, (gast.Tuple, gast.List)):
+            if core.is_name(statement.value) and self.fact(statement.value.id).active:
+                self.pull_unpack(target, statement.value)
+            else:
+                for name in core.writes(target):
+                    self.bars.pop(name, None)
+        elif isinstance(target, (gast.Subscript, gast.Attribute)):
+            self.reverse_store(statement, target)
+        elif updated_name(statement) is not None:
+            self.reverse_pop(statement, target)
+        elif target.id in self.bars:
+            self.check_shared(statement)
+            if statement.result.active:
+                self.pull_assign(target, statement.value)
+            else:
+                self.bars.pop(target.id)
+
+    def check_shared(self, statement: Any) -> None:
+        """``x += v`` where someone else may hold the array `x`: only numbers may pass."""
+        if getattr(statement, "shared", False):
+            guard = gast.Expr(
+                self.call("rt.refuse_in_place", core.name(statement.targets[0].id))
+            )
+            guard.origin = statement.origin
+            self.before(statement, guard)
+
+    def before(self, statement: gast.stmt, extra: gast.stmt) -> None:
+        """Put a statement in front of a forward statement."""
+        self.save_lists(statement)[0].append(extra)
+
+    def reverse_FunctionDef(self, statement: gast.FunctionDef) -> None:
+        if statement.name in self.bars:
+            self.pull_closure(statement.name, statement)
+
+    # --- updates in place
+
+    def reverse_store(self, statement: gast.Assign, target: Any) -> None:
+        """``x[i] = v``: the cotangent of the item belongs to `v`; that of `x` has a hole there."""
+        if not core.is_name(target.value) or target.value.id not in self.bars:
+            return
+        owner = target.value.id
+        self.own(owner)
+        place = self.place_bar(target)
+        value = statement.value
+        if core.is_name(value) and self.fact(value.id).active:
+            self.take_item(owner, target, value)
+        zero: gast.expr = core.constant(0.0)
+        if self.fact(owner).kind != "number":
+            zero = self.call("rt.zeros_like", self.reading(value))
+        self.write(gast.Assign([place], zero, None))
+
+    def place_bar(self, target: Any) -> Any:
+        owner = core.name(bar_name(target.value.id))
+        if isinstance(target, gast.Attribute):
+            return gast.Attribute(owner, target.attr, gast.Store())
+        return gast.Subscript(owner, self.reading(target.slice), gast.Store())
+
+    def take_item(self, owner: str, target: Any, value: gast.Name) -> None:
+        place = self.place_bar(target)
+        place.ctx = gast.Load()
+        if isinstance(target, gast.Attribute) or self.is_scalar_item(owner, target):
+            self.accumulate(value.id, place, numeric=self.numeric(value.id))
+            return
+        helper = "rt.item_bar"
+        part = self.call(helper, core.name(bar_name(owner)), self.reading(target.slice), self.reading(value))
+        self.accumulate(value.id, part, numeric=self.fact(owner).kind == "number")
+
+    def is_scalar_item(self, owner: str, target: gast.Subscript) -> bool:
+        arguments = {"x": target.value, "index": target.slice}
+        facts = {"x": self.fact(owner)}
+        return self.facts.item_shape(arguments, facts, self.statement.facts)[0] == 0
+
+    def reverse_AugAssign(self, statement: gast.AugAssign) -> None:
+        """``x[i] += v`` adds to the cotangent of `v` and leaves that of `x` alone."""
+        target, value = statement.target, statement.value
+        if core.is_name(target) or not core.is_name(target.value):
+            return
+        owner = target.value.id
+        if owner not in self.bars or not (core.is_name(value) and self.fact(value.id).active):
+            return
+        self.own(owner)
+        place = self.place_bar(target)
+        place.ctx = gast.Load()
+        if not self.is_scalar_item(owner, target):
+            args = (core.name(bar_name(owner)), self.reading(target.slice), self.reading(value))
+            place = self.call("rt.item_bar", *args)
+        if isinstance(statement.op, gast.Sub):
+            place = gast.UnaryOp(gast.USub(), place)
+        self.accumulate(value.id, place, numeric=self.numeric(value.id))
+
+    def reverse_Expr(self, statement: gast.Expr) -> None:
+        call = statement.value
+        owner = updated_name(statement)
+        if owner is None or owner not in self.bars:
+            return
+        if getattr(statement, "accumulate", False):
+            value = call.args[2]
+            if core.is_name(value) and self.fact(value.id).active:
+                self.own(owner)
+                args = (core.name(bar_name(owner)), self.reading(call.args[1]), self.reading(value))
+                part = self.call("rt.gather_bar", *args)
+                self.accumulate(value.id, part, numeric=self.numeric(value.id))
+            return
+        method = call.func.attr
+        self.own(owner)
+        self.reverse_list_method(method, owner, call.args)
+
+    def reverse_list_method(self, method: str, owner: str, args: list[gast.expr]) -> None:
+        bar = core.name(bar_name(owner))
+        if method == "pop":  # the popped value is not used: what it was has no influence
+            at = [self.reading(a) for a in args] or None
+            zero = self.call("rt.zeros_like", core.constant(0.0))
+            self.write(gast.Expr(self.insert_call(bar, at, zero)))
+            return
+        value = args[-1]
+        if method == "extend":
+            taken: gast.expr = self.call("rt.pop_items", bar, self.reading(value))
+        else:
+            at = [self.reading(args[0])] if method == "insert" else []
+            taken = gast.Call(gast.Attribute(bar, "pop", gast.Load()), at, [])
+        if core.is_name(value) and self.fact(value.id).active:
+            self.accumulate(value.id, taken, numeric=self.numeric(value.id))
+        else:
+            self.write(gast.Expr(taken))
+
+    def insert_call(self, bar: gast.expr, at: list[gast.expr] | None, value: gast.expr) -> gast.Call:
+        if at is None:
+            return gast.Call(gast.Attribute(bar, "append", gast.Load()), [value], [])
+        if not core.is_number(at[0]):
+            raise self.refuse(
+                self.statement.value, "`pop` at this place", "pop from the end, or at a literal place"
+            )
+        return gast.Call(gast.Attribute(bar, "insert", gast.Load()), [*at, value], [])
+
+    def reverse_pop(self, statement: gast.Assign, target: gast.Name) -> None:
+        """``v = xs.pop()``: the cotangent of `v` goes back into that of `xs`."""
+        call = statement.value
+        owner = updated_name(statement)
+        if call.func.attr != "pop":
+            raise self.refuse(call, f"`.{call.func.attr}` of values that are differentiated")
+        if target.id not in self.bars and owner not in self.bars:
+            return
+        if owner not in self.bars:
+            after = self.reading_after(owner, statement)
+            self.assign_bar(owner, self.call("rt.zeros_like", after))
+            self.bars[owner] = Bar(owned=True, numeric=False)
+        self.own(owner)
+        if target.id in self.bars:
+            self.full(target.id)
+            value = self.bar(target.id)
+            self.bars.pop(target.id)
+        else:
+            value = self.call("rt.zeros_like", self.result_of(target))
+        at = [self.reading(a) for a in call.args] or None
+        if self.fact(owner).kind == "dict":
+            place = gast.Subscript(core.name(bar_name(owner)), at[0], gast.Store())
+            self.write(gast.Assign([place], value, None))
+        else:
+            self.write(gast.Expr(self.insert_call(core.name(bar_name(owner)), at, value)))
+
+    # --- branches
+
+    def reverse_If(self, statement: gast.If) -> list[gast.stmt] | None:
+        if any(isinstance(s, gast.Break) for s in statement.body):
+            return None
+        touched = self.touched(statement)
+        for id in sorted(touched & set(self.bars)):
+            self.full(id, assigned=True)
+        start = {k: shallow.copy(v) for k, v in self.bars.items()}
+        body, body_back = self.block(statement.body)
+        after_body, self.bars = self.bars, {k: shallow.copy(v) for k, v in start.items()}
+        self.statement = statement
+        orelse, orelse_back = self.block(statement.orelse)
+        after_orelse = self.bars
+        self.statement = statement
+        self.settle_branch(statement, 0, body, body_back)
+        self.settle_branch(statement, 1, orelse, orelse_back)
+        self.join_bars(statement, after_body, body_back, after_orelse, orelse_back)
+        forward = self.copy_of(statement)
+        forward.body, forward.orelse = body, orelse
+        if not body_back and not orelse_back:
+            return [forward]
+        test, extra = self.kept_test(statement)
+        forward.test = core.copy(statement.test) if extra is None else core.name(extra.targets[0].id)
+        back = gast.If(test, body_back or [gast.Pass()], orelse_back)
+        if not body_back:
+            back = gast.If(_negated(test), orelse_back, [])
+        self.write(back)
+        return [forward] if extra is None else [extra, forward]
+
+    def touched(self, statement: Any) -> set[str]:
+        names = changed_names([statement])
+        for inner in core.walk_statements([statement]):
+            names |= core.reads(inner)
+        return names
+
+    def join_bars(
+        self, statement: gast.If, a: dict[str, Bar], a_back: Any, b: dict[str, Bar], b_back: Any
+    ) -> None:
+        """Make both sides end with the same cotangents: a missing one is zero."""
+        joined: dict[str, Bar] = {}
+        for id in [*a, *(k for k in b if k not in a)]:
+            if id not in statement.facts:
+                continue  # not bound before the branch
+            for bars, lines in ((a, a_back), (b, b_back)):
+                saved, self.lines, self.bars = self.lines, lines, bars
+                if id not in bars:
+                    self.assign_bar(id, self.zeros(id))
+                    bars[id] = Bar(owned=True, numeric=self.numeric(id))
+                else:
+                    self.full_at(id)
+                self.lines = saved
+            numeric = a[id].numeric and b[id].numeric
+            joined[id] = Bar(owned=a[id].owned and b[id].owned, numeric=numeric)
+        self.bars = joined
+
+    def full_at(self, id: str) -> None:
+        """Materialise a cotangent of a variable as it is before the current statement."""
+        known = self.bars[id]
+        if known.uniform or known.literal is not None:
+            if self.fact(id).rank == 0:
+                value: gast.expr = self.bar(id)
+            else:
+                value = self.call("np.full_like", self.read(id), self.bar(id))
+            self.assign_bar(id, value)
+            self.bars[id] = Bar()
+
+    # --- loops
+
+    def reverse_While(self, statement: gast.While) -> list[gast.stmt]:
+        return self.reverse_loop(statement)
+
+    def reverse_For(self, statement: gast.For) -> list[gast.stmt]:
+        return self.reverse_loop(statement)
+
+    def reverse_loop(self, statement: Any) -> list[gast.stmt]:
+        touched = self.touched(statement)
+        for id in sorted(touched & set(self.bars)):
+            self.full(id, assigned=True)
+        if not self.head_bars(statement):
+            return [statement]
+        exit_bars = self.bars
+        head = self.fixpoint(statement)
+        self.statement = statement
+        self.enter(statement, exit_bars, head)
+        body, back, items = self.round(statement, head)
+        self.statement = statement
+        forward = self.close(statement, body, back)
+        self.bars = {k: v for k, v in self.bars.items() if k in statement.facts}
+        self.collect(statement, items)
+        return forward
+
+    def head_bars(self, statement: Any) -> bool:
+        """Does the loop touch a variable with a cotangent?"""
+        changed = changed_names(statement.body) | core.writes(getattr(statement, "target", []))
+        return any(id in self.bars for id in changed)
+
+    def fixpoint(self, statement: Any) -> dict[str, Bar]:
+        """The cotangents at the start of every backward round."""
+        start = self.bars
+        snapshot = self.snapshot()
+        head = {k: shallow.copy(v) for k, v in start.items()}
+        for _ in range(20):
+            self.restore(snapshot)
+            self.bars = {k: shallow.copy(v) for k, v in head.items()}
+            outer, self.wants_own = self.wants_own, set()
+            self.round(statement, head)
+            new = {}
+            for id, bar in {**self.bars, **head}.items():
+                if id in statement.head or id in head:
+                    now = self.bars.get(id)
+                    numeric = bar.numeric and (now is None or now.numeric)
+                    owned = (id not in start or id in self.wants_own or start[id].owned) and (
+                        now is None or now.owned
+                    )
+                    new[id] = Bar(owned=owned, numeric=numeric)
+            self.wants_own |= outer
+            if new == head:
+                break
+            head = new
+        self.restore(snapshot)
+        self.bars = start
+        return head
+
+    def enter(self, statement: Any, exit_bars: dict[str, Bar], head: dict[str, Bar]) -> None:
+        """Lines before the backward loop: zeros to add to, copies to change in place."""
+        self.bars = exit_bars
+        for id in sorted(head, key=_by_name):
+            if id not in self.bars:
+                self.assign_bar(id, self.zeros(id, self.read_exit(id, statement)))
+                self.bars[id] = Bar(owned=True, numeric=self.numeric(id))
+            elif head[id].owned and not self.bars[id].owned:
+                self.own(id)
+            elif id in self.touched(statement):
+                self.full_at(id)
+        for id in head:
+            self.bars[id] = shallow.copy(head[id])
+
+    def round(self, statement: Any, head: dict[str, Bar]) -> tuple[list, list, list]:
+        """Forward and backward body of a loop, with `head` the cotangents at either end."""
+        self.loops.append(statement)
+        body, back = self.block(statement.body)
+        self.loops.pop()
+        self.statement = statement
+        saved, self.lines = self.lines, back
+        items = self.collect_items(statement)
+        for id in sorted(head, key=_by_name):
+            if id not in self.bars:  # every round starts afresh: earlier rounds see no cotangent
+                self.assign_bar(id, self.zeros(id, self.read_body_start(id, statement)))
+                self.bars[id] = Bar(owned=True, numeric=self.numeric(id))
+            elif id in changed_names(statement.body):
+                self.full_at(id)
+        self.lines = saved
+        return body, back, items
+
+    # --- items of loops over active sources
+
+    def collect_items(self, statement: Any) -> list[Any]:
+        """At the end of a backward round: keep the cotangents of this round's items."""
+        if not isinstance(statement, gast.For):
+            return []
+        found: list[Any] = []
+        self.each_source(statement, statement.target, statement.iter, False, found)
+        kept = []
+        for target, source, flipped, how in found:
+            value = self.item_value(target, statement)
+            if value is None:
+                continue
+            items = f"{core.base(bar_name(source.id))}s.i{source.id}"
+            append = gast.Attribute(core.name(items), "append", gast.Load())
+            self.write(gast.Expr(gast.Call(append, [value], [])))
+            kept.append((items, source, flipped, how))
+        return kept
+
+    def each_source(self, loop: Any, target: Any, node: Any, flipped: bool, found: list) -> None:
+        """Pair the parts of a loop's target with the containers they come from."""
+        if core.is_name(node):
+            if self.fact(node.id).active and self.fact(node.id).kind != "dict":
+                found.append((target, node, flipped, "items"))
+            elif self.fact(node.id).active:
+                pass  # the keys of a dict carry no derivative
+            return
+        if not isinstance(node, gast.Call):
+            return
+        function = node.func.id if core.is_name(node.func) else getattr(node.func, "attr", "")
+        parts = getattr(target, "elts", None)
+        if function == "reversed":
+            self.each_source(loop, target, node.args[0], not flipped, found)
+        elif function == "enumerate" and parts:
+            self.each_source(loop, parts[1], node.args[0], flipped, found)
+        elif function == "zip" and parts:
+            for part, argument in zip(parts, node.args, strict=True):
+                self.each_source(loop, part, argument, flipped, found)
+        elif function in ("items", "values") and core.is_name(node.func.value):
+            owner = node.func.value
+            if self.fact(owner.id).active:
+                place = parts[1] if function == "items" and parts else target
+                found.append((place, owner, flipped, "values"))
+        elif function in ("zip", "enumerate", "items"):
+            if any(self.fact(n).active for n in core.reads(node)):
+                raise self.refuse(
+                    node, "this loop target", f"unpack the items of `{function}` into names"
+                )
+
+    def item_value(self, target: Any, statement: Any) -> gast.expr | None:
+        """The cotangent of one item as an expression, or None if it has none."""
+        if isinstance(target, (gast.Tuple, gast.List)):
+            parts = [self.item_value(e, statement) for e in target.elts]
+            if all(p is None for p in parts):
+                return None
+            for position, element in enumerate(target.elts):
+                if parts[position] is None:
+                    parts[position] = self.zero_item(element, statement)
+            return gast.Tuple(parts, gast.Load())
+        known = self.bars.pop(target.id, None)
+        if known is None:
+            return None
+        if known.uniform or known.literal is not None:
+            self.bars[target.id] = known
+            value = self.bar(target.id)
+            self.bars.pop(target.id)
+            reading = self.read_body_start(target.id, statement)
+            return self.call("np.full_like", reading, value)
+        return core.name(bar_name(target.id))
+
+    def zero_item(self, element: Any, statement: Any) -> gast.expr:
+        if isinstance(element, (gast.Tuple, gast.List)):
+            return gast.Tuple([self.zero_item(e, statement) for e in element.elts], gast.Load())
+        return self.call("rt.zeros_like", self.read_body_start(element.id, statement))
+
+    def collect(self, statement: Any, items: list[Any]) -> None:
+        """After a backward loop: the items' cotangents make up that of their container."""
+        for name, source, flipped, _how in items:
+            start = core.assign(name, gast.List([], gast.Load()))
+            start.origin = statement.origin
+            self.lines.insert(len(self.lines) - 1, start)
+            value: gast.expr = core.name(name)
+            if not flipped:
+                value = gast.Subscript(
+                    value, gast.Slice(None, None, core.constant(-1)), gast.Load()
+                )
+            kind = self.fact(source.id).kind
+            if kind != "list" or self.may_stop_early(statement, source):
+                function = "rt.stack_items_last" if flipped else "rt.stack_items"
+                value = self.call(function, self.read(source.id), value)
+            self.accumulate(source.id, value, numeric=kind == "number")
+
+    def may_stop_early(self, statement: Any, source: Any) -> bool:
+        """May the loop leave items of the source unread (`break`, or `zip` with a shorter one)?"""
+        zipped = isinstance(statement.iter, gast.Call) and core.is_name(statement.iter.func)
+        zipped = zipped and statement.iter.func.id == "zip"
+        return zipped or has_break(statement)
+
+    # --- other statements
+
+    def reverse_With(self, statement: gast.With) -> list[gast.stmt]:
+        if getattr(statement, "insert_grad", False):
+            self.reverse_insert(statement)
+            return []
+        body, back = self.block(statement.body)
+        self.lines += back
+        forward = self.copy_of(statement)
+        forward.body = body
+        return [forward]
+
+    def reverse_insert(self, statement: gast.With) -> None:
+        """``with rd.insert_grad_of(x) as dx``: the user's code meets the cotangent of `x`."""
+        variable = statement.items[0].context_expr.args[0].id
+        name = statement.items[0].optional_vars.id
+        if variable not in self.bars:
+            if not self.fact(variable).active:
+                return
+            self.own(variable)
+        self.full_at(variable)
+        self.write(core.assign(name, self.bar(variable)))
+        for inner in statement.body:
+            self.write(self.reading(inner))
+        if name in core.writes(statement.body) or True:
+            self.assign_bar(variable, core.name(name))
+            self.bars[variable] = Bar(numeric=self.numeric(variable))
+
+    # --- calls are replaced in the forward part
+
+    def replace_call(self, target: gast.Name, node: Any, function: str, residuals: str) -> None:
+        captured = list(getattr(node, "captured", ()))
+        call = gast.Call(core.name(function), [*captured, *node.args], node.keywords)
+        self.replace(target, call, residuals)
+
+    def replace_dynamic(self, target: gast.Name, node: gast.Call, mask: Any, residuals: str) -> None:
+        call = core.call("rt.call_fwd", mask, node.func, *node.args)
+        call.keywords = node.keywords
+        if isinstance(node.func, gast.Attribute) and core.is_name(node.func.value):
+            call.args[1:2] = [node.func.value]
+            call.args.insert(0, core.constant(node.func.attr))
+            call.func = core.dotted("rt.method_fwd")
+        self.replace(target, call, residuals)
+
+    def replace(self, target: gast.Name, call: gast.Call, residuals: str) -> None:
+        statement = self.statement
+        places = gast.Tuple([core.copy(target), core.store(residuals)], gast.Store())
+        new = gast.Assign([places], call, None)
+        new.origin, new.facts = statement.origin, statement.facts
+        self.replaced[id(statement)] = new
+        self.original[id(new)] = statement
+        self.kept_alive.append(new)
+
+    def mark_forward(self, name: str) -> gast.Name:
+        """A reading of a name that the forward part defines once, at the current statement."""
+        node = core.name(name)
+        node.v, node.site = -1, self.statement
+        self.made_in(name)
+        return node
+
+    def assigned_after(self, statement: gast.stmt) -> set[str]:
+        """Variables that may change after a statement ran."""
+        found: set[str] = set()
+        after = False
+        for other in core.walk_statements(self.body):
+            if after:
+                found |= changed_names([other])
+            if other is statement:
+                after = True
+        for loop in self.loops:
+            found |= changed_names(loop.body)
+        return found
+
+    def fact_after(self, id: str) -> Fact:
+        return self.statement.facts.get(id, UNKNOWN)
+
+
+def _negated(test: gast.expr) -> gast.expr:
+    if isinstance(test, gast.UnaryOp) and isinstance(test.op, gast.Not):
+        return test.operand
+    return gast.UnaryOp(gast.Not(), test)
+
+
+def _by_name(id: str) -> tuple[str, str]:
+    return core.base(id), id
+
+
+def has_break(statement: Any) -> bool:
+    """Does the loop end with ``if flag: break``?"""
+    last = statement.body[-1] if statement.body else None
+    return isinstance(last, gast.If) and any(isinstance(s, gast.Break) for s in last.body)
+
+
+__all__ = ["CapturingCall", "Reverse", "has_break"]
