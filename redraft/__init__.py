@@ -7,9 +7,21 @@ _root = _Path(__file__).resolve().parent.parent
 if (_root / "transpile" / "api.py").exists():
     __path__.append(str(_root))
 
-from redraft.transpile.api import grad, source, value_and_grad  # noqa: E402
+from redraft.runtime.tree import register as register_pytree_node  # noqa: E402
+from redraft.transpile.api import grad, jvp, source, value_and_grad, vjp  # noqa: E402
 from redraft.transpile.errors import SourceError, TransformError  # noqa: E402
+from redraft.transpile.scopes import insert_grad_of  # noqa: E402
 
-__all__ = ["SourceError", "TransformError", "grad", "source", "value_and_grad"]
-for _transform in (grad, value_and_grad):
-    _transform.redraft_transform = _transform.__name__
+__all__ = [
+    "SourceError",
+    "TransformError",
+    "grad",
+    "insert_grad_of",
+    "jvp",
+    "register_pytree_node",
+    "source",
+    "value_and_grad",
+    "vjp",
+]
+for _transform in (grad, value_and_grad, jvp, vjp, insert_grad_of):
+    _transform.redraft_transform = _transform.__name__  # how the front end recognises them

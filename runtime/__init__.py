@@ -7,6 +7,7 @@ from redraft.runtime.elementwise import (
     sign,
     sinc_derivative,
     unimag,
+    where_between,
     where_greater,
 )
 from redraft.runtime.indexing import (
@@ -51,6 +52,9 @@ from redraft.runtime.reduce import (
     reverse_recurrence,
     shift,
     to_extremes,
+    undiff,
+    unweights,
+    weights_like,
 )
 from redraft.runtime.shapes import (
     astype_dot,
@@ -94,3 +98,14 @@ from redraft.runtime.cotangents import (  # noqa: E402
     zeros_like,
 )
 from redraft.runtime.tree import leaves, register  # noqa: E402
+from redraft.runtime.apply import (  # noqa: E402
+    call_bwd,
+    call_fwd,
+    call_jvp,
+    call_star,
+    method_fwd,
+    method_jvp,
+    star_fwd,
+    star_jvp,
+)
+from redraft.runtime.cotangents import Struct  # noqa: E402

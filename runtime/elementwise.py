@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-_PYTHON = (float, int)
+from redraft.runtime.shapes import SCALARS
 
 
 def where_greater(z_bar: Any, x: Any, y: Any) -> Any:
@@ -16,11 +16,23 @@ def where_greater(z_bar: Any, x: Any, y: Any) -> Any:
     It selects and never multiplies by zero, so an infinite cotangent on the side that was not
     chosen leaves no NaN.
     """
-    if x.__class__ in _PYTHON and y.__class__ in _PYTHON:
-        return z_bar if x > y else 0.5 * z_bar if x == y else 0.0 * x
+    if x.__class__ in SCALARS and y.__class__ in SCALARS:
+        return z_bar if x > y else 0.5 * z_bar if x == y else 0.0
     chosen = np.where(np.greater(x, y), z_bar, 0.0)
     tie = np.equal(x, y)
-    return np.where(tie, 0.5 * z_bar, chosen) if np.any(tie) else chosen
+    return np.where(tie, 0.5 * z_bar, chosen) if tie.any() else chosen
+
+
+def where_between(z_bar: Any, x: Any, low: Any, high: Any) -> Any:
+    """Return `z_bar` where `x` is between the bounds, half of it on a bound, else zero."""
+    if low is None:
+        return where_greater(z_bar, high, x)
+    if high is None:
+        return where_greater(z_bar, x, low)
+    edge = np.equal(x, low) | np.equal(x, high)
+    if edge.any():  # as clip(x) is minimum(maximum(x, low), high)
+        return where_greater(where_greater(z_bar, high, np.maximum(x, low)), x, low)
+    return np.where(np.greater(x, low) & np.less(x, high), z_bar, 0.0)
 
 
 def sign(x: Any) -> Any:
@@ -36,7 +48,7 @@ def unimag(z_bar: Any, x: Any) -> Any:
 
 def power_dx(x: Any, y: Any) -> Any:
     """Partial derivative of ``x ** y`` with respect to `x`; 0 where `y` is 0, even at x = 0."""
-    if y.__class__ in _PYTHON:
+    if y.__class__ in SCALARS:
         return np.zeros_like(x, np.result_type(x, 1.0)) if y == 0 else y * x ** (y - 1)
     zero = np.equal(y, 0)
     if not np.any(zero):
@@ -46,8 +58,10 @@ def power_dx(x: Any, y: Any) -> Any:
 
 def safe_log(x: Any) -> Any:
     """Logarithm, and 0 at 0: the limit that ``x ** y`` needs for its derivative in `y`."""
+    if x.__class__ is float and x > 0.0:
+        return math.log(x)  # a Python number: float32 stays float32
     zero = np.equal(x, 0)
-    if not np.any(zero):
+    if not zero.any():
         return np.log(x)
     return np.where(zero, 0.0, np.log(np.where(zero, 1.0, x)))
 

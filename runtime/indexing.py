@@ -22,7 +22,11 @@ def add_at(x_bar: Any, index: Any, t_bar: Any) -> Any:
     The cost is that of the part which was read, never that of `x`. Elements that an index array
     names twice get both contributions.
     """
-    if index.__class__ is int or is_basic(index):
+    if not isinstance(x_bar, np.ndarray):  # the cotangent of a list or a dict
+        from redraft.runtime.cotangents import add
+
+        x_bar[index] = add(x_bar[index], t_bar)
+    elif index.__class__ is int or is_basic(index):
         x_bar[index] += t_bar
     elif isinstance(index, (np.ndarray, list)) and np.asarray(index).dtype == bool:
         x_bar[index] += t_bar

@@ -19,24 +19,23 @@ def matmul_bar_x(z_bar: Any, x: Any, y: Any) -> Any:
     if y.ndim == 2:
         return unbroadcast(np.matmul(z_bar, y.T), x)
     if y.ndim == 1:
-        return unbroadcast(np.multiply(np.expand_dims(z_bar, -1), y), x)
+        return unbroadcast(np.multiply.outer(z_bar, y), x)
     if np.ndim(x) == 1:
-        rows = np.matmul(np.expand_dims(z_bar, -2), y.mT)
-        return unbroadcast(rows[..., 0, :], x)
+        return unbroadcast(np.matmul(y, np.expand_dims(z_bar, -1))[..., 0], x)
     return unbroadcast(np.matmul(z_bar, y.mT), x)
 
 
 def matmul_bar_y(z_bar: Any, x: Any, y: Any) -> Any:
     """Cotangent of `y` in ``x @ y``."""
     x = np.asarray(x)
-    vector = np.ndim(y) == 1
+    if x.ndim == 2:
+        return unbroadcast(np.matmul(x.T, z_bar), y)
+    if x.ndim == 1 and np.ndim(y) <= 2:
+        return unbroadcast(np.multiply.outer(x, z_bar), y)
     if x.ndim == 1:
-        if vector:
-            return unbroadcast(z_bar * x, y)
         return unbroadcast(np.expand_dims(z_bar, -2) * np.expand_dims(x, -1), y)
-    if vector:
-        columns = np.matmul(x.mT, np.expand_dims(z_bar, -1))
-        return unbroadcast(columns[..., 0], y)
+    if np.ndim(y) == 1:
+        return unbroadcast(np.matmul(x.mT, np.expand_dims(z_bar, -1))[..., 0], y)
     return unbroadcast(np.matmul(x.mT, z_bar), y)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from redraft.runtime.shapes import cast_like, normal_axes
+from redraft.runtime.shapes import cast_like, normal_axes, unbroadcast
 
 
 def extremes(ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -52,6 +52,31 @@ def median_weights(x: Any, axis: Any = None) -> Any:
         old = np.take_along_axis(weights, here, 0)
         np.put_along_axis(weights, here, old + 0.5, 0)
     return cast_like(restore(weights), x)
+
+
+def weights_like(weights: Any, x: Any, axis: Any = None) -> Any:
+    """Weights of ``np.average`` with the shape of `x`: a vector lies along the axis."""
+    if np.ndim(weights) != np.ndim(x):
+        others = [a for a in range(np.ndim(x)) if a not in normal_axes(axis, np.ndim(x))]
+        weights = np.expand_dims(weights, others)
+    return np.broadcast_to(weights, np.shape(x))
+
+
+def unweights(z_bar: Any, weights: Any, x: Any, axis: Any = None) -> Any:
+    """Cotangent of `weights` in `weights_like`."""
+    if np.ndim(weights) != np.ndim(x):
+        of_axis = normal_axes(axis, np.ndim(x))
+        z_bar = np.sum(z_bar, axis=tuple(a for a in range(np.ndim(x)) if a not in of_axis))
+    return unbroadcast(z_bar, weights)
+
+
+def undiff(ans_bar: Any, x: Any, n: int = 1, axis: int = -1) -> Any:
+    """Cotangent of ``np.diff(x, n, axis)``: each difference gives to its end, takes from its start."""
+    x_bar = np.moveaxis(ans_bar, axis, -1)
+    for _ in range(n):
+        ends = [(0, 0)] * (x_bar.ndim - 1)
+        x_bar = np.pad(x_bar, [*ends, (1, 0)]) - np.pad(x_bar, [*ends, (0, 1)])
+    return np.moveaxis(x_bar, -1, axis)
 
 
 def _lines(x: Any, axis: Any) -> tuple[Any, Any]:

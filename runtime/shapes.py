@@ -11,21 +11,25 @@ from typing import Any
 import numpy as np
 
 
+SCALARS = frozenset((float, int, np.float64))
+
+
 def unbroadcast(x_bar: Any, x: Any) -> Any:
     """Sum a cotangent over the axes along which `x` was broadcast, and give it `x`'s precision."""
+    if x.__class__ in SCALARS and x_bar.__class__ in SCALARS:
+        return x_bar
     try:
         if x_bar.shape == x.shape and x_bar.dtype is x.dtype:
             return x_bar
-    except AttributeError:  # Python numbers
-        if x_bar.__class__ is float and x.__class__ is float:
-            return x_bar
+    except AttributeError:  # a Python number on one side
+        pass
     shape = np.shape(x)
     extra = np.ndim(x_bar) - len(shape)
-    if extra:
-        x_bar = np.sum(x_bar, axis=tuple(range(extra)))
+    if extra > 0:
+        x_bar = np.add.reduce(x_bar, tuple(range(extra)))
     if shape != np.shape(x_bar):
         stretched = [i for i, n in enumerate(shape) if n == 1 and x_bar.shape[i] != 1]
-        x_bar = np.sum(x_bar, axis=tuple(stretched), keepdims=True)
+        x_bar = np.add.reduce(x_bar, tuple(stretched), keepdims=True)
     return cast_like(x_bar, x)
 
 

@@ -14,8 +14,10 @@ A program that fails is made smaller by leaving out statements as long as it fai
 from __future__ import annotations
 
 import argparse
+import ast
 import collections
 import copy
+import dataclasses
 import itertools
 import linecache
 import random
@@ -104,8 +106,11 @@ class Program:
     args: tuple
     static: dict
     aliases: bool = False
+    simplified: str = ""  # the text after `simpler` has cut into its expressions
 
     def text(self) -> str:
+        if self.simplified:
+            return self.simplified
         return "\n\n\n".join(["import numpy as np", *(f.text() for f in self.functions)]) + "\n"
 
     def load(self) -> Callable:
@@ -852,18 +857,43 @@ def _without(program: Program, path: tuple, keep_body: bool) -> Program:
     return made
 
 
-def shrink(program: Program, verdict: Verdict, order: int = 2, seconds: float = 20.0) -> Program:
+def simpler(program: Program) -> Iterator[Program]:
+    """Yield programs in which one expression is replaced by a part of itself."""
+    tree = ast.parse(program.text())
+    expressions = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
+    for position, node in enumerate(expressions):
+        for part in ast.walk(node):
+            if part is node or not isinstance(part, ast.expr):
+                continue
+            made = copy.deepcopy(tree)
+            old = [n for n in ast.walk(made) if isinstance(n, ast.expr)][position]
+            text = ast.unparse(_Replace(old, copy.deepcopy(part)).visit(made)) + "\n"
+            yield dataclasses.replace(program, simplified=text)
+
+
+class _Replace(ast.NodeTransformer):
+    def __init__(self, old: ast.AST, new: ast.AST):
+        self.old, self.new = old, new
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        return self.new if node is self.old else super().visit(node)
+
+
+def shrink(program: Program, verdict: Verdict, order: int = 2, seconds: float = 30.0) -> Program:
     """Return a program as small as possible that fails in the same way."""
     until = time.monotonic() + seconds
-    found = True
-    while found and time.monotonic() < until:
-        found = False
-        for candidate in smaller(program):
-            if len(candidate.text()) >= len(program.text()):
-                continue
-            if judge(candidate, order).kind() == verdict.kind():
-                program, found = candidate, True
-                break
+    for candidates in (smaller, simpler):
+        found = True
+        while found and time.monotonic() < until:
+            found = False
+            for candidate in candidates(program):
+                if time.monotonic() > until:
+                    break
+                if len(candidate.text()) >= len(program.text()):
+                    continue
+                if judge(candidate, order).kind() == verdict.kind():
+                    program, found = candidate, True
+                    break
     return program
 
 

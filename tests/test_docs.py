@@ -1,8 +1,8 @@
 """The Python in README.md and docs/ runs, and prints what stands there.
 
-The blocks of a page run in order in one namespace. A ```text block behind a ```python block is
-what that block prints. A ```python block that starts with `# <name>` of a generated function is
-not special: what is printed must stand in a ```text or ```python block right behind the print.
+The blocks of a page run in order in one namespace. The ```text block that follows a ```python block
+is what that block prints; generated Python may stand in a ```python block that begins with the line
+`# output` instead.
 """
 
 import contextlib

@@ -1,5 +1,6 @@
 """Golden files: what was reviewed is what is generated, and it is right."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -9,12 +10,14 @@ import jax
 import numpy as np
 import pytest
 from oracle import in_jax
+from test_layers import imports
 
 import redraft as rd
 from redraft.tools import golden
 from redraft.tools.differences import flat
 from redraft.tools.golden import code_lines, find_cases, judged, judged_module
 from redraft.tools.target import load_file
+from redraft.transpile.back.module import module_text
 
 ROOT = Path(__file__).resolve().parent.parent / "golden"
 CASES = find_cases((), ROOT)
@@ -24,6 +27,8 @@ NOT_IN_JAX = {
     "augmented_assignment", "continue_over", "dataclass_params", "method",
     "store_elements", "store_slices",
 }  # fmt: skip
+
+KNOWN_AT_RUN_TIME = {"function_argument"}
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 each_golden_file = pytest.mark.parametrize(
@@ -75,6 +80,20 @@ def test_reviewed_gradient_agrees_with_jax(case):
     np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-11)
 
 
+@each_case
+def test_standalone_gradient_needs_numpy_alone(case):
+    """The same functions with the helpers of the runtime beside them."""
+    if case.name in KNOWN_AT_RUN_TIME:
+        with pytest.raises(rd.TransformError, match="known at run time only"):
+            module_text(case.generated("grad"), standalone=True)
+        return
+    text = module_text(case.generated("grad"), standalone=True)
+    tops = {name.split(".")[0] for name, early in imports(ast.parse(text)) if early}
+    assert tops - sys.stdlib_module_names <= {"numpy"}
+    assert not {name for name, _ in imports(ast.parse(text)) if name.startswith("redraft")}
+    assert judged(case, "grad", text) == ""
+
+
 @each_golden_file
 def test_file_says_where_it_comes_from(case, transform):
     header = case.reviewed(transform).split("\n\n")[0]
@@ -118,8 +137,6 @@ def test_gradients_are_short():
 
 def source_functions(text):
     """The functions and classes of an original, without imports and example arguments."""
-    import ast
-
     lines = text.splitlines(keepends=True)
     kept = []
     for node in ast.parse(text).body:

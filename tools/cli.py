@@ -106,16 +106,15 @@ for _transform, _what in TRANSFORMS.items():
 
 
 def _generate(target: str, transform: str, argnums: str, example: str | None) -> Any:
-    from redraft.transpile.api import generate
+    from redraft.transpile.api import generate, grad
 
-    function = find_target(target)
+    function, which = find_target(target), parse_argnums(argnums)
     arguments = None if example is None else evaluate_arguments(example, function)
     try:
-        return generate(function, transform, parse_argnums(argnums), arguments)
-    except SyntaxError:
-        raise
-    except (TypeError, ValueError) as error:  # wrong argnums, mostly
+        grad(function, which)  # reads argnums, and generates nothing yet
+    except (TypeError, ValueError) as error:
         raise TargetError(" ".join(str(error).split())) from error
+    return generate(function, transform, which, arguments)
 
 
 def parse_argnums(text: str) -> Any:

@@ -13,7 +13,7 @@ import os
 import sys
 import tokenize
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -103,25 +103,25 @@ def find_cases(names: Iterable[str] = (), root: Path | None = None) -> list[Case
 
 
 def check(cases: list[Case]) -> int:
-    """Print the cases whose text is not the reviewed one; exit status 1 if there are any."""
-    changed = [f"{c.name}/{t}.py" for c in cases for t in c.transforms if c.change(t)]
-    for name in changed:
-        print(f"changed: {FOLDER}/{name}")
-    files = sum(len(case.transforms) for case in cases)
-    if changed:
-        print(f"{len(changed)} of {files} files differ; read them with: redraft golden diff")
+    """Print the files whose text is not the reviewed one; exit status 1 if there are any."""
+    found = [file for file in _compared(cases) if file.change or file.error]
+    for file in found:
+        print(f"failed: {file.name}: {file.error}" if file.error else f"changed: {file.name}")
+    count = sum(len(case.transforms) for case in cases)
+    if found:
+        print(f"{len(found)} of {count} files differ; read them with: redraft golden diff")
         return 1
-    print(f"{files} files of {len(cases)} cases are as reviewed")
+    print(f"{count} files of {len(cases)} cases are as reviewed")
     return 0
 
 
 def diff(cases: list[Case]) -> int:
     """Print what today's compiler changes in every generated file."""
-    for case in cases:
-        for transform in case.transforms:
-            change = case.change(transform)
-            if change:
-                terminal.print_diff(change)
+    for file in _compared(cases):
+        if file.error:
+            print(f"failed: {file.name}: {file.error}", file=sys.stderr)
+        elif file.change:
+            terminal.print_diff(file.change)
     return 0
 
 
@@ -130,26 +130,46 @@ def update(cases: list[Case]) -> int:
     if os.environ.get("CI"):
         print("refused: golden files are reviewed by people, not updated under CI", file=sys.stderr)
         return 1
-    wrong = 0
+    refused = 0
+    for file in _compared(cases):
+        problem = file.error
+        if file.change and not problem:
+            problem = judged(file.case, file.transform, file.text)
+        if problem:
+            print(f"refused: {file.name}: {problem}", file=sys.stderr)
+            refused += 1
+        elif file.change:
+            terminal.print_diff(file.change)
+            file.case.path(file.transform).write_text(file.text, encoding="utf-8")
+    return 1 if refused else 0
+
+
+@dataclass
+class File:
+    """A generated file: today's text and how it differs, or why there is none."""
+
+    case: Case
+    transform: str
+    text: str = ""
+    change: str = ""
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{FOLDER}/{self.case.name}/{self.transform}.py"
+
+
+def _compared(cases: list[Case]) -> Iterator[File]:
+    """Every file of the cases; one that cannot be generated does not hide the others."""
     for case in cases:
         for transform in case.transforms:
-            wrong += not _update_file(case, transform)
-    return 1 if wrong else 0
-
-
-def _update_file(case: Case, transform: str) -> bool:
-    change = case.change(transform)
-    if not change:
-        return True
-    text = case.text(transform)
-    problem = judged(case, transform, text)
-    if problem:
-        where = f"{FOLDER}/{case.name}/{transform}.py"
-        print(f"refused: {where}: {problem}", file=sys.stderr)
-        return False
-    terminal.print_diff(change)
-    case.path(transform).write_text(text, encoding="utf-8")
-    return True
+            file = File(case, transform)
+            try:
+                file.text = case.text(transform)
+                file.change = terminal.diff(case.reviewed(transform), file.text, file.name)
+            except Exception as error:
+                file.error = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            yield file
 
 
 # Are the numbers right? --------------------------------------------------------------------------

@@ -40,25 +40,15 @@ class Generated:
         self.names = _global_names(unit.functions)
         self.source = source
         self.namespace = self._namespace(source)
-        load(self.text, self.file, self.namespace, unit.cells)
+        load(self.text, self.file, self.namespace)
         self.function = self.namespace[name]
         self.function.__redraft_source__ = self.text
         self.guards = self._guards()
 
     def _namespace(self, source: Source) -> dict[str, Any]:
-        own = {f.name for f in self.unit.functions}
-        namespace: dict[str, Any] = {"__name__": source.globals.get("__name__", "redraft")}
-        for name in sorted(self.names - own):
-            if name in self.unit.cells:
-                namespace[name] = _cell_value(self.unit.cells[name])
-            elif name in source.globals:
-                namespace[name] = source.globals[name]
-            elif name in self.unit.bindings:
-                namespace[name] = self.unit.bindings[name]
-            elif name == "np":
-                namespace[name] = numpy
-            elif name == "rt":
-                namespace[name] = runtime
+        namespace: dict[str, Any] = {"np": numpy, "rt": runtime}
+        namespace["__name__"] = source.globals.get("__name__", "redraft")
+        namespace.update(self.unit.bindings)
         return namespace
 
     @property
@@ -66,7 +56,8 @@ class Generated:
         """Global names of the text and their objects."""
         own = {f.name for f in self.unit.functions}
         skip = {"__name__", "__builtins__"} | own
-        return {k: v for k, v in self.namespace.items() if k not in skip}
+        names = self.names - skip
+        return {k: v for k, v in self.namespace.items() if k in names}
 
     def _guards(self) -> list[tuple[Any, str, Any]]:
         """What must still mean the same at the next call: rebound helpers, constants, cells."""
@@ -74,16 +65,6 @@ class Generated:
         for holder, name, value in self.unit.dependencies:
             if not isinstance(value, types.ModuleType):
                 found.setdefault((id(holder), name), (holder, name, value))
-        own = {f.name for f in self.unit.functions}
-        for name in self.names - own:
-            if name in self.unit.cells:
-                cell = self.unit.cells[name]
-                found.setdefault((id(cell), name), (cell, name, _cell_value(cell)))
-            elif name in self.source.globals:
-                value = self.source.globals[name]
-                if not isinstance(value, types.ModuleType):
-                    key = (id(self.source.globals), name)
-                    found.setdefault(key, (self.source.globals, name, value))
         return list(found.values())
 
     def is_current(self) -> bool:
@@ -170,9 +151,10 @@ def generate(
             options["ranks"] = _ranks(own, arguments)
         if transform == "vjp":
             names, _ = selected(source, shifted)
-            unit.use(source)
-            pair = unit.pair(source, tuple(names))
-            return Generated(unit, source, pair.forward)
+            pair = unit.pair(source, tuple(names), has_aux)
+            generated = Generated(unit, source, pair.forward)
+            generated.pair = pair
+            return generated
         if transform == "jvp":
             names, _ = selected(source, shifted)
             options["names"] = names
@@ -413,6 +395,172 @@ def _gradient(fun: Any, kind: str, argnums: Any, has_aux: bool, holomorphic: boo
     return Gradient(fun, kind, allow_int, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic)
 
 
+class Tangent(Transformed):
+    """The function behind `jvp`: ``f_jvp(x, …, x_dot, …)``."""
+
+    def __call__(self, *args: Any) -> Any:
+        generated = self.current()
+        _, leading = _function_of(self.fun)
+        return generated.function(*leading, *args)
+
+
+class Pullback:
+    """The function that `vjp` returns: cotangent of the result -> cotangents of the primals."""
+
+    def __init__(self, function: Any, saved: Any, value: Any, primals: tuple, places: list[int]) -> None:
+        self.function, self.saved, self.value = function, saved, value
+        self.primals, self.places = primals, places
+
+    @property
+    def __wrapped__(self) -> Any:
+        return self.function
+
+    @property
+    def source(self) -> str:
+        """The generated source."""
+        return self.function.__redraft_source__
+
+    def __call__(self, ans_bar: Any) -> tuple:
+        _check_like(ans_bar, self.value, "the cotangent", "the result")
+        bars = self.function(self.saved, ans_bar)
+        bars = [bars] if len(self.places) == 1 else list(bars) if self.places else []
+        by_place = dict(zip(self.places, bars, strict=True))
+        zero = runtime.zeros_like
+        return tuple(
+            runtime.as_gradient(by_place[i] if i in by_place else zero(x), x)
+            for i, x in enumerate(self.primals)
+        )
+
+
+def _check_like(value: Any, like: Any, what: str, of: str) -> None:
+    """Raise where a tangent or cotangent does not fit the value that it belongs to."""
+    if isinstance(like, (list, tuple, dict)):
+        same = type(value) is type(like) and len(value) == len(like)
+        if not same or (isinstance(like, dict) and value.keys() != like.keys()):
+            raise TypeError(f"{what} must have the structure of {of}, got {type(value).__name__}")
+        keys = like if isinstance(like, dict) else range(len(like))
+        for key in keys:
+            _check_like(value[key], like[key], what, of)
+    elif isinstance(like, (numpy.ndarray, numpy.generic, float, complex)):
+        if numpy.shape(value) != numpy.shape(like):
+            raise ValueError(
+                f"{what} must have the shape of {of}: expected {numpy.shape(like)}, got "
+                f"{numpy.shape(value)}"
+            )
+        if numpy.asarray(value).dtype.kind not in "fciub":
+            raise TypeError(f"{what} must be a number or an array, got {type(value).__name__}")
+
+
+_transformed: dict[Any, Transformed] = {}
+
+
+def _cached(key: Any, make: Any) -> Any:
+    """One transformed function per function and options, for `jvp` and `vjp`."""
+    try:
+        found = _transformed.get(key)
+    except TypeError:
+        return make()
+    if found is None:
+        found = make()
+        if len(_transformed) > 500:
+            _transformed.clear()
+        _transformed[key] = found
+    return found
+
+
+def _differentiable(value: Any) -> bool:
+    return any(
+        numpy.asarray(leaf).dtype.kind in "fc" for leaf in runtime.leaves(value) if not callable(leaf)
+    )
+
+
+def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
+    """Value and directional derivative of `fun`.
+
+    Args:
+        fun: a Python function.
+        primals: tuple or list of its arguments.
+        tangents: tuple or list of tangents with the structure of `primals`.
+        has_aux: `fun` returns ``(value, aux)``; the result is ``(value, tangent, aux)``.
+
+    Returns:
+        ``(value, tangent)``.
+
+    Raises:
+        TypeError, ValueError: primals and tangents do not fit together.
+        TransformError: `fun` cannot be rewritten.
+    """
+    if not callable(fun):
+        raise TypeError(f"jvp expects a function, got {type(fun).__name__}")
+    for name, value in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(value, (tuple, list)):
+            raise TypeError(f"jvp expects {name} as a tuple or list, got {type(value).__name__}")
+    if len(primals) != len(tangents):
+        raise TypeError(
+            f"jvp: {len(primals)} primals need as many tangents, got {len(tangents)}"
+        )
+    for x_dot, x in zip(tangents, primals, strict=True):
+        _check_like(x_dot, x, "a tangent", "its primal")
+    active = tuple(i for i, x in enumerate(primals) if _differentiable(x))
+    if not active:
+        raise TypeError("jvp requires at least one primal with floating-point numbers")
+    make = lambda: Tangent(fun, "jvp", argnums=active, has_aux=has_aux)  # noqa: E731
+    transformed = _cached((fun, "jvp", active, has_aux), make)
+    generated = transformed.current()
+    _, leading = _function_of(fun)
+    names = generated.source.parameters[len(leading) :]
+    given = {f"{_slot(names, i)}_dot": tangents[i] for i in active}
+    value, tangent, *aux = generated.function(*leading, *primals, **given)
+    return (value, _tangent_like(tangent, value), *aux)
+
+
+def _slot(names: list[str], position: int) -> str:
+    return names[position]
+
+
+def _tangent_like(tangent: Any, value: Any) -> Any:
+    """A tangent with the structure and shape of the value."""
+    if isinstance(value, numpy.ndarray) and numpy.shape(tangent) != value.shape:
+        return numpy.broadcast_to(tangent, value.shape).copy()
+    if isinstance(value, (tuple, list, dict)) or not isinstance(
+        value, (numpy.ndarray, numpy.generic, int, float, complex)
+    ):
+        return runtime.as_gradient(tangent, value)
+    return tangent
+
+
+def vjp(fun: Any, *primals: Any, has_aux: bool = False) -> tuple:
+    """Value of `fun`, and the function that pulls cotangents back to its arguments.
+
+    Args:
+        fun: a Python function.
+        primals: its arguments.
+        has_aux: `fun` returns ``(value, aux)``; the result is ``(value, vjp_fun, aux)``.
+
+    Returns:
+        ``(value, vjp_fun)``; ``vjp_fun(cotangent)`` returns one cotangent per primal.
+
+    Raises:
+        TransformError: `fun` cannot be rewritten.
+    """
+    if not callable(fun):
+        raise TypeError(f"vjp expects a function, got {type(fun).__name__}")
+    active = tuple(i for i, x in enumerate(primals) if _differentiable(x))
+    make = lambda: Transformed(fun, "vjp", argnums=active, has_aux=has_aux)  # noqa: E731
+    generated = _cached((fun, "vjp", active, has_aux), make).current()
+    _, leading = _function_of(fun)
+    value, saved = generated.function(*leading, *primals)
+    aux = ()
+    if has_aux:
+        value, *aux = value
+    pair = generated.pair
+    names = generated.source.parameters[len(leading) :]
+    places = [names.index(n) for n in pair.returned()]
+    backward = generated.namespace[pair.backward]
+    backward.__redraft_source__ = generated.text
+    return (value, Pullback(backward, saved, value, primals, places), *aux)
+
+
 def source(function: Any) -> str:
     """The source that redraft generated for a transformed function."""
     text = getattr(function, "source", None) or getattr(function, "__redraft_source__", None)
@@ -423,4 +571,7 @@ def source(function: Any) -> str:
     return text
 
 
-__all__ = ["Generated", "Transformed", "TransformError", "generate", "grad", "source", "value_and_grad"]
+__all__ = [
+    "Generated", "Pullback", "TransformError", "Transformed", "generate", "grad", "jvp", "source",
+    "value_and_grad", "vjp",
+]  # fmt: skip

@@ -10,6 +10,7 @@ import gast
 from redraft.transpile import core
 from redraft.transpile.analysis.facts import Facts, find_facts
 from redraft.transpile.analysis.liveness import mark_live
+from redraft.transpile.analysis.scalars import infer_scalars
 from redraft.transpile.analysis.versions import number_versions
 from redraft.transpile.errors import SourceError, TransformError
 from redraft.transpile.front.callee import Function, Transformed
@@ -37,6 +38,7 @@ def prepare(
     dependencies: list[Dependency],
     ranks: dict[str, int] | None = None,
     has_aux: bool = False,
+    scalar_result: bool = False,
 ) -> Prepared:
     """Lower a function and find its facts; `active` names the differentiated parameters."""
     lowerer = Lowerer(source, active, dependencies)
@@ -44,7 +46,8 @@ def prepare(
     mark_live(body, set())
     end = number_versions(body, source.parameters)
     mark_live(body, set())
-    facts = find_facts(body, source, lowerer.scope, active, ranks)
+    scalars = infer_scalars(body) if scalar_result else set()
+    facts = find_facts(body, source, lowerer.scope, active, ranks, scalars)
     return Prepared(source, body, facts, source.parameters, end, lowerer)
 
 
@@ -74,7 +77,7 @@ class Unit:
     functions: list[gast.FunctionDef] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     bindings: dict[str, Any] = field(default_factory=dict)
-    cells: dict[str, Any] = field(default_factory=dict)
+    written: dict[str, Source] = field(default_factory=dict)
     pairs: dict[Any, Pair] = field(default_factory=dict)
     tangents: dict[Any, str] = field(default_factory=dict)
     sources: dict[Any, Source] = field(default_factory=dict)
@@ -115,14 +118,30 @@ class Unit:
         inner = self.source_of(callee.inner, refuse)
         key = (inner, callee.kind, tuple(sorted((k, repr(v)) for k, v in callee.options.items())))
         if key not in self.sources:
-            self.sources[key] = write_fused(self, inner, callee.kind, callee.options)
+            written = write_fused(self, inner, callee.kind, callee.options)
+            self.sources[key] = self.read_again(written)
         return self.sources[key]
 
-    def pair(self, source: Source, active: tuple[str, ...]) -> Pair:
+    def read_again(self, written: Source) -> Source:
+        """A generated function as the front end reads it: parsed from its own text."""
+        import numpy
+
+        from redraft import runtime
+        from redraft.transpile.back.emit import print_function
+
+        text = print_function(written.node)
+        node = gast.parse(text).body[0]
+        source = Source(node, f"<redraft {written.name}>", text.splitlines(True), written.globals)
+        source.cells, source.captured = written.cells, written.captured
+        source.generated, source.modules = True, {"np": numpy, "rt": runtime}
+        source.local_functions = self.written
+        return source
+
+    def pair(self, source: Source, active: tuple[str, ...], has_aux: bool = False) -> Pair:
         """Forward and backward function of a source; written at the first request."""
         from redraft.transpile.transforms.build import write_pair
 
-        key = (source, active)
+        key = (source, active, has_aux)
         if key not in self.pairs:
             parameters = [p for p in source.parameters if p in active]
             every = len(active) == len([p for p in source.parameters])
@@ -134,13 +153,46 @@ class Unit:
                 tuple(parameters),
             )
             self.pairs[key] = pair
-            write_pair(self, source, pair)
+            write_pair(self, source, pair, has_aux)
         return self.pairs[key]
 
-    def use(self, source: Source) -> None:
-        """Let the generated text read the globals and closure cells of a source."""
-        for name, cell in source.cells.items():
-            self.cells.setdefault(name, cell)
+    def bind_globals(self, function: gast.FunctionDef, source: Source) -> None:
+        """Let the generated text read the globals and closure cells of the source it came from.
+
+        Where another function's module gives the same name another meaning, the name is numbered.
+        """
+        bound = set(core.parameter_names(function.args)) | core.writes(function.body)
+        for name in sorted(core.reads(function.body) - bound - set(self.pairs_names())):
+            holder, value = _lookup(source, name)
+            if holder is None:
+                continue
+            free, number = name, 1
+            while free in self.bindings and self.bindings[free] is not value:
+                number += 1
+                free = f"{name}_{number}"
+            self.bindings[free] = value
+            self.dependencies.append((holder, name, value))
+            if free != name:
+                for node in core.free_names(function.body):
+                    if node.id == name:
+                        node.id = free
+
+    def pairs_names(self) -> set[str]:
+        """Names of the functions that this unit generates."""
+        return self.names
+
+
+def _lookup(source: Source, name: str) -> tuple[Any, Any]:
+    """Where a global name of a source gets its value from, and the value."""
+    cell = source.cells.get(name)
+    if cell is not None:
+        try:
+            return cell, cell.cell_contents
+        except ValueError:
+            return None, None
+    if name in source.globals:
+        return source.globals, source.globals[name]
+    return None, None
 
 
 __all__ = ["Pair", "Prepared", "TransformError", "Unit", "prepare"]

@@ -6,7 +6,8 @@ statement with `facts`, the environment before it (variable -> `Fact`), and ever
 
 - *active*: depends on a differentiated argument through something that has a derivative.
 - *shape*: equal marks mean equal shapes; the rank where it is known.
-- *roots*: where the memory came from. Each allocation is a root; ``old`` roots stand for what the
+- *roots*: where the memory of the value itself came from; *holds*: of what is inside a container.
+  Each allocation is a root; ``old`` roots stand for what the
   same statement allocated in earlier rounds of a loop.
 """
 
@@ -42,6 +43,14 @@ class Fact:
     roots: frozenset[Root] = NOTHING
     integer: bool = False
     length: int | None = None
+    holds: frozenset[Root] = NOTHING
+    parts: tuple[Fact, ...] | None = None  # of a tuple display
+    item: Fact | None = None  # of a list that is filled by `append`
+
+    @property
+    def reach(self) -> frozenset[Root]:
+        """All memory that can be reached through the value."""
+        return self.roots | self.holds
 
     @property
     def scalar(self) -> bool:
@@ -58,9 +67,11 @@ Environment = dict[str, Fact]
 class Facts:
     """Computes the facts of one function."""
 
-    def __init__(self, source: Source, numbers: set[str]) -> None:
+    def __init__(self, source: Source, numbers: set[str], scalars: set[int] | None = None) -> None:
         self.source = source
+        self.scalars = scalars or set()  # versions that are scalars because the result is one
         self.numbers = numbers  # variables that an arithmetic operation reads
+        self.proven: set[Any] = set()  # versions that are scalars whatever the result is
         self.sites: dict[int, int] = {}
         self.final = False
 
@@ -77,14 +88,14 @@ class Facts:
         if isinstance(statement, gast.FunctionDef):
             active = any(self.is_active(n, env) for n in core.reads(statement))
             roots = self.roots_of_names(core.reads(statement), env)
-            env[statement.name] = Fact(active, "function", roots=roots)
+            env[statement.name] = Fact(active, "function", holds=roots)
             return
         if isinstance(statement, gast.Expr):
             self.mutation(statement, statement.value, env)
             return
         roots = self.roots_of_names(core.reads(statement), env)
         for name in core.writes(statement):
-            env[name] = Fact(roots=roots | {self.site(statement)})
+            env[name] = Fact(roots=roots | {self.site(statement)}, holds=roots)
 
     def visit_Assign(self, statement: gast.Assign, env: Environment) -> None:
         target = statement.targets[0]
@@ -97,11 +108,17 @@ class Facts:
             self.mutation(statement, statement.value, env)
             self.bind(target.id, fact, statement, env)
         elif isinstance(target, (gast.Tuple, gast.List)):
-            element = self.element(fact, statement)
-            for name in core.writes(target):
-                env[name] = self.with_evidence(name, element)
+            self.unpack(target, fact, statement, env)
         else:
             self.update(statement, target, fact, env)
+
+    def unpack(self, target: Any, fact: Fact, statement: Any, env: Environment) -> None:
+        if fact.parts and len(fact.parts) == len(target.elts):
+            self.bind_pattern(target, fact, env)
+            return
+        element = self.element(fact, statement)
+        for name in core.writes(target):
+            env[name] = self.with_evidence(name, element)
 
     def chained(self, statement: gast.Assign, env: Environment) -> None:
         fact = self.value(statement.value, env, statement)
@@ -111,11 +128,13 @@ class Facts:
 
     def bind(self, name: str, fact: Fact, statement: gast.stmt, env: Environment) -> None:
         site = self.site(statement)
-        if site in fact.roots:  # what this line allocated in earlier rounds is another object
+        if site in fact.reach:  # what this line allocated in earlier rounds is another object
             old = ("old", *site)
             for other, known in env.items():
-                if site in known.roots and other != name:
-                    env[other] = replace(known, roots=(known.roots - {site}) | {old})
+                if site in known.reach and other != name:
+                    env[other] = replace(
+                        known, roots=_aged(known.roots, site, old), holds=_aged(known.holds, site, old)
+                    )
         if fact.shape is not None and id(statement) in fact.shape:
             for other, known in env.items():  # a shape from an earlier round is another shape
                 if known.shape == fact.shape and other != name:
@@ -123,10 +142,15 @@ class Facts:
         if getattr(statement, "augmented", False):
             self.check_rebinding(statement, name, env)
             previous = env.get(name, UNKNOWN)
-            fact = replace(fact, roots=fact.roots | previous.roots)
-        env[name] = self.with_evidence(name, fact)
+            fact = replace(fact, roots=fact.roots | previous.roots, holds=previous.holds)
+        env[name] = self.with_evidence(name, fact, statement.targets[0])
+        statement.result = env[name]
 
-    def with_evidence(self, name: str, fact: Fact) -> Fact:
+    def with_evidence(self, name: str, fact: Fact, node: Any = None) -> Fact:
+        if fact.rank == 0:
+            self.proven.add(getattr(node, "v", None))
+        if getattr(node, "v", None) in self.scalars and fact.rank is None:
+            return replace(fact, kind="number", rank=0, shape=SCALAR, roots=NOTHING)
         if fact.kind == "unknown" and name in self.numbers:
             return replace(fact, kind="number")
         return fact
@@ -160,7 +184,7 @@ class Facts:
             return
         facts = [self.value(a, env, statement) for a in value.args]
         facts += [self.value(k.value, env, statement) for k in value.keywords]
-        joined = Fact(any(f.active for f in facts), roots=frozenset().union(*(f.roots for f in facts)))
+        joined = Fact(any(f.active for f in facts), roots=frozenset().union(*(f.reach for f in facts)))
         if owner in env:
             self.change(statement, owner, joined, env)
 
@@ -169,14 +193,29 @@ class Facts:
         statement.result = fact
         if (known.active or fact.active) and not getattr(statement, "write_back", False):
             self.check_exclusive(statement, owner, env)
-        roots = known.roots | (fact.roots if known.kind != "number" else NOTHING)
-        env[owner] = replace(known, active=known.active or fact.active, roots=roots, length=None)
+        holds = known.holds | (fact.reach if known.kind != "number" else NOTHING)
+        env[owner] = replace(
+            known, active=known.active or fact.active, holds=holds, length=None, item=self.new_item(statement, known, env)
+        )
         if fact.active and not known.active:
             self.activate_aliases(owner, known, env)
 
+    def new_item(self, statement: Any, known: Fact, env: Environment) -> Fact | None:
+        """What an item of a list is, while it is filled by `append` alone."""
+        call = getattr(statement, "value", None)
+        appends = isinstance(call, gast.Call) and isinstance(call.func, gast.Attribute)
+        if not appends or known.kind != "list":
+            return None
+        if call.func.attr == "pop":
+            return known.item
+        if call.func.attr != "append" or (known.item is None and known.length != 0):
+            return None
+        new = _timeless(self.value(call.args[0], env, statement))
+        return new if known.item is None else self.merge(known.item, new, statement, "")
+
     def activate_aliases(self, owner: str, known: Fact, env: Environment) -> None:
         for name, other in env.items():
-            if name != owner and other.roots & known.roots and other.kind != "function":
+            if name != owner and other.reach & known.roots and other.kind != "function":
                 env[name] = replace(other, active=True)
 
     def visit_If(self, statement: gast.If, env: Environment) -> None:
@@ -185,6 +224,8 @@ class Facts:
         self.block(statement.orelse, otherwise)
         env.clear()
         env.update(self.join(then, otherwise, statement))
+        statement.facts_body, statement.facts_orelse = then, otherwise
+        statement.facts_after = dict(env)
 
     def visit_For(self, statement: gast.For, env: Environment) -> None:
         self.loop(statement, env, lambda inside: self.bind_target(statement, inside))
@@ -202,7 +243,7 @@ class Facts:
             if new == head:
                 break
             head = new
-        statement.inside = inside
+        statement.inside, statement.facts_head = inside, head
         env.clear()
         env.update(head)
 
@@ -239,13 +280,28 @@ class Facts:
             return a
         same_rank = a.rank if a.rank == b.rank else None
         shape = a.shape if a.shape == b.shape else None
-        if shape is None and a.kind == b.kind == "number":
+        if shape is None and a.kind == b.kind == "number" and name:
             shape = SCALAR if same_rank == 0 else ("join", id(place), name)
         kind = a.kind if a.kind == b.kind else self.join_kind(a, b)
         return Fact(
             a.active or b.active, kind, same_rank, shape, a.roots | b.roots,
             a.integer and b.integer, a.length if a.length == b.length else None,
+            a.holds | b.holds, self.merge_parts(a, b, place), self.merge_item(a, b, place),
         )  # fmt: skip
+
+    def merge_parts(self, a: Fact, b: Fact, place: Any) -> tuple[Fact, ...] | None:
+        if a.parts is None or b.parts is None or len(a.parts) != len(b.parts):
+            return None
+        return tuple(self.merge(x, y, place, "") for x, y in zip(a.parts, b.parts, strict=True))
+
+    def merge_item(self, a: Fact, b: Fact, place: Any) -> Fact | None:
+        """Of a list that is empty on one side, the items are those of the other."""
+        if a.kind != "list" or b.kind != "list":
+            return None
+        if a.item is None or b.item is None:
+            empty = (a if a.item is None else b).length == 0
+            return (a.item or b.item) if empty else None
+        return self.merge(a.item, b.item, place, "")
 
     def join_kind(self, a: Fact, b: Fact) -> str:
         kinds = {a.kind, b.kind}
@@ -277,7 +333,7 @@ class Facts:
         roots = self.roots_of_names(names, env) | {self.site(place)}
         if isinstance(node, (gast.BinOp, gast.UnaryOp)):
             return self.arithmetic(node, env, place)
-        return Fact(roots=roots)
+        return Fact(roots=roots, holds=roots)
 
     def arithmetic(self, node: Any, env: Environment, place: Any) -> Fact:
         """Inactive arithmetic that stayed as the user wrote it."""
@@ -292,7 +348,7 @@ class Facts:
         owner = self.value(node.value, env, place)
         if isinstance(node.value, gast.Attribute) and node.value.attr == "shape":
             return INTEGER
-        return Fact(owner.active, roots=owner.roots)
+        return Fact(owner.active, roots=owner.reach, holds=owner.holds)
 
     def value_Attribute(self, node: gast.Attribute, env: Environment, place: Any) -> Fact:
         if node.attr in ("ndim", "size"):
@@ -300,42 +356,48 @@ class Facts:
         if node.attr in SHAPE_ATTRIBUTES:
             return Fact(kind="other")
         owner = self.value(node.value, env, place)
-        return Fact(owner.active, roots=owner.roots | self.roots_of_names(core.reads(node), env))
+        reach = owner.reach | self.roots_of_names(core.reads(node), env)
+        return Fact(owner.active, roots=reach, holds=reach)
 
     def value_Tuple(self, node: Any, env: Environment, place: Any) -> Fact:
         facts = [self.value(e, env, place) for e in node.elts]
-        roots = frozenset({self.site(place)}).union(*(f.roots for f in facts))
+        holds = frozenset().union(*(f.reach for f in facts))
         kind = "tuple" if isinstance(node, gast.Tuple) else "list"
-        return Fact(any(f.active for f in facts), kind, roots=roots, length=len(facts))
+        roots = frozenset({self.site(place)})
+        parts = tuple(map(_timeless, facts)) if kind == "tuple" else None
+        return Fact(
+            any(f.active for f in facts), kind, roots=roots, length=len(facts), holds=holds, parts=parts
+        )
 
     value_List = value_Tuple
 
     def value_Dict(self, node: gast.Dict, env: Environment, place: Any) -> Fact:
         facts = [self.value(v, env, place) for v in node.values]
-        roots = frozenset({self.site(place)}).union(*(f.roots for f in facts))
-        return Fact(any(f.active for f in facts), "dict", roots=roots)
+        holds = frozenset().union(*(f.reach for f in facts))
+        return Fact(any(f.active for f in facts), "dict", roots=frozenset({self.site(place)}), holds=holds)
 
     def value_Lambda(self, node: gast.Lambda, env: Environment, place: Any) -> Fact:
         names = core.reads(node)
         active = any(self.is_active(n, env) for n in names)
-        return Fact(active, "function", roots=self.roots_of_names(names, env))
+        return Fact(active, "function", holds=self.roots_of_names(names, env))
 
     def value_Call(self, node: gast.Call, env: Environment, place: Any) -> Fact:
         operands = [*node.args, *(k.value for k in node.keywords), *getattr(node, "captured", ())]
         facts = [self.value(a, env, place) for a in operands]
         callee = getattr(node, "callee", None)
         active = any(f.active for f in facts)
-        roots = frozenset({self.site(place)}).union(*(f.roots for f in facts))
+        own = frozenset({self.site(place)})
+        roots = own.union(*(f.reach for f in facts))
         if callee is None:
             owner = self.value(node.func, env, place)
             if not isinstance(node.func, gast.Attribute) or owner.roots:
-                active, roots = active or owner.active, roots | owner.roots
-            return self.inactive_call(node, env, place) or Fact(active, roots=roots)
+                active, roots = active or owner.active, roots | owner.reach
+            return self.inactive_call(node, env, place) or Fact(active, roots=roots, holds=roots)
         if isinstance(callee, Construct):
-            return Fact(active, "struct", roots=roots)
+            return Fact(active, "struct", roots=own, holds=roots - own)
         if isinstance(callee, Transformed) and callee.kind == "grad":
-            return Fact(active, roots=frozenset({self.site(place)}))
-        return Fact(active, roots=roots)
+            return Fact(active, roots=own)
+        return Fact(active, roots=roots, holds=roots)
 
     value_CapturingCall = value_Call
 
@@ -369,22 +431,21 @@ class Facts:
         rank, shape = self.shape_of(row, arguments, facts, env, place)
         roots = frozenset({self.site(place)})
         if row.view_of is not None:
-            roots = facts[row.view_of].roots if row.view_of in facts else roots
-            if row.operator == "[]" and rank == 0:
-                roots = NOTHING
-        if rank == 0:
-            roots = NOTHING
+            roots = facts[row.view_of].reach if row.view_of in facts else roots
         kind = "number" if self.gives_number(row) else "unknown"
+        holds = frozenset().union(*(f.holds for f in facts.values())) if kind == "unknown" else NOTHING
+        if rank == 0:
+            roots, holds = NOTHING, NOTHING
         if row.name in ("list", "tuple", "dict"):
-            kind, roots = row.name, roots.union(*(f.roots for f in facts.values()))
+            kind, holds = row.name, frozenset().union(*(f.reach for f in facts.values()))
         integer = bool(facts) and all(f.integer for f in facts.values()) and row.operator not in ("/",)
-        return Fact(active, kind, rank, shape, roots, integer and rank == 0)
+        return Fact(active, kind, rank, shape, roots, integer and rank == 0, None, holds)
 
     def argument(self, value: Any, env: Environment, place: Any) -> Fact:
         if isinstance(value, list):
             facts = [self.value(v, env, place) for v in value]
-            roots = frozenset().union(*(f.roots for f in facts))
-            return Fact(any(f.active for f in facts), roots=roots)
+            roots = frozenset().union(*(f.reach for f in facts))
+            return Fact(any(f.active for f in facts), roots=roots, holds=roots)
         return self.value(value, env, place)
 
     def gives_number(self, row: table.Row) -> bool:
@@ -402,12 +463,25 @@ class Facts:
         if row.like is not None and row.like in facts:
             return facts[row.like].rank, facts[row.like].shape
         rank = row.rank
+        made = self.made_rank(row, arguments, env)
+        if made is not None:
+            return made, ("made", id(place), row.name)
         if callable(rank):
             ranks = lambda e: self.value(e, env, place).rank if not isinstance(e, list) else None  # noqa: E731
             rank = rank(table.Call(row, arguments, ranks))
         if rank == 0:
             return 0, SCALAR
         return rank, ("made", id(place), row.name)
+
+    def made_rank(self, row: table.Row, arguments: Any, env: Environment) -> int | None:
+        """Rank of ``np.zeros(n)`` and its kin, where the shape is an integer or a display of them."""
+        if row.name not in ("np.zeros", "np.ones", "np.empty", "np.full") or "shape" not in arguments:
+            return None
+        shape = arguments["shape"]
+        if isinstance(shape, (gast.Tuple, gast.List)):
+            starred = any(isinstance(e, gast.Starred) for e in shape.elts)
+            return None if starred else len(shape.elts)
+        return 1 if self.is_integer(shape, env) else None
 
     def item_shape(self, arguments: Any, facts: Any, env: Environment) -> tuple[int | None, Any]:
         """Rank of ``x[i]`` where both are known; a mark only for scalars."""
@@ -428,7 +502,14 @@ class Facts:
         if isinstance(node, gast.UnaryOp):
             return self.is_integer(node.operand, env)
         if isinstance(node, gast.BinOp):
-            return self.is_integer(node.left, env) and self.is_integer(node.right, env)
+            whole = not isinstance(node.op, (gast.Div, gast.Pow, gast.MatMult))
+            return whole and self.is_integer(node.left, env) and self.is_integer(node.right, env)
+        if isinstance(node, gast.Call) and core.is_name(node.func) and node.func.id not in env:
+            return node.func.id == "len"
+        if isinstance(node, gast.Subscript) and isinstance(node.value, gast.Attribute):
+            return node.value.attr == "shape" and not isinstance(node.slice, gast.Slice)
+        if isinstance(node, gast.Attribute):
+            return node.attr in ("size", "ndim")
         return False
 
     # --- loop targets
@@ -440,11 +521,13 @@ class Facts:
     def bind_pattern(self, target: Any, fact: Any, env: Environment) -> None:
         if isinstance(target, gast.Name):
             if isinstance(fact, list):
-                roots = frozenset().union(*(f.roots for f in _flat(fact)))
-                fact = Fact(any(f.active for f in _flat(fact)), "tuple", roots=roots)
-            env[target.id] = self.with_evidence(target.id, fact)
+                holds = frozenset().union(*(f.reach for f in _flat(fact)))
+                fact = Fact(any(f.active for f in _flat(fact)), "tuple", holds=holds)
+            env[target.id] = self.with_evidence(target.id, fact, target)
             return
         parts = fact if isinstance(fact, list) and len(fact) == len(target.elts) else None
+        if parts is None and isinstance(fact, Fact) and fact.parts and len(fact.parts) == len(target.elts):
+            parts = [p if p.rank == 0 else replace(p, roots=fact.holds, holds=fact.holds) for p in fact.parts]
         for position, element in enumerate(target.elts):
             inner = parts[position] if parts else _part(fact)
             self.bind_pattern(element, inner, env)
@@ -463,9 +546,9 @@ class Facts:
         if isinstance(node, gast.Call) and isinstance(node.func, gast.Attribute):
             owner = self.value(node.func.value, env, place)
             if node.func.attr == "items":
-                return [Fact(kind="other"), Fact(owner.active, roots=owner.roots)]
+                return [Fact(kind="other"), Fact(owner.active, roots=owner.reach, holds=owner.holds)]
             if node.func.attr == "values":
-                return Fact(owner.active, roots=owner.roots)
+                return Fact(owner.active, roots=owner.reach, holds=owner.holds)
             if node.func.attr == "keys":
                 return Fact(kind="other")
         fact = self.value(node, env, place)
@@ -479,7 +562,12 @@ class Facts:
             rank = None if fact.rank is None else fact.rank - 1
             roots = NOTHING if rank == 0 else fact.roots
             return Fact(fact.active, "number", rank, SCALAR if rank == 0 else ("row", id(place)), roots)
-        return Fact(fact.active, roots=fact.roots)
+        inside = fact.holds if fact.kind in ("list", "tuple", "dict") else fact.reach
+        if fact.kind == "list" and fact.item is not None:
+            if fact.item.rank == 0:
+                return fact.item
+            return replace(fact.item, roots=inside, holds=fact.holds)
+        return Fact(fact.active, roots=inside, holds=fact.holds)
 
     # --- memory
 
@@ -488,7 +576,7 @@ class Facts:
         return ("made", number)
 
     def roots_of_names(self, names: set[str], env: Environment) -> frozenset[Root]:
-        return frozenset().union(*(env[n].roots for n in names if n in env))
+        return frozenset().union(*(env[n].reach for n in names if n in env))
 
     def is_active(self, name: str, env: Environment) -> bool:
         return name in env and env[name].active
@@ -505,7 +593,7 @@ class Facts:
                 "before it",
             )
         for name in sorted(statement.live - {owner}):
-            if name in env and env[name].roots & roots and not self.holds_parts(statement, name, owner):
+            if name in env and env[name].reach & roots and not self.holds_parts(statement, name, owner):
                 raise self.refuse(
                     statement,
                     f"`{core.base(owner)}` may share memory with `{core.base(name)}`, which is used "
@@ -523,7 +611,7 @@ class Facts:
         if fact.rank == 0 or not (fact.active or statement.result.active):
             return
         shared = any(r[0] == "argument" for r in fact.roots) or any(
-            n != name and n in env and env[n].roots & fact.roots for n in statement.live
+            n != name and n in env and env[n].reach & fact.roots for n in statement.live
         )
         statement.shared = shared
 
@@ -533,11 +621,21 @@ class Facts:
 
 def _part(fact: Any) -> Fact:
     if isinstance(fact, list):
-        roots = frozenset().union(*(f.roots for f in _flat(fact)))
-        return Fact(any(f.active for f in _flat(fact)), roots=roots)
+        roots = frozenset().union(*(f.reach for f in _flat(fact)))
+        return Fact(any(f.active for f in _flat(fact)), roots=roots, holds=roots)
     if fact.kind == "number" and fact.rank is not None:
         return Fact(fact.active, "number", fact.rank - 1, None, fact.roots)
-    return Fact(fact.active, roots=fact.roots)
+    inside = fact.holds if fact.kind in ("list", "tuple", "dict") else fact.reach
+    return Fact(fact.active, roots=inside, holds=fact.holds)
+
+
+def _timeless(fact: Fact) -> Fact:
+    """A fact without marks that belong to one round of a loop."""
+    return fact if fact.rank == 0 else replace(fact, shape=None)
+
+
+def _aged(roots: frozenset[Root], site: Root, old: Root) -> frozenset[Root]:
+    return (roots - {site}) | {old} if site in roots else roots
 
 
 def _flat(facts: Any) -> list[Fact]:
@@ -584,16 +682,19 @@ def find_facts(
     scope: Any,
     active: set[str],
     ranks: dict[str, int] | None = None,
+    scalars: set[int] | None = None,
 ) -> Facts:
     """Mark the statements of a function whose parameters `active` are differentiated."""
-    facts = Facts(source, numeric_evidence(body))
+    facts = Facts(source, numeric_evidence(body), scalars)
     facts.scope = scope
     env: Environment = {}
-    for name in source.parameters:
+    for version, name in enumerate(source.parameters):
         rank = (ranks or {}).get(name)
+        if version in facts.scalars:  # parameters have the first versions
+            rank = 0
         kind = "number" if rank is not None or name in facts.numbers else "unknown"
         shape = SCALAR if rank == 0 else ("argument", name)
         roots = NOTHING if rank == 0 else frozenset({("argument", name)})
-        env[name] = Fact(name in active, kind, rank, shape, roots)
+        env[name] = Fact(name in active, kind, rank, shape, roots, holds=roots if kind != "number" else NOTHING)
     facts.block(body, env)
     return facts

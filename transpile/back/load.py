@@ -25,12 +25,8 @@ def file_name(name: str, place: str) -> str:
     return filename
 
 
-def load(text: str, filename: str, namespace: dict[str, Any], cells: dict[str, Any]) -> dict[str, Any]:
-    """Run the text of function definitions; returns the namespace.
-
-    `cells` are closure variables of the user's function: the generated functions read the same
-    cells, so that they see every change.
-    """
+def load(text: str, filename: str, namespace: dict[str, Any]) -> dict[str, Any]:
+    """Run the text of function definitions; returns the namespace."""
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
     code = compile(text, filename, "exec", dont_inherit=True)
     exec(code, namespace)

@@ -41,8 +41,12 @@ def module_text(generated: Any, standalone: bool = False, regenerate: str = "") 
         imports = f"from __future__ import annotations\n\n{imports}"
     data = "".join(p.rendered() for p in found.pieces if p.is_plain_data)
     rest = [p for p in found.pieces if p.kind != "import" and not p.is_plain_data]
+    mine = [p.rendered() for p in rest if not p.is_runtime]
+    ours = [p.rendered() for p in rest if p.is_runtime]
+    if ours:  # the reader came for the derivative; the helpers are called late, so they may follow
+        ours[0] = f"# Helpers of redraft's runtime\n\n\n{ours[0]}"
     top = "\n".join(part for part in (_header(generated, regenerate), imports, data) if part)
-    return top + "".join(f"\n\n{piece.rendered()}" for piece in (*rest, entry))
+    return top + "".join(f"\n\n{text}" for text in (*mine, entry.rendered(), *ours))
 
 
 def _import_block(lines: list[str]) -> str:

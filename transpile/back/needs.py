@@ -38,7 +38,7 @@ class Needs:
     def read(self, piece: Piece, names: dict[str, Any]) -> None:
         """Find what `piece` refers to, given the objects behind its global names."""
         tree = gast.parse(piece.text)
-        own = core.writes(tree.body)
+        own = core.writes(tree.body) | _imported_names(tree)
         self.path.append(piece.name)
         for use, root, attributes in _chains(tree, piece.text):
             if root in own or (root not in names and hasattr(builtins, root)):
@@ -90,6 +90,11 @@ class Needs:
 
     def new_piece(self, value: Any, name: str, home: Any) -> tuple[Piece, dict[str, Any]]:
         """How to bring `value` into the module: import, definition or assignment."""
+        if self.standalone and origins.is_compiler(value):
+            raise self.refusal(
+                "a function that is known at run time only is differentiated then, by redraft",
+                "write it without --standalone, or call the function by its global name",
+            )
         if isinstance(value, types.ModuleType):
             return Piece(name, origins.import_module(value, name), "import"), {}
         found = origins.importable(value)
@@ -173,6 +178,16 @@ def _chains(tree: gast.Module, text: str) -> Iterator[tuple[Use, str, list[str]]
             node.id,
             attributes,
         )
+
+
+def _imported_names(tree: gast.Module) -> set[str]:
+    """Names that import statements bind, in function bodies too."""
+    return {
+        (alias.asname or alias.name).split(".")[0]
+        for node in core.walk(tree)
+        if isinstance(node, (gast.Import, gast.ImportFrom))
+        for alias in node.names
+    }
 
 
 def annotation_names(text: str) -> list[str]:

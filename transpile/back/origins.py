@@ -38,6 +38,12 @@ def is_ours(module: str | None) -> bool:
     return module is not None and (module == "redraft" or module.startswith("redraft."))
 
 
+def is_compiler(value: Any) -> bool:
+    """Does a value belong to the part of redraft that writes code?"""
+    home = value.__name__ if isinstance(value, types.ModuleType) else _module_name(value)
+    return is_ours(home) and not str(home).startswith("redraft.runtime")
+
+
 def is_system(module: Any) -> bool:
     """Does a module belong to Python or to an installed package?"""
     file = getattr(module, "__file__", None)

@@ -43,6 +43,11 @@ class Piece:
         inner = [use.piece for use in self.uses if use.piece is not None]
         return self.kind == "data" and all(p.kind == "import" or p.is_plain_data for p in inner)
 
+    @property
+    def is_runtime(self) -> bool:
+        """Does the piece come from redraft's own runtime?"""
+        return self.home is not None and self.home.__name__.startswith("redraft.")
+
     def rendered(self) -> str:
         """The text with every use under the name that its object got."""
         lines = self.text.splitlines(keepends=True)

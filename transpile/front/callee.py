@@ -57,6 +57,13 @@ class Transformed:
     options: dict[str, Any]
 
 
+class Star:
+    """``rt.call_star(f, args, kwargs)``: a call with ``*`` or ``**``, settled when it runs."""
+
+
+STAR = Star()
+
+
 class CapturingCall(gast.Call):
     """A call of a nested function that also reads what that function captures."""
 

@@ -22,6 +22,7 @@ import gast
 from redraft.transpile import core
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.callee import (
+    STAR,
     CapturingCall,
     Function,
     Primitive,
@@ -331,6 +332,10 @@ class Expressions:
         special = self.special_call(node)
         if special is not None:
             return special
+        if any(isinstance(a, gast.Starred) for a in node.args) or any(
+            k.arg is None for k in node.keywords
+        ):
+            return self.star_call(node)
         callee, leading = self.callee(node)
         if isinstance(callee, Primitive) and callee.row.kind == "missing":
             raise self.refuse(node, f"{callee.row.name}: {callee.row.reason}", "see `redraft rules`")
@@ -350,8 +355,26 @@ class Expressions:
         self.check_binding(new, callee)
         return new
 
+    def star_call(self, node: gast.Call) -> gast.expr:
+        """``f(a, *xs, **kw)`` packs its arguments and leaves the rest to the run time."""
+        func = node.func
+        if isinstance(func, gast.Attribute) and self.coarse.active(func.value):
+            raise self.refuse(
+                node, "`*` in a call of a method of an active object", "pass the arguments one by one"
+            )
+        function = self.atom(func)
+        items = gast.copy_location(gast.Tuple(node.args, gast.Load()), node)
+        args = self.atom(items) if self.coarse.active(items) else self.inactive_atom(items)
+        keys = [None if k.arg is None else core.constant(k.arg) for k in node.keywords]
+        named = gast.copy_location(gast.Dict(keys, [k.value for k in node.keywords]), node)
+        kwargs = self.atom(named) if self.coarse.active(named) else self.inactive_atom(named)
+        new = core.call("rt.call_star", function, args, kwargs)
+        new.callee = STAR
+        return gast.copy_location(new, node)
+
     def capturing(self, call: gast.Call, captured: tuple[str, ...]) -> gast.Call:
-        new = CapturingCall(call.func, call.args, call.keywords, [core.name(c) for c in captured])
+        new = CapturingCall(call.func, call.args, call.keywords)
+        new.captured = [core.name(c) for c in captured]
         return gast.copy_location(new, call)
 
     def check_binding(self, call: gast.Call, callee: Any) -> None:

@@ -67,7 +67,9 @@ class Lowerer(Expressions):
         for name, node in self.definitions.items():
             self.local_functions[name] = self.lift(node, name)
         for name in self.definitions:
-            self.local_functions[name].local_functions = self.local_functions
+            lifted = self.local_functions[name]
+            lifted.local_functions = self.local_functions
+            lifted.generated, lifted.modules = self.source.generated, self.source.modules
 
     def is_no_derivative(self, func: gast.expr) -> bool:
         """Does the called function return something that has no derivative?"""

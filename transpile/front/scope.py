@@ -48,6 +48,8 @@ class Scope:
             value = namespace[name]
             self.dependencies.append((namespace, name, value))
             return value
+        if self.source.generated and name in ("np", "rt"):
+            return self.source.modules[name]
         return getattr(builtins, name, UNKNOWN)
 
     def _attribute(self, owner: Any, attr: str) -> Any:

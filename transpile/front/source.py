@@ -61,6 +61,9 @@ class Source:
     captured: tuple[str, ...] = ()
     owner: Any = None
     shift: int = 0
+    local_functions: dict[str, Any] = field(default_factory=dict)
+    generated: bool = False
+    modules: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

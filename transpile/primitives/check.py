@@ -33,21 +33,25 @@ OPERATORS = {
 }  # fmt: skip
 
 
-def example_call(row: Row, args: tuple, keywords: dict[str, Any], known_ranks: bool) -> Call:
-    """A `Call` as the compiler would make it for these argument values."""
-    arguments: dict[str, Any] = {}
-    ranks: dict[str, int] = {}
-    parameters = list(row.parameters.values())
-    named = {p.name: p for p in parameters}
-    values = dict(keywords)
+def bound(row: Row, args: tuple, keywords: dict[str, Any]) -> dict[str, Any]:
+    """Parameter -> value of a call; a list for a ``*parameter``."""
+    positional = [p for p in row.parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    values: dict[str, Any] = {}
     for position, value in enumerate(args):
-        parameter = parameters[min(position, len(parameters) - 1)]
+        parameter = positional[min(position, len(positional) - 1)]
         if parameter.kind is parameter.VAR_POSITIONAL:
             values.setdefault(parameter.name, []).append(value)
         else:
             values[parameter.name] = value
-    for name, value in values.items():
-        if named[name].kind is named[name].VAR_POSITIONAL:
+    return {**values, **keywords}
+
+
+def example_call(row: Row, args: tuple, keywords: dict[str, Any], known_ranks: bool) -> Call:
+    """A `Call` as the compiler would make it for these argument values."""
+    arguments: dict[str, Any] = {}
+    ranks: dict[str, int] = {}
+    for name, value in bound(row, args, keywords).items():
+        if row.parameters[name].kind is row.parameters[name].VAR_POSITIONAL:
             parts = [_expression(f"{name}_{i}", v, ranks) for i, v in enumerate(value)]
             arguments[name] = parts
         else:

@@ -31,6 +31,8 @@ no_derivative("np.isin(element, test_elements)")
 no_derivative("np.ndim(x)", attribute="ndim", shape_only="x", rank=0)
 no_derivative("np.shape(x)", attribute="shape", shape_only="x")
 no_derivative("np.size(x, axis=None)", attribute="size", shape_only="x", rank=0)
+for name in ("dtype", "itemsize", "nbytes"):
+    no_derivative(f"ndarray.{name}(x)", attribute=name, shape_only="x")
 no_derivative("np.result_type(*x)")
 no_derivative("np.broadcast_shapes(*shapes)")
 no_derivative("operator.is_(x, y)")

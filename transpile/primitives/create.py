@@ -43,7 +43,7 @@ def weighted(weights: str, end: str) -> dict[str, str]:
     """Templates of an end: every element moves by a share of the end's movement."""
     return {
         "vjp": f"rt.cast_like(rt.unbroadcast(np.sum(ans_bar * {weights}, axis=0), {end}), {end})",
-        "jvp": f"rt.broadcast_like({end}_dot * {weights}, ans)",
+        "jvp": f"rt.cast_like(rt.broadcast_like({end}_dot * {weights}, ans), ans)",
     }
 
 

@@ -1,7 +1,8 @@
 """Functions that NumPy applies element by element, with broadcasting.
 
-A form ``{} * y`` is what the cotangent (or the tangent) becomes; ``d`` is a factor that multiplies
-it. Constants are Python numbers, which leave float32 as it is. Values at kinks and ties stand in
+``d`` is the factor that multiplies a cotangent or a tangent; where one is selected rather than
+multiplied, a form with ``{}`` in its place is given instead (see forms.py). Constants are Python
+numbers, which leave float32 as it is. Values at kinks and ties stand in
 tests/test_table.py, in `CONVENTIONS`.
 """
 
@@ -11,33 +12,33 @@ import math
 
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import forms
-from redraft.transpile.primitives.table import UNKNOWN, Call, elementwise, no_derivative
+from redraft.transpile.primitives.table import UNKNOWN, Call, elementwise, no_derivative, primitive
 
 # Arithmetic
 
 elementwise(
-    "np.add(x, y)", d={}, **forms(x="{}", y="{}"),
+    "np.add(x, y)", d={"x": "1", "y": "1"},
     aliases="operator.add", operator="+", samples=s.two(s.anything),
 )  # fmt: skip
 elementwise(
-    "np.subtract(x, y)", d={}, **forms(x="{}", y="-{}"),
+    "np.subtract(x, y)", d={"x": "1", "y": "-1"},
     aliases="operator.sub", operator="-", samples=s.two(s.anything),
 )  # fmt: skip
 elementwise(
-    "np.multiply(x, y)", d={}, **forms(x="{} * y", y="{} * x"),
+    "np.multiply(x, y)", d={"x": "y", "y": "x"},
     aliases="operator.mul", operator="*", samples=s.two(s.anything),
 )  # fmt: skip
 elementwise(
-    "np.divide(x, y)", d={}, **forms(x="{} / y", y="-{} * ans / y"),
+    "np.divide(x, y)", d={"x": "1 / y", "y": "-ans / y"},
     aliases=("np.true_divide", "operator.truediv"), operator="/",
     samples=s.two(s.anything, s.apart()),
 )  # fmt: skip
 elementwise(
-    "np.negative(x)", d={}, like="x", **forms(x="-{}"),
+    "np.negative(x)", d={"x": "-1"}, like="x",
     aliases="operator.neg", operator="u-", samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
-    "np.positive(x)", d={}, like="x", **forms(x="{}"),
+    "np.positive(x)", d={"x": "1"}, like="x",
     aliases="operator.pos", operator="u+", samples=s.one(s.anything),
 )  # fmt: skip
 
@@ -46,59 +47,56 @@ def power_in_base(call: Call) -> str:
     """``n * x ** (n - 1)`` with what is known of n written out."""
     n = call.constant("y")
     if n is UNKNOWN or isinstance(n, (bool, complex)) or not isinstance(n, (int, float)):
-        return "{} * rt.power_dx(x, y)"
-    if n == 0:
-        return "np.zeros_like(x)"
-    if n == 1:
-        return "{}"
-    if n == 2:
-        return "{} * 2 * x"
-    if n == -1:
-        return "-{} / x ** 2"
-    sign, size = ("-", -n) if n < 0 else ("", n)
-    rest = n - 1
-    power = "x" if rest == 1 else f"x ** {rest}" if rest > 0 else f"x ** (-{-rest})"
-    return f"{sign}{{}} * {size} * {power}"
+        return "rt.power_dx(x, y)"
+    known = {0: "0.0", 1: "1", 2: "2 * x", 0.5: "0.5 / ans", -1: "-1 / x ** 2"}
+    if n in known:
+        return known[n]
+    return f"{n} * x ** {n - 1}" if n > 1 else f"{n} * x ** ({n - 1})"
 
 
 def power_in_exponent(call: Call) -> str:
     """``ans * log(x)``; JAX's value 0 where the base is 0."""
     base = call.constant("x")
     if isinstance(base, (int, float)) and base > 0:
-        return f"{{}} * ans * {math.log(base)!r}"
-    return "{} * ans * rt.safe_log(x)"
+        return f"ans * {math.log(base)!r}"
+    return "ans * rt.safe_log(x)"
 
 
 elementwise(
-    "np.power(x, y)", d={}, **forms(x=power_in_base, y=power_in_exponent),
-    aliases=("np.float_power", "operator.pow", "math.pow"), operator="**",
-    samples=s.two(s.positive, s.apart()),
+    "np.power(x, y)", d={"x": power_in_base, "y": power_in_exponent},
+    aliases=("np.float_power", "operator.pow", "math.pow", "pow"), operator="**",
+    samples=lambda rng: [
+        *s.two(s.positive, s.apart())(rng), (s.anything(rng, (3,)), 2), (s.anything(rng, (3,)), 3),
+        (s.apart()(rng, (3,)), -2), (s.positive(rng, (3,)), 2.5), (s.positive(rng, ()), 0.5),
+        (s.apart()(rng, (2,)), -1), (s.anything(rng, (3,)), 0), (2.0, s.anything(rng, (3,))),
+        (s.anything(rng, (3,)), 1),
+    ],
 )  # fmt: skip
 no_derivative(
     "np.floor_divide(x, y)",
     aliases="operator.floordiv", operator="//", samples=s.two(s.positive, s.between(0.11, 0.19)),
 )  # fmt: skip
 elementwise(
-    "np.remainder(x, y)", d={}, **forms(x="{}", y="-{} * (x // y)"),
+    "np.remainder(x, y)", d={"x": "1", "y": "-(x // y)"},
     aliases=("np.mod", "operator.mod"), operator="%",
     samples=s.two(s.between(1.1, 1.9), s.between(0.97, 1.03)),
 )  # fmt: skip
 elementwise(
-    "np.fmod(x, y)", d={}, **forms(x="{}", y="-{} * np.trunc(x / y)"),
+    "np.fmod(x, y)", d={"x": "1", "y": "-np.trunc(x / y)"},
     aliases="math.fmod", samples=s.two(s.between(-1.9, -1.1), s.between(0.97, 1.03)),
 )  # fmt: skip
 elementwise(
-    "np.square(x)", d={}, like="x", **forms(x="{} * 2 * x"), samples=s.one(s.anything)
+    "np.square(x)", d={"x": "2 * x"}, like="x", samples=s.one(s.anything)
 )
 elementwise(
-    "np.reciprocal(x)", d={}, like="x", **forms(x="-{} * ans * ans"), samples=s.one(s.apart())
+    "np.reciprocal(x)", d={"x": "-ans * ans"}, like="x", samples=s.one(s.apart())
 )
 elementwise(
-    "np.sqrt(x)", d={}, like="x", **forms(x="{} * 0.5 / ans"),
+    "np.sqrt(x)", d={"x": "0.5 / ans"}, like="x",
     aliases="math.sqrt", samples=s.one(s.positive),
 )  # fmt: skip
 elementwise(
-    "np.cbrt(x)", d={}, like="x", **forms(x="{} / (3 * ans * ans)"),
+    "np.cbrt(x)", d={"x": "1 / (3 * ans * ans)"}, like="x",
     aliases="math.cbrt", samples=s.one(s.apart()),
 )  # fmt: skip
 
@@ -108,24 +106,24 @@ elementwise(
     "np.exp(x)", d={"x": "ans"}, like="x", aliases="math.exp", samples=s.one(s.anything)
 )
 elementwise(
-    "np.exp2(x)", d={}, like="x", **forms(x=f"{{}} * ans * {math.log(2)!r}"),
+    "np.exp2(x)", d={"x": f"ans * {math.log(2)!r}"}, like="x",
     aliases="math.exp2", samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
     "np.expm1(x)", d={"x": "np.exp(x)"}, like="x", aliases="math.expm1",
     samples=s.one(s.anything),
 )  # fmt: skip
-elementwise("np.log(x)", d={}, like="x", **forms(x="{} / x"), samples=s.one(s.positive))
+elementwise("np.log(x)", d={"x": "1 / x"}, like="x", samples=s.one(s.positive))
 elementwise(
-    "np.log2(x)", d={}, like="x", **forms(x=f"{{}} / (x * {math.log(2)!r})"),
+    "np.log2(x)", d={"x": f"1 / (x * {math.log(2)!r})"}, like="x",
     aliases="math.log2", samples=s.one(s.positive),
 )  # fmt: skip
 elementwise(
-    "np.log10(x)", d={}, like="x", **forms(x=f"{{}} / (x * {math.log(10)!r})"),
+    "np.log10(x)", d={"x": f"1 / (x * {math.log(10)!r})"}, like="x",
     aliases="math.log10", samples=s.one(s.positive),
 )  # fmt: skip
 elementwise(
-    "np.log1p(x)", d={}, like="x", **forms(x="{} / (1 + x)"),
+    "np.log1p(x)", d={"x": "1 / (1 + x)"}, like="x",
     aliases="math.log1p", samples=s.one(s.inside),
 )  # fmt: skip
 elementwise(
@@ -143,31 +141,30 @@ elementwise(
     "np.sin(x)", d={"x": "np.cos(x)"}, like="x", aliases="math.sin", samples=s.one(s.anything)
 )
 elementwise(
-    "np.cos(x)", d={}, like="x", **forms(x="-{} * np.sin(x)"),
+    "np.cos(x)", d={"x": "-np.sin(x)"}, like="x",
     aliases="math.cos", samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
     "np.tan(x)", d={"x": "1 + ans * ans"}, like="x", aliases="math.tan", samples=s.one(s.inside)
 )
 elementwise(
-    "np.arcsin(x)", d={}, like="x", **forms(x="{} / np.sqrt(1 - x * x)"),
+    "np.arcsin(x)", d={"x": "1 / np.sqrt(1 - x * x)"}, like="x",
     aliases=("math.asin", "np.asin"), samples=s.one(s.inside),
 )  # fmt: skip
 elementwise(
-    "np.arccos(x)", d={}, like="x", **forms(x="-{} / np.sqrt(1 - x * x)"),
+    "np.arccos(x)", d={"x": "-1 / np.sqrt(1 - x * x)"}, like="x",
     aliases=("math.acos", "np.acos"), samples=s.one(s.inside),
 )  # fmt: skip
 elementwise(
-    "np.arctan(x)", d={}, like="x", **forms(x="{} / (1 + x * x)"),
+    "np.arctan(x)", d={"x": "1 / (1 + x * x)"}, like="x",
     aliases=("math.atan", "np.atan"), samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
-    "np.arctan2(x, y)", d={},
-    **forms(x="{} * y / (x * x + y * y)", y="-{} * x / (x * x + y * y)"),
+    "np.arctan2(x, y)", d={"x": "y / (x * x + y * y)", "y": "-x / (x * x + y * y)"},
     aliases=("math.atan2", "np.atan2"), samples=s.two(s.apart()),
 )  # fmt: skip
 elementwise(
-    "np.hypot(x, y)", d={}, **forms(x="{} * x / ans", y="{} * y / ans"), samples=s.two(s.apart())
+    "np.hypot(x, y)", d={"x": "x / ans", "y": "y / ans"}, samples=s.two(s.apart())
 )
 elementwise(
     "np.sinh(x)", d={"x": "np.cosh(x)"}, like="x", aliases="math.sinh", samples=s.one(s.anything)
@@ -180,26 +177,26 @@ elementwise(
     samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
-    "np.arcsinh(x)", d={}, like="x", **forms(x="{} / np.sqrt(x * x + 1)"),
+    "np.arcsinh(x)", d={"x": "1 / np.sqrt(x * x + 1)"}, like="x",
     aliases=("math.asinh", "np.asinh"), samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
-    "np.arccosh(x)", d={}, like="x", **forms(x="{} / np.sqrt(x * x - 1)"),
+    "np.arccosh(x)", d={"x": "1 / np.sqrt(x * x - 1)"}, like="x",
     aliases=("math.acosh", "np.acosh"), samples=s.one(s.between(1.2, 3.0)),
 )  # fmt: skip
 elementwise(
-    "np.arctanh(x)", d={}, like="x", **forms(x="{} / (1 - x * x)"),
+    "np.arctanh(x)", d={"x": "1 / (1 - x * x)"}, like="x",
     aliases=("math.atanh", "np.atanh"), samples=s.one(s.inside),
 )  # fmt: skip
 elementwise(
     "np.sinc(x)", d={"x": "rt.sinc_derivative(x)"}, like="x", samples=s.one(s.anything)
 )
 elementwise(
-    "np.deg2rad(x)", d={}, like="x", **forms(x=f"{{}} * {math.pi / 180!r}"),
+    "np.deg2rad(x)", d={"x": f"{math.pi / 180!r}"}, like="x",
     aliases=("np.radians", "math.radians"), samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
-    "np.rad2deg(x)", d={}, like="x", **forms(x=f"{{}} * {180 / math.pi!r}"),
+    "np.rad2deg(x)", d={"x": f"{180 / math.pi!r}"}, like="x",
     aliases=("np.degrees", "math.degrees"), samples=s.one(s.anything),
 )  # fmt: skip
 
@@ -222,6 +219,40 @@ elementwise(
     "np.minimum(x, y)", d={},
     **forms(x="rt.where_greater({}, y, x)", y="rt.where_greater({}, x, y)"),
     samples=s.two(s.distinct, s.between(0.21, 0.4)),
+)  # fmt: skip
+
+
+def clipped(call: Call) -> str:
+    """Cotangent of what is clipped: nothing outside the bounds, half on a bound."""
+    if call.constant("a_min") is None:
+        return "rt.where_greater({}, a_max, x)"
+    if call.constant("a_max") is None:
+        return "rt.where_greater({}, x, a_min)"
+    return "rt.where_between({}, x, a_min, a_max)"
+
+
+def lower_bound(call: Call) -> str:
+    """Cotangent of the lower bound."""
+    below = "rt.where_greater({}, a_min, x)"
+    if call.constant("a_max") is None:
+        return below
+    return below.replace("{}", "rt.where_greater({}, a_max, np.maximum(x, a_min))")
+
+
+def upper_bound(call: Call) -> str:
+    """Cotangent of the upper bound, which wins where the bounds are the wrong way round."""
+    whole = call.constant("a_min") is None
+    return f"rt.where_greater({{}}, {'x' if whole else 'np.maximum(x, a_min)'}, a_max)"
+
+
+elementwise(
+    "np.clip(x, a_min=None, a_max=None)", d={}, method="clip",
+    **forms(x=clipped, a_min=lower_bound, a_max=upper_bound),
+    samples=lambda rng: [
+        (s.distinct(rng, (5,)), -0.31, 0.43), (s.distinct(rng, (5,)), None, 0.43),
+        (s.distinct(rng, (5,)), -0.31, None), (s.distinct(rng, ()), -0.3, 0.1),
+        (s.distinct(rng, (2, 3)), s.between(-0.6, -0.5)(rng, (3,)), s.between(0.4, 0.6)(rng, (2, 1))),
+    ],
 )  # fmt: skip
 elementwise(
     "np.fmax(x, y)", d={},
@@ -248,7 +279,7 @@ elementwise(
     ],
 )  # fmt: skip
 elementwise(
-    "np.copysign(x, y)", d={}, **forms(x="{} * np.copysign(1.0, x) * np.copysign(1.0, y)"),
+    "np.copysign(x, y)", d={"x": "np.copysign(1.0, x) * np.copysign(1.0, y)"},
     aliases="math.copysign", samples=s.two(s.apart()),
 )  # fmt: skip
 elementwise(
@@ -274,6 +305,10 @@ elementwise(
 elementwise(
     "np.conjugate(x)", d={}, like="x", view_of="x", **forms(x="np.conj({})"),
     aliases="np.conj", method="conj", samples=s.one(s.anything),
+)  # fmt: skip
+primitive(
+    "ndarray.conjugate(x)", method="conjugate", like="x", view_of="x",
+    **forms(x="np.conj({})"), samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
     "np.angle(z)", d={}, like="z",

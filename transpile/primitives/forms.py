@@ -26,13 +26,25 @@ def _filled(form: Any, slot: str) -> Any:
     return form.format(slot)
 
 
-def same(parameter: str, template: str) -> dict[str, dict[str, str]]:
-    """Both modes of a function that is linear in one parameter and its own transpose."""
-    return forms(**{parameter: template})
+def trailing(call: Call, *names: str) -> str:
+    """Further positional arguments, as far as they are not left out: ``, axis, keepdims``."""
+    kept = 0
+    for position, name in enumerate(names, 1):
+        if call.constant(name) != call.row.parameters[name].default:
+            kept = position
+    return "".join(f", {name}" for name in names[:kept])
 
 
-def by_axis(
-    none: str, otherwise: str, axis: str = "axis"
-) -> Callable[[Call], str]:
-    """A rule that has a template of its own for ``axis=None``."""
-    return lambda call: none if call.constant(axis) is None else otherwise
+def keywords(call: Call, *names: str) -> str:
+    """Keyword arguments that are not left out: ``, axis=axis``."""
+    given = [n for n in names if call.constant(n) != call.row.parameters[n].default]
+    return "".join(f", {name}={name}" for name in given)
+
+
+def with_options(template: str, *names: str) -> Callable[[Call], str]:
+    """A rule whose template ends in the optional arguments of the call, in place of ``...``."""
+
+    def rule(call: Call) -> str:
+        return template.replace("....", keywords(call, *names)).replace("...", trailing(call, *names))
+
+    return rule

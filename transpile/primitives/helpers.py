@@ -27,6 +27,8 @@ TRANSPOSES = {
     "rt.unsum(z_bar, x)": "rt.broadcast_like(sum(rt.filled(ans_bar, x)), z_bar)",
     "rt.untile(z_bar, x, reps)": "np.tile(ans_bar, reps)",
     "rt.unrepeat(z_bar, x, repeats, axis=None)": "np.repeat(ans_bar, repeats, axis)",
+    "rt.undiff(z_bar, x, n=1, axis=-1)": "np.diff(ans_bar, n, axis)",
+    "rt.unweights(z_bar, x, like, axis=None)": "rt.weights_like(ans_bar, like, axis)",
     'rt.unpad(z_bar, x, pad_width, mode="constant")': "np.pad(ans_bar, pad_width, mode)",
     "rt.scatter(z_bar, x, index)": "ans_bar[index]",
     "rt.unitem(z_bar, x, index)": "rt.item(ans_bar, index)",
@@ -63,6 +65,8 @@ def transpose_samples(rng: s.Rng) -> dict[str, list]:
         "rt.unsum": [(v, [v, 0.5, v]), (v, m), (0.5, [0.1, 0.2])],
         "rt.untile": [(s.anything(rng, (6,)), v, 2)],
         "rt.unrepeat": [(s.anything(rng, (6,)), v, 2), (s.anything(rng, (2, 6)), m, 2, 1)],
+        "rt.undiff": [(v, s.anything(rng, (4,))), (v, s.anything(rng, (5,)), 2)],
+        "rt.unweights": [(m, v, m, 1), (m, m, m, 1)],
         "rt.unpad": [(s.anything(rng, (5,)), v, 1), (s.anything(rng, (5,)), v, 1, "reflect")],
         "rt.scatter": [(0.5, v, 1), (m, v, [[0, 0, 1], [2, 2, 2]]), (v[:2], v, slice(0, 2))],
         "rt.unitem": [(0.5, v, 1), (0.5, m, (1, 2)), (0.5, m, -1)],
@@ -101,6 +105,14 @@ primitive(
     "rt.broadcast_like(x, y)", linear_in="x", shape_only="y", like="y", view_of="x",
     vjp={"x": "rt.unbroadcast(ans_bar, x)"},
     samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (2, 3))), (0.5, 1.5)],
+)  # fmt: skip
+primitive(
+    "rt.weights_like(weights, x, axis=None)", linear_in="weights", shape_only="x", like="x",
+    view_of="weights", vjp={"weights": "rt.unweights(ans_bar, weights, x, axis)"},
+    samples=lambda rng: [
+        (s.anything(rng, (3,)), s.anything(rng, (2, 3)), 1), (s.anything(rng, (3,)), s.anything(rng, (3,))),
+        (s.anything(rng, (2,)), s.anything(rng, (2, 3)), 0),
+    ],
 )  # fmt: skip
 primitive(
     "rt.untranspose(z_bar, axes=None)", linear_in="z_bar", view_of="z_bar",
@@ -142,6 +154,10 @@ elementwise(
         (s.anything(rng, (3,)), s.distinct(rng, (3,)), s.between(0.21, 0.4)(rng, (3,))),
         (0.5, 1.5, 1.0),
     ],
+)  # fmt: skip
+elementwise(
+    "rt.where_between(z_bar, x, low, high)", d={}, **forms(z_bar="rt.where_between({}, x, low, high)"),
+    samples=lambda rng: [(s.anything(rng, (5,)), s.distinct(rng, (5,)), -0.31, 0.43)],
 )  # fmt: skip
 elementwise(
     "rt.sign(x)", d={"x": "np.zeros_like(x)"}, like="x", samples=s.one(s.apart())
@@ -239,7 +255,11 @@ for name, product in {
         "tensordot": ((), (2, 3), (2, 3)),
     }.get(name, ((2, 4), (2, 3), (3, 4)))  # fmt: skip
     primitive(
-        f"rt.{name}_bar_x(z_bar, x, y{axes})", linear_in=("z_bar", "y"), shape_only="x", like="x",
+        f"rt.{name}_bar_x(z_bar, x, y{axes})", shape_only="x", like="x",
+        jvp={
+            "z_bar": f"rt.{name}_bar_x(z_bar_dot, x, y{given})",
+            "y": f"rt.{name}_bar_x(z_bar, x, y_dot{given})",
+        },
         vjp={
             "z_bar": product.format("ans_bar", "y"),
             "y": f"rt.{name}_bar_y(z_bar, ans_bar, y{given})",
@@ -247,7 +267,11 @@ for name, product in {
         samples=s.arrays(shapes),
     )  # fmt: skip
     primitive(
-        f"rt.{name}_bar_y(z_bar, x, y{axes})", linear_in=("z_bar", "x"), shape_only="y", like="y",
+        f"rt.{name}_bar_y(z_bar, x, y{axes})", shape_only="y", like="y",
+        jvp={
+            "z_bar": f"rt.{name}_bar_y(z_bar_dot, x, y{given})",
+            "x": f"rt.{name}_bar_y(z_bar, x_dot, y{given})",
+        },
         vjp={
             "z_bar": product.format("x", "ans_bar"),
             "x": f"rt.{name}_bar_x(z_bar, x, ans_bar{given})",
@@ -295,7 +319,11 @@ primitive(
     samples=solves,
 )  # fmt: skip
 primitive(
-    "rt.outer_of_columns(u, v, a, b)", shape_only=("a", "b"), linear_in=("u", "v"), like="a",
+    "rt.outer_of_columns(u, v, a, b)", shape_only=("a", "b"), like="a",
+    jvp={
+        "u": "rt.outer_of_columns(u_dot, v, a, b)",
+        "v": "rt.outer_of_columns(u, v_dot, a, b)",
+    },
     vjp={
         "u": "rt.unbroadcast(rt.times_columns(ans_bar, v, b), u)",
         "v": "rt.unbroadcast(rt.times_columns(np.swapaxes(ans_bar, -1, -2), u, b), v)",
@@ -303,7 +331,8 @@ primitive(
     samples=columns,
 )  # fmt: skip
 primitive(
-    "rt.times_columns(a, v, b)", shape_only="b", linear_in=("a", "v"),
+    "rt.times_columns(a, v, b)", shape_only="b",
+    jvp={"a": "rt.times_columns(a_dot, v, b)", "v": "rt.times_columns(a, v_dot, b)"},
     vjp={
         "a": "rt.outer_of_columns(ans_bar, v, a, b)",
         "v": "rt.unbroadcast(rt.times_columns(np.swapaxes(a, -1, -2), ans_bar, b), v)",

@@ -7,6 +7,7 @@ zeros; where reads accumulate, the compiler adds them in place with `rt.add_at` 
 from __future__ import annotations
 
 from redraft.transpile.primitives import samples as s
+from redraft.transpile.primitives.forms import keywords, trailing, with_options
 from redraft.transpile.primitives.table import missing, no_derivative, primitive
 
 
@@ -47,7 +48,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.take(x, indices, axis=None)", method="take", linear_in="x",
-    vjp={"x": "rt.untake(ans_bar, x, indices, axis)"},
+    vjp={"x": with_options("rt.untake(ans_bar, x, indices...)", "axis")},
     samples=lambda rng: [
         (s.anything(rng, (4,)), 1), (s.anything(rng, (4,)), [0, 0, 3]),
         (s.anything(rng, (2, 3)), [[5, 1], [1, 0]]), ((s.anything(rng, (2, 3)), [0, 0]), {"axis": 1}),
@@ -56,18 +57,23 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.take_along_axis(x, indices, axis=-1)", linear_in="x", rank=lambda c: c.rank("x"),
-    vjp={"x": "rt.untake_along_axis(ans_bar, x, indices, axis)"},
+    vjp={"x": with_options("rt.untake_along_axis(ans_bar, x, indices...)", "axis")},
     samples=along,
 )  # fmt: skip
 
 # A sorted array is the array taken along the order of its elements; equal ones keep their order
 
-ORDER = "np.argsort(x, axis=axis, kind='stable')"
+
+
+def order(call: Call) -> str:
+    """Where the elements of the sorted array come from."""
+    return f"np.argsort(x{keywords(call, 'axis')}, kind='stable')"
+
 
 primitive(
     "np.sort(x, axis=-1)", rank=lambda c: c.rank("x") if c.constant("axis") is not None else 1,
-    vjp={"x": f"rt.untake_along_axis(ans_bar, x, {ORDER}, axis)"},
-    jvp={"x": f"np.take_along_axis(x_dot, {ORDER}, axis)"},
+    vjp={"x": lambda c: f"rt.untake_along_axis(ans_bar, x, {order(c)}{trailing(c, 'axis')})"},
+    jvp={"x": lambda c: f"np.take_along_axis(x_dot, {order(c)}, axis)"},
     samples=s.calls(
         ((4,), {}), ((2, 3), {}), ((2, 3), {"axis": 0}), ((2, 3), {"axis": None}),
         make=s.distinct,

@@ -9,6 +9,7 @@ forward and reverse mode algorithmic differentiation", 2008.
 from __future__ import annotations
 
 from redraft.transpile.primitives import samples as s
+from redraft.transpile.primitives.forms import keywords, trailing, with_options
 from redraft.transpile.primitives.table import UNKNOWN, BindError, Call, missing, primitive
 
 # Products
@@ -67,7 +68,7 @@ def dot_rank(call: Call) -> int | None:
 
 primitive(
     "np.matmul(x, y)", aliases="operator.matmul", operator="@",
-    linear_in=("x", "y"), rank=matmul_rank, vjp={"x": matmul_x, "y": matmul_y},
+    jvp={"x": "x_dot @ y", "y": "x @ y_dot"}, rank=matmul_rank, vjp={"x": matmul_x, "y": matmul_y},
     samples=s.arrays(
         ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((5, 2, 3), (3, 4)),
         ((2, 3), (5, 3, 4)), ((5, 2, 3), (5, 3, 4)), ((5, 2, 3), (3,)), ((3,), (5, 3, 4)),
@@ -75,7 +76,7 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "np.dot(x, y)", method="dot", linear_in=("x", "y"), rank=dot_rank,
+    "np.dot(x, y)", method="dot", jvp={"x": "np.dot(x_dot, y)", "y": "np.dot(x, y_dot)"}, rank=dot_rank,
     vjp={
         "x": lambda c: dot_case(c, matmul_x(c), "rt.dot_bar_x(ans_bar, x, y)", "x"),
         "y": lambda c: dot_case(c, matmul_y(c), "rt.dot_bar_y(ans_bar, x, y)", "y"),
@@ -87,7 +88,7 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "np.vdot(x, y)", linear_in=("x", "y"), rank=0,
+    "np.vdot(x, y)", jvp={"x": "np.vdot(x_dot, y)", "y": "np.vdot(x, y_dot)"}, rank=0,
     vjp={
         "x": "np.conj(np.reshape(ans_bar * np.ravel(y), np.shape(x)))",
         "y": "np.reshape(ans_bar * np.conj(np.ravel(x)), np.shape(y))",
@@ -95,7 +96,7 @@ primitive(
     samples=s.arrays(((3,), (3,)), ((2, 3), (2, 3)), ((), ())),
 )  # fmt: skip
 primitive(
-    "np.inner(x, y)", linear_in=("x", "y"),
+    "np.inner(x, y)", jvp={"x": "np.inner(x_dot, y)", "y": "np.inner(x, y_dot)"},
     vjp={
         "x": lambda c: (
             "ans_bar * y" if c.rank("x") == c.rank("y") == 1 else "rt.inner_bar_x(ans_bar, x, y)"
@@ -110,7 +111,7 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "np.outer(x, y)", linear_in=("x", "y"), rank=2,
+    "np.outer(x, y)", jvp={"x": "np.outer(x_dot, y)", "y": "np.outer(x, y_dot)"}, rank=2,
     vjp={
         "x": lambda c: (
             "ans_bar @ y" if c.rank("x") == c.rank("y") == 1
@@ -124,10 +125,10 @@ primitive(
     samples=s.arrays(((3,), (2,)), ((), (2,)), ((2, 2), (3,)), ((3,), ())),
 )  # fmt: skip
 primitive(
-    "np.tensordot(x, y, axes=2)", linear_in=("x", "y"),
+    "np.tensordot(x, y, axes=2)", jvp={"x": "np.tensordot(x_dot, y, axes)", "y": "np.tensordot(x, y_dot, axes)"},
     vjp={
-        "x": "rt.tensordot_bar_x(ans_bar, x, y, axes)",
-        "y": "rt.tensordot_bar_y(ans_bar, x, y, axes)",
+        "x": with_options("rt.tensordot_bar_x(ans_bar, x, y...)", "axes"),
+        "y": with_options("rt.tensordot_bar_y(ans_bar, x, y...)", "axes"),
     },
     samples=s.arrays(
         ((2, 3), (2, 3)), (((2, 3), (3, 4)), {"axes": 1}), (((2,), (3,)), {"axes": 0}),
@@ -137,17 +138,17 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "np.kron(x, y)", linear_in=("x", "y"),
+    "np.kron(x, y)", jvp={"x": "np.kron(x_dot, y)", "y": "np.kron(x, y_dot)"},
     vjp={"x": "rt.kron_bar_x(ans_bar, x, y)", "y": "rt.kron_bar_y(ans_bar, x, y)"},
     samples=s.arrays(
         ((2,), (3,)), ((2, 3), (3, 2)), ((2,), (3, 2)), ((2, 3), (2,)), ((), (3,)), ((2,), ()),
     ),
 )  # fmt: skip
 primitive(
-    "np.cross(x, y, axis=-1)", linear_in=("x", "y"),
+    "np.cross(x, y, *, axis=-1)", jvp={"x": "np.cross(x_dot, y, axis=axis)", "y": "np.cross(x, y_dot, axis=axis)"},
     vjp={
-        "x": "rt.unbroadcast(np.cross(y, ans_bar, axis=axis), x)",
-        "y": "rt.unbroadcast(np.cross(ans_bar, x, axis=axis), y)",
+        "x": with_options("rt.unbroadcast(np.cross(y, ans_bar....), x)", "axis"),
+        "y": with_options("rt.unbroadcast(np.cross(ans_bar, x....), y)", "axis"),
     },
     samples=s.arrays(
         ((3,), (3,)), ((2, 3), (3,)), ((3,), (2, 3)), (((3, 2), (3, 2)), {"axis": 0}),
@@ -276,7 +277,7 @@ def norm_slope(call: Call) -> str:
     """Derivative of the norm in each element; `ans` is spread over the elements."""
     kind, order = norm_form(call)
     whole = call.constant("axis") is None
-    ans = "ans" if whole else "rt.unreduce(ans, x, axis, keepdims)"
+    ans = "ans" if whole else f"rt.unreduce(ans, x{trailing(call, 'axis', 'keepdims')})"
     x = "rt.vector_only(x)" if kind == "either" else "x"
     if kind == "euclid" or order == 2:
         return f"{x} / {ans}"
@@ -286,17 +287,17 @@ def norm_slope(call: Call) -> str:
 def norm_bar(call: Call) -> str:
     """Cotangent of a norm."""
     if norm_form(call)[1] == "inf":
-        return "np.sign(x) * rt.to_extremes(ans_bar, ans, np.abs(x), axis, keepdims)"
+        return f"np.sign(x) * rt.to_extremes(ans_bar, ans, np.abs(x){trailing(call, 'axis', 'keepdims')})"
     if call.constant("axis") is None:
         return f"ans_bar * {norm_slope(call)}"
-    return f"rt.unreduce(ans_bar, x, axis, keepdims) * {norm_slope(call)}"
+    return f"rt.unreduce(ans_bar, x{trailing(call, 'axis', 'keepdims')}) * {norm_slope(call)}"
 
 
 def norm_dot(call: Call) -> str:
     """Tangent of a norm."""
     if norm_form(call)[1] == "inf":
-        return "rt.at_extremes(x_dot * np.sign(x), ans, np.abs(x), axis, keepdims)"
-    return f"np.sum(x_dot * {norm_slope(call)}, axis=axis, keepdims=keepdims)"
+        return f"rt.at_extremes(x_dot * np.sign(x), ans, np.abs(x){trailing(call, 'axis', 'keepdims')})"
+    return f"np.sum(x_dot * {norm_slope(call)}{keywords(call, 'axis', 'keepdims')})"
 
 
 primitive(

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from redraft.transpile.primitives import samples as s
+from redraft.transpile.primitives.forms import keywords, trailing, with_options
 from redraft.transpile.primitives.table import UNKNOWN, Call, missing, no_derivative, primitive
 
 AXES = (
@@ -38,6 +39,11 @@ def spread(call: Call, bar: str) -> str:
     if keepdims or axis in (0, -rank):
         return f"np.broadcast_to({bar}, np.shape(x))"
     return f"np.broadcast_to(np.expand_dims({bar}, axis), np.shape(x))"
+
+
+def total(call: Call, terms: str) -> str:
+    """Write the sum of a tangent's terms, reduced as the call reduces."""
+    return f"np.sum({terms}{keywords(call, 'axis', 'keepdims')})"
 
 
 def number_of_elements(call: Call) -> str:
@@ -80,28 +86,69 @@ reduction(
     linear_in="x",
     vjp={"x": lambda call: spread(call, f"ans_bar / {number_of_elements(call)}")},
 )
+
+W = "rt.weights_like(weights, x, axis)"
+
+
+def average_bar(call: Call) -> str:
+    """Cotangent of an average: an equal share, or one by weight."""
+    if call.constant("weights") is None:
+        return spread(call, f"ans_bar / {number_of_elements(call)}")
+    return f"{spread(call, f'ans_bar / {total(call, W)}')} * {W}"
+
+
+def average_dot(call: Call) -> str:
+    """Tangent of an average."""
+    if call.constant("weights") is None:
+        return f"np.mean(x_dot{keywords(call, 'axis', 'keepdims')})"
+    return f"{total(call, f'x_dot * {W}')} / {total(call, W)}"
+
+
 primitive(
-    "np.average(x, axis=None, *, keepdims=False)",
+    "np.average(x, axis=None, weights=None, *, keepdims=False)",
     rank=rank_of_reduction,
-    linear_in="x",
-    vjp={"x": lambda call: spread(call, f"ans_bar / {number_of_elements(call)}")},
-    samples=s.calls(*AXES),
+    vjp={
+        "x": average_bar,
+        "weights": lambda call: (
+            f"rt.unweights({spread(call, f'ans_bar / {total(call, W)}')} * (x - {spread(call, 'ans')}),"
+            " weights, x, axis)"
+        ),
+    },
+    jvp={
+        "x": average_dot,
+        "weights": lambda call: (
+            total(call, f"rt.weights_like(weights_dot, x, axis) * (x - {spread(call, 'ans')})")
+            + f" / {total(call, W)}"
+        ),
+    },
+    samples=lambda rng: [
+        *s.calls(*AXES)(rng),
+        ((s.anything(rng, (3,)), None, s.positive(rng, (3,))), {}),
+        ((s.anything(rng, (2, 3)), 1, s.positive(rng, (3,))), {}),
+        ((s.anything(rng, (2, 3)), 0, s.positive(rng, (2, 3))), {"keepdims": True}),
+        ((s.anything(rng, (2, 3)), None, s.positive(rng, (2, 3))), {}),
+    ],
 )
 
 # Products. Zeros are no special case: what stands before an element times what stands after it.
+
+
+
+def others(call: Call) -> str:
+    """The product of all elements but one, for each."""
+    axis = trailing(call, "axis")
+    return f"rt.products_before(x{axis}) * rt.products_after(x{axis})"
+
 
 reduction(
     "np.prod(x, axis=None, *, keepdims=False)",
     method="prod",
     vjp={
         "x": lambda call: (
-            f"{spread(call, 'ans_bar')} * rt.products_before(x, axis) * rt.products_after(x, axis)"
+            f"{spread(call, 'ans_bar')} * {others(call)}"
         )
     },
-    jvp={
-        "x": "np.sum(x_dot * rt.products_before(x, axis) * rt.products_after(x, axis), axis=axis, "
-        "keepdims=keepdims)"
-    },
+    jvp={"x": lambda call: total(call, f"x_dot * {others(call)}")},
 )
 
 # Extremes: equal elements share the cotangent
@@ -111,32 +158,47 @@ for name in ("max", "min"):
         f"np.{name}(x, axis=None, *, keepdims=False)",
         aliases=f"np.a{name}",
         method=name,
-        vjp={"x": "rt.to_extremes(ans_bar, ans, x, axis, keepdims)"},
-        jvp={"x": "rt.at_extremes(x_dot, ans, x, axis, keepdims)"},
+        vjp={"x": with_options("rt.to_extremes(ans_bar, ans, x...)", "axis", "keepdims")},
+        jvp={"x": with_options("rt.at_extremes(x_dot, ans, x...)", "axis", "keepdims")},
         samples=s.calls(*AXES, make=s.distinct),
     )
     reduction(
         f"np.nan{name}(x, axis=None, *, keepdims=False)",
-        vjp={"x": "rt.to_extremes(ans_bar, ans, x, axis, keepdims)"},
-        jvp={"x": "rt.at_extremes(x_dot, ans, x, axis, keepdims)"},
+        vjp={"x": with_options("rt.to_extremes(ans_bar, ans, x...)", "axis", "keepdims")},
+        jvp={"x": with_options("rt.at_extremes(x_dot, ans, x...)", "axis", "keepdims")},
         samples=s.calls(*AXES, make=s.distinct),
     )
 reduction(
     "np.ptp(x, axis=None, *, keepdims=False)",
     vjp={
-        "x": "rt.to_extremes(ans_bar, np.max(x, axis=axis, keepdims=keepdims), x, axis, keepdims)"
-        " - rt.to_extremes(ans_bar, np.min(x, axis=axis, keepdims=keepdims), x, axis, keepdims)"
+        "x": with_options(
+            "rt.to_extremes(ans_bar, np.max(x....), x...)"
+            " - rt.to_extremes(ans_bar, np.min(x....), x...)",
+            "axis",
+            "keepdims",
+        )
     },
     jvp={
-        "x": "rt.at_extremes(x_dot, np.max(x, axis=axis, keepdims=keepdims), x, axis, keepdims)"
-        " - rt.at_extremes(x_dot, np.min(x, axis=axis, keepdims=keepdims), x, axis, keepdims)"
+        "x": with_options(
+            "rt.at_extremes(x_dot, np.max(x....), x...)"
+            " - rt.at_extremes(x_dot, np.min(x....), x...)",
+            "axis",
+            "keepdims",
+        )
     },
     samples=s.calls(*AXES, make=s.distinct),
 )
+
+
+def middle(call: Call) -> str:
+    """The weights of the elements in the median."""
+    return f"rt.median_weights(x{trailing(call, 'axis')})"
+
+
 reduction(
     "np.median(x, axis=None, *, keepdims=False)",
-    vjp={"x": lambda call: f"{spread(call, 'ans_bar')} * rt.median_weights(x, axis)"},
-    jvp={"x": "np.sum(x_dot * rt.median_weights(x, axis), axis=axis, keepdims=keepdims)"},
+    vjp={"x": lambda call: f"{spread(call, 'ans_bar')} * {middle(call)}"},
+    jvp={"x": lambda call: total(call, f"x_dot * {middle(call)}")},
     samples=s.calls(*AXES, make=s.distinct),
 )
 
@@ -173,7 +235,7 @@ def std_bar(call: Call) -> str:
 
 def sum_of_products(call: Call) -> str:
     """Tangent of half of the sum of squared deviations, divided."""
-    return f"np.sum({deviation(call)} * x_dot, axis=axis, keepdims=keepdims) / {freedom(call)}"
+    return f"{total(call, f'{deviation(call)} * x_dot')} / {freedom(call)}"
 
 
 SPREADS = (*AXES[1:], ((4,), {"ddof": 1}), ((4, 3), {"axis": 0, "ddof": 1}))
@@ -198,22 +260,26 @@ reduction(
 reduction(
     "np.nansum(x, axis=None, *, keepdims=False)",
     vjp={"x": lambda call: f"np.where(np.isnan(x), 0.0, {spread(call, 'ans_bar')})"},
-    jvp={
-        "x": "np.sum(np.where(np.isnan(x), 0.0, x_dot), axis=axis, keepdims=keepdims)",
-    },
+    jvp={"x": lambda call: total(call, "np.where(np.isnan(x), 0.0, x_dot)")},
 )
+
+
+def numbers(call: Call) -> str:
+    """How many elements are averaged."""
+    return f"rt.count_numbers(x{trailing(call, 'axis', 'keepdims')})"
+
+
 reduction(
     "np.nanmean(x, axis=None, *, keepdims=False)",
     vjp={
         "x": lambda call: (
-            "np.where(np.isnan(x), 0.0, "
-            + spread(call, "ans_bar / rt.count_numbers(x, axis, keepdims)")
-            + ")"
+            f"np.where(np.isnan(x), 0.0, {spread(call, f'ans_bar / {numbers(call)}')})"
         )
     },
     jvp={
-        "x": "np.sum(np.where(np.isnan(x), 0.0, x_dot), axis=axis, keepdims=keepdims)"
-        " / rt.count_numbers(x, axis, keepdims)",
+        "x": lambda call: (
+            f"{total(call, 'np.where(np.isnan(x), 0.0, x_dot)')} / {numbers(call)}"
+        )
     },
 )
 
@@ -261,6 +327,14 @@ primitive(
     },
     samples=s.calls(*RUNNING),
 )
+
+primitive(
+    "np.diff(x, n=1, axis=-1)", linear_in="x", rank=lambda c: c.rank("x"),
+    vjp={"x": "rt.undiff(ans_bar, x, n, axis)"},
+    samples=s.calls(
+        ((4,), {}), ((4,), {"n": 2}), ((3, 4), {"axis": 0}), ((3, 4), {"n": 2, "axis": -1}),
+    ),
+)  # fmt: skip
 
 # Positions and truth
 

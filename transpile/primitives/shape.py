@@ -7,6 +7,7 @@ All are linear, so their tangents are the functions themselves. Rows whose name 
 from __future__ import annotations
 
 from redraft.transpile.primitives import samples as s
+from redraft.transpile.primitives.forms import trailing, with_options
 from redraft.transpile.primitives.table import UNKNOWN, BindError, Call, literal, missing, primitive
 
 BACK = {"x": "np.reshape(ans_bar, np.shape(x))"}
@@ -170,14 +171,14 @@ for name in ("fliplr", "flipud"):
     )  # fmt: skip
 primitive(
     "np.rot90(x, k=1, axes=(0, 1))", linear_in="x", view_of="x", rank=lambda c: c.rank("x"),
-    vjp={"x": "np.rot90(ans_bar, -k, axes)"},
+    vjp={"x": with_options("np.rot90(ans_bar, -k...)", "axes")},
     samples=s.calls(((2, 3), {}), ((2, 3), {"k": 2}), ((2, 3, 4), {"k": 3, "axes": (2, 0)})),
 )  # fmt: skip
 primitive(
     "np.roll(x, shift, axis=None)", linear_in="x", rank=lambda c: c.rank("x"),
     vjp={
-        "x": lambda c: "np.roll(ans_bar, -shift, axis)"
-        if isinstance(c.constant("shift"), int) else "np.roll(ans_bar, np.negative(shift), axis)"
+        "x": lambda c: f"np.roll(ans_bar, -shift{trailing(c, 'axis')})" if isinstance(c.constant("shift"), int)
+        else f"np.roll(ans_bar, np.negative(shift){trailing(c, 'axis')})"
     },
     samples=lambda rng: [
         (s.anything(rng, (4,)), 1), (s.anything(rng, (2, 3)), -2), (s.anything(rng, (2, 3)), 1, 1),
@@ -241,14 +242,14 @@ def cuts(*cases: tuple) -> s.Callable:
 
 primitive(
     "np.split(x, indices_or_sections, axis=0)", linear_in="x", view_of="x",
-    vjp={"x": "np.concatenate(rt.filled(ans_bar, ans), axis=axis)"},
+    vjp={"x": with_options("np.concatenate(rt.filled(ans_bar, ans)...)", "axis")},
     samples=cuts(
         ((6,), (3,), {}), ((6,), ([1, 4],), {}), ((2, 4), (2,), {"axis": 1}),
     ),
 )  # fmt: skip
 primitive(
     "np.array_split(x, indices_or_sections, axis=0)", linear_in="x", view_of="x",
-    vjp={"x": "np.concatenate(rt.filled(ans_bar, ans), axis=axis)"},
+    vjp={"x": with_options("np.concatenate(rt.filled(ans_bar, ans)...)", "axis")},
     samples=cuts(((7,), (3,), {}), ((2, 5), (2,), {"axis": 1})),
 )  # fmt: skip
 primitive(
@@ -272,7 +273,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.repeat(x, repeats, axis=None)", method="repeat", linear_in="x",
-    vjp={"x": "rt.unrepeat(ans_bar, x, repeats, axis)"},
+    vjp={"x": with_options("rt.unrepeat(ans_bar, x, repeats...)", "axis")},
     samples=cuts(
         ((), (3,), {}), ((3,), (2,), {}), ((2, 3), (2,), {}), ((2, 3), (2,), {"axis": 1}),
         ((3,), ([1, 0, 2],), {}), ((2, 3), ([1, 2],), {"axis": 0}), ((2, 3), (2,), {"axis": -1}),
@@ -306,7 +307,8 @@ primitive(
     "np.diag(x, k=0)", linear_in="x", view_of="x",
     rank=lambda c: {1: 2, 2: 1}.get(c.rank("x")),
     vjp={
-        "x": lambda c: "np.diag(ans_bar, k)" if c.rank("x") == 1 else "rt.undiag(ans_bar, x, k)"
+        "x": lambda c: f"np.diag(ans_bar{trailing(c, 'k')})" if c.rank("x") == 1
+        else f"rt.undiag(ans_bar, x{trailing(c, 'k')})"
     },
     samples=s.calls(
         ((3,), {}), ((3,), {"k": -1}), ((3, 3), {}), ((2, 4), {"k": 1}), ((3, 2), {"k": -1})
@@ -314,7 +316,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.diagonal(x, offset=0, axis1=0, axis2=1)", method="diagonal", linear_in="x", view_of="x",
-    vjp={"x": "rt.undiagonal(ans_bar, x, offset, axis1, axis2)"},
+    vjp={"x": with_options("rt.undiagonal(ans_bar, x...)", "offset", "axis1", "axis2")},
     samples=s.calls(
         ((3, 3), {}), ((2, 4), {"offset": 1}), ((2, 3, 4), {"axis1": -1, "axis2": 0}),
     ),
@@ -322,15 +324,28 @@ primitive(
 primitive(
     "np.trace(x, offset=0, axis1=0, axis2=1)", method="trace", linear_in="x",
     rank=lambda c: 0 if c.rank("x") == 2 else None,
-    vjp={"x": "rt.untrace(ans_bar, x, offset, axis1, axis2)"},
+    vjp={"x": with_options("rt.untrace(ans_bar, x...)", "offset", "axis1", "axis2")},
     samples=s.calls(
         ((3, 3), {}), ((2, 4), {"offset": 1}), ((2, 3, 4), {"axis1": -1, "axis2": 0}),
     ),
 )  # fmt: skip
+
+
+def triangle(name: str) -> s.Callable:
+    """Cotangent of a triangle: the same triangle; of a vector, NumPy makes rows first."""
+
+    def rule(call: Call) -> str:
+        inner = f"np.{name}(ans_bar{trailing(call, 'k')})"
+        return inner if (call.rank("x") or 0) >= 2 else f"rt.unbroadcast({inner}, x)"
+
+    return rule
+
+
 for name in ("triu", "tril"):
     primitive(
-        f"np.{name}(x, k=0)", linear_in="x", like="x", vjp={"x": f"np.{name}(ans_bar, k)"},
-        samples=s.calls(((3, 3), {}), ((2, 3), {"k": 1}), ((2, 3, 3), {"k": -1})),
+        f"np.{name}(x, k=0)", linear_in="x", vjp={"x": triangle(name)},
+        rank=lambda c: max(c.rank("x"), 2) if c.rank("x") is not None else None,
+        samples=s.calls(((3, 3), {}), ((2, 3), {"k": 1}), ((2, 3, 3), {"k": -1}), ((3,), {})),
     )  # fmt: skip
 
 for text, hint in {

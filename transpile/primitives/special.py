@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from redraft.transpile.primitives import samples as s
-from redraft.transpile.primitives.forms import forms
-from redraft.transpile.primitives.reduce import AXES
+from redraft.transpile.primitives.forms import trailing
+from redraft.transpile.primitives.reduce import AXES, total
 from redraft.transpile.primitives.table import Call, elementwise, missing, primitive
 
 TWO_OVER_ROOT_PI = 1.1283791670955126
@@ -13,7 +13,7 @@ elementwise(
     "scipy.special.expit(x)", d={"x": "ans * (1 - ans)"}, like="x", samples=s.one(s.anything)
 )
 elementwise(
-    "scipy.special.logit(x)", d={}, like="x", **forms(x="{} / (x * (1 - x))"),
+    "scipy.special.logit(x)", d={"x": "1 / (x * (1 - x))"}, like="x",
     samples=s.one(s.between(0.1, 0.9)),
 )  # fmt: skip
 elementwise(
@@ -58,18 +58,18 @@ elementwise(
     samples=s.two(s.positive),
 )  # fmt: skip
 elementwise(
-    "scipy.special.xlogy(x, y)", d={}, **forms(x="{} * np.log(y)", y="{} * x / y"),
+    "scipy.special.xlogy(x, y)", d={"x": "np.log(y)", "y": "x / y"},
     samples=s.two(s.anything, s.positive),
 )  # fmt: skip
 elementwise(
-    "scipy.special.xlog1py(x, y)", d={}, **forms(x="{} * np.log1p(y)", y="{} * x / (1 + y)"),
+    "scipy.special.xlog1py(x, y)", d={"x": "np.log1p(y)", "y": "x / (1 + y)"},
     samples=s.two(s.anything, s.inside),
 )  # fmt: skip
 elementwise(
     "scipy.special.entr(x)", d={"x": "(-np.log(x) - 1)"}, like="x", samples=s.one(s.positive)
 )
 elementwise(
-    "scipy.special.log1p(x)", d={}, like="x", **forms(x="{} / (1 + x)"), samples=s.one(s.inside)
+    "scipy.special.log1p(x)", d={"x": "1 / (1 + x)"}, like="x", samples=s.one(s.inside)
 )
 elementwise("scipy.special.expm1(x)", d={"x": "np.exp(x)"}, like="x", samples=s.one(s.anything))
 elementwise(
@@ -82,19 +82,21 @@ def weights(call: Call) -> str:
     """Shares of the elements in a log of a sum of exponentials (softmax)."""
     if call.constant("axis") is None:
         return "np.exp(x - ans)"
-    return "np.exp(x - rt.unreduce(ans, x, axis, keepdims))"
+    return f"np.exp(x - rt.unreduce(ans, x{trailing(call, 'axis', 'keepdims')}))"
 
 
 def spread(call: Call) -> str:
     """The cotangent next to the elements."""
-    return "ans_bar" if call.constant("axis") is None else "rt.unreduce(ans_bar, x, axis, keepdims)"
+    if call.constant("axis") is None:
+        return "ans_bar"
+    return f"rt.unreduce(ans_bar, x{trailing(call, 'axis', 'keepdims')})"
 
 
 primitive(
     "scipy.special.logsumexp(x, axis=None, *, keepdims=False)",
     rank=lambda c: 0 if c.constant("axis") is None and c.constant("keepdims") is False else None,
     vjp={"x": lambda c: f"{spread(c)} * {weights(c)}"},
-    jvp={"x": lambda c: f"np.sum(x_dot * {weights(c)}, axis=axis, keepdims=keepdims)"},
+    jvp={"x": lambda c: total(c, f"x_dot * {weights(c)}")},
     samples=s.calls(*AXES),
 )
 primitive(

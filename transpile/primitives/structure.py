@@ -52,3 +52,11 @@ primitive(
     vjp={"z_bar": "rt.unitem_bar(ans_bar, z_bar, index)"},
 )
 missing("rt.add_field(x, name, bar)", "an object with fields has first derivatives only")
+
+for _name in ("list", "tuple"):
+    primitive(
+        f"{_name}(x=())",
+        vjp={"x": "rt.stack_items(x, ans_bar)"},
+        jvp={"x": f"{_name}(x_dot)"},
+    )
+primitive("dict(x=())", vjp={"x": "ans_bar"}, jvp={"x": "dict(x_dot)"})

@@ -54,9 +54,14 @@ class Row:
         method: array method with the same meaning; the object is the first parameter.
         attribute: array attribute with the same meaning (``T``).
         d: partial derivatives of an elementwise function.
-        vjp: parameter -> template (or function of a `Call` that returns one).
+        vjp: parameter -> template (or function of a `Call` that returns one). The rule of a
+            ``*parameter`` is a function of the `Call` and the position of the argument; templates
+            name the arguments ``parameter_0``, ``parameter_1`` …, and all of them ``parameter``.
+            A function may raise `BindError` to refuse. The cotangent of a sequence is a list.
         jvp: parameter -> template; the tangents of several arguments are added.
-        linear_in: parameters in which the function is linear.
+        linear_in: parameters in which the function is linear, taken together: its tangent is the
+            function of their tangents. (A product is linear in each, and not in both: it has
+            jvp templates.)
         like: the result has the shape of this parameter.
         rank: rank of the result, if static; an int or a function of a `Call`.
         view_of: the result may share memory with this parameter.

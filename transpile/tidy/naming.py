@@ -28,7 +28,7 @@ def name_for_readers(
     nested = _inside_functions(function.body)
     names: dict[str, str] = {}
     bound = core.writes(function.body)
-    order = [id for id in order if id in bound or id in parameters]
+    order = [*parameters, *(id for id in order if id in bound and id not in parameters)]
     for id in order:
         if id in parameters or id in nested or id not in clashes:
             names[id] = id if "." not in id else core.base(id)

@@ -23,18 +23,32 @@ class Bar:
         uniform: a scalar that stands for an array of the variable's shape filled with it.
         owned: made by this code and seen by nothing else, so it may be changed in place.
         numeric: certainly a number or an array.
+        wide: broadcasting is not undone yet: it may have more or longer axes than the variable.
     """
 
     literal: Any = None
     uniform: bool = False
     owned: bool = False
     numeric: bool = True
+    wide: bool = False
 
 
 def bar_name(id: str) -> str:
     """``h.1`` -> ``h_bar.1``."""
     head, dot, rest = id.partition(".")
     return f"{head}_bar{dot}{rest}"
+
+
+def index_value(node: gast.expr) -> gast.expr:
+    """An index as a value that can be passed to a function: ``1:n`` becomes ``slice(1, n)``."""
+    if isinstance(node, gast.Slice):
+        parts = [p or core.constant(None) for p in (node.lower, node.upper, node.step)]
+        if node.step is None:
+            parts.pop()
+        return core.call("slice", *(parts[1:] if node.lower is None and node.step is None else parts))
+    if isinstance(node, gast.Tuple):
+        return gast.Tuple([index_value(e) for e in node.elts], gast.Load())
+    return node
 
 
 class Bars:
@@ -63,19 +77,24 @@ class Bars:
         return core.copy(known.literal) if known.literal is not None else core.name(bar_name(id))
 
     def accumulate(
-        self, id: str, value: gast.expr, uniform: bool = False, numeric: bool = True
+        self,
+        id: str,
+        value: gast.expr,
+        uniform: bool = False,
+        numeric: bool = True,
+        wide: bool = False,
     ) -> None:
         """Add a contribution to the cotangent of a variable."""
         old = self.bars.get(id)
         if old is None:
-            self.bars[id] = Bar(uniform=uniform, numeric=numeric)
+            self.bars[id] = Bar(uniform=uniform, numeric=numeric, wide=wide)
             if uniform and isinstance(value, gast.Constant):
                 self.bars[id].literal = value
             else:
                 self.assign_bar(id, value)
             return
         plain = (numeric or old.numeric) and self.fact(id).kind not in CONTAINERS
-        if plain and old.owned and not uniform:
+        if plain and old.owned and not uniform and not wide:
             self.write(gast.AugAssign(core.store(bar_name(id)), gast.Add(), value))
             return
         if plain:
@@ -83,7 +102,10 @@ class Bars:
         else:
             both = self.call("rt.add", self.bar(id), value)
         self.assign_bar(id, both)
-        self.bars[id] = Bar(uniform=uniform and old.uniform, numeric=numeric or old.numeric)
+        both_uniform = uniform and old.uniform
+        self.bars[id] = Bar(
+            uniform=both_uniform, numeric=numeric or old.numeric, wide=wide or old.wide
+        )
 
     def call(self, function: str, *args: gast.expr) -> gast.Call:
         return core.call(function, *args)
@@ -124,6 +146,10 @@ class Bars:
         The cotangent of a scalar may stay a literal, unless it must be `assigned`.
         """
         known = self.bars.get(id)
+        if known is not None and known.wide:
+            self.assign_bar(id, self.call("rt.unbroadcast", self.bar(id), self.read(id, after=True)))
+            self.bars[id] = Bar(numeric=known.numeric)
+            return
         if known is None or not (known.uniform or known.literal is not None):
             return
         if self.fact_of_result(id).rank == 0:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import gast
+import numpy as np
 
+from redraft import runtime
 from redraft.transpile import core
 from redraft.transpile.analysis.facts import UNKNOWN
 from redraft.transpile.errors import TransformError
@@ -46,10 +48,11 @@ def write_fused(unit: Unit, source: Source, kind: str, options: dict[str, Any]) 
         from redraft.transpile.transforms.forward import write_jvp
 
         return write_jvp(unit, source, options)
-    unit.use(source)
     names, many = selected(source, options.get("argnums", 0))
     has_aux = bool(options.get("has_aux", False))
-    prepared = prepare(source, set(names), unit.dependencies, options.get("ranks"), has_aux)
+    prepared = prepare(
+        source, set(names), unit.dependencies, options.get("ranks"), has_aux, scalar_result=True
+    )
     reverse = Reverse(prepared, unit)
     result = prepared.body[-1]
     seed(reverse, result, bool(options.get("holomorphic", False)))
@@ -74,13 +77,19 @@ def seed(reverse: Reverse, result: Any, holomorphic: bool) -> None:
     if not core.is_name(value) or not result.facts.get(value.id, UNKNOWN).active:
         return
     fact = result.facts[value.id]
-    if fact.rank == 0 and not holomorphic:
+    assumed = getattr(value, "v", None) in prepared_scalars(reverse)
+    if fact.rank == 0 and not assumed and not holomorphic:
         reverse.bars[value.id] = Bar(literal=core.constant(1.0))
         return
     helper = "rt.seed_holomorphic" if holomorphic else "rt.seed"
     reading = reverse.read(value.id)
     reverse.seed_line = core.assign(bar_name(value.id), core.call(helper, reading), result.origin)
     reverse.bars[value.id] = Bar()
+
+
+def prepared_scalars(reverse: Reverse) -> set[int]:
+    """Versions that are scalars only because the result must be one: the seed checks it."""
+    return reverse.facts.scalars - reverse.facts.proven
 
 
 def gradients(reverse: Reverse, names: list[str], many: bool) -> gast.expr:
@@ -137,10 +146,9 @@ def returning(value: gast.expr, source: Source, place: Any) -> gast.Return:
     return node
 
 
-def write_pair(unit: Unit, source: Source, pair: Pair) -> None:
+def write_pair(unit: Unit, source: Source, pair: Pair, has_aux: bool = False) -> None:
     """Write the forward and the backward function of a source into the unit."""
-    unit.use(source)
-    prepared = prepare(source, set(pair.active), unit.dependencies)
+    prepared = prepare(source, set(pair.active), unit.dependencies, has_aux=has_aux)
     reverse = Reverse(prepared, unit)
     result = prepared.body[-1]
     reverse.statement = result
@@ -188,7 +196,10 @@ def write_forward(
     result = prepared.body[-1]
     kept = [core.name(r) for r in residuals]
     saved: gast.expr = kept[0] if len(kept) == 1 else gast.Tuple(kept, gast.Load())
-    value = gast.Tuple([core.copy(result.value), saved], gast.Load())
+    answer: gast.expr = core.copy(result.value)
+    if result.aux is not None:
+        answer = gast.Tuple([answer, core.copy(result.aux)], gast.Load())
+    value = gast.Tuple([answer, saved], gast.Load())
     body = [*forward, returning(value, source, result)]
     mark_parts(body, [])
     text = title("fwd", source, list(pair.active)).replace(f"{core.base(source.name)}_bwd", pair.backward)
@@ -243,11 +254,14 @@ def definition(
 def finish(unit: Unit, function: gast.FunctionDef, source: Source, prepared: Prepared) -> Source:
     """Tidy and name a function, and add it to the unit; returns it as a source of its own."""
     tidy(function, unit, source, prepared)
+    unit.bind_globals(function, source)
     unit.functions.append(function)
     generated = Source(function, source.file, source.lines, source.globals, source.cells)
     generated.captured = source.captured
     generated.generated = True
-    generated.unit = unit
+    generated.modules = {"np": np, "rt": runtime}
+    generated.local_functions = unit.written
+    unit.written[function.name] = generated
     return generated
 
 

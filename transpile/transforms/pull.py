@@ -9,14 +9,15 @@ import gast
 
 from redraft.transpile import core
 from redraft.transpile.errors import TransformError
-from redraft.transpile.front.callee import Function, Primitive, Transformed
+from redraft.transpile.front.callee import STAR, Function, Primitive, Transformed
 from redraft.transpile.front.expressions import Construct
 from redraft.transpile.primitives import table
 from redraft.transpile.transforms.algebra import add, multiply
-from redraft.transpile.transforms.bars import CONTAINERS, Bars, bar_name
+from redraft.transpile.transforms.bars import CONTAINERS, Bars, bar_name, index_value
 from redraft.transpile.transforms.templates import argument_slots, fill, rule_text
 
-Contribution = tuple[str, gast.expr, bool, bool]  # variable, cotangent, uniform, numeric
+# variable, cotangent, and the flags `uniform`, `numeric` and `wide` of `Bar`
+Contribution = tuple[str, gast.expr, bool, bool, bool]
 
 
 class Pull(Bars):
@@ -40,14 +41,23 @@ class Pull(Bars):
         """Add contributions per variable; that to the target itself comes last."""
         self.bars.pop(target, None)
         joined: dict[str, Contribution] = {}
-        for name, value, uniform, numeric in contributions:
+        for name, value, uniform, numeric, *rest in contributions:
+            wide = bool(rest and rest[0])
             if name in joined:
-                _, old, was_uniform, was_numeric = joined[name]
-                value = add(old, value) if numeric or was_numeric else self.call("rt.add", old, value)
+                _, old, was_uniform, was_numeric, was_wide = joined[name]
+                value = self.sum_of(old, value, numeric or was_numeric)
                 uniform, numeric = uniform and was_uniform, numeric or was_numeric
-            joined[name] = (name, value, uniform, numeric)
+                wide = wide or was_wide
+            joined[name] = (name, value, uniform, numeric, wide)
         for name, *rest in sorted(joined.values(), key=lambda c: c[0] == target):
             self.accumulate(name, *rest)
+
+    def sum_of(self, a: gast.expr, b: gast.expr, numeric: bool) -> gast.expr:
+        if not numeric:
+            return self.call("rt.add", a, b)
+        if core.same(a, b):
+            return multiply(core.constant(2), a)
+        return add(a, b)
 
     # --- primitives
 
@@ -61,11 +71,9 @@ class Pull(Bars):
         if row.kind == "elementwise":
             self.pull_elementwise(target, node, row, arguments, active)
             return
-        if self.keeps_uniform(row):
-            value = self.bar(target.id)
-        else:
+        if not (self.bars[target.id].wide and row.name == "np.matmul" and self.general_matmul(arguments)):
             self.full(target.id)
-            value = self.bar(target.id)
+        value = self.bar(target.id)
         contributions = []
         call = table.Call(row, arguments, self.rank_of)
         for parameter in active:
@@ -75,8 +83,9 @@ class Pull(Bars):
                 contributions.append(self.contribution(operand, expression))
         self.settle_contributions(target.id, contributions)
 
-    def keeps_uniform(self, row: table.Row) -> bool:
-        return False
+    def general_matmul(self, arguments: dict[str, Any]) -> bool:
+        """Is this a product of unknown ranks, whose helpers undo any broadcasting themselves?"""
+        return any(self.rank_of(a) is None for a in arguments.values())
 
     def contribution(self, operand: gast.Name, value: gast.expr) -> Contribution:
         """A contribution; ``np.full_like(x, c)`` stays the scalar `c` while it can."""
@@ -131,6 +140,7 @@ class Pull(Bars):
         if self.bars[target.id].uniform and result.rank != 0:
             if not all(full or same for _, _, full, same in plans):
                 self.full(target.id)
+        wide = self.bars[target.id].wide
         bar_uniform = self.bars[target.id].uniform and result.rank != 0
         bar = self.bar(target.id)
         slots = self.slots(target, row, arguments, bar)
@@ -140,9 +150,10 @@ class Pull(Bars):
             value = factor if whole else multiply(core.copy(bar), factor)
             uniform = bar_uniform and not full
             operand = arguments[parameter]
-            if not same:
-                value = self.unbroadcast(value, operand, bar_uniform and not full)
-            contributions.append((operand.id, value, uniform and same, True))
+            late = (wide or not same) and self.may_stay_wide(operand.id)
+            if (wide or not same) and not late:
+                value = self.unbroadcast(value, operand)
+            contributions.append((operand.id, value, uniform and same, True, late))
         self.settle_contributions(target.id, contributions)
 
     def plan(
@@ -165,7 +176,11 @@ class Pull(Bars):
         )
         return text, whole, full, same
 
-    def unbroadcast(self, value: gast.expr, operand: gast.Name, uniform: bool) -> gast.expr:
+    def may_stay_wide(self, id: str) -> bool:
+        """A temporary's broadcasting is undone once, where its cotangent reaches a variable."""
+        return core.base(id) == "t" and self.fact(id).rank != 0
+
+    def unbroadcast(self, value: gast.expr, operand: gast.Name) -> gast.expr:
         if self.fact(operand.id).rank == 0:
             return self.call("np.sum", value)
         return self.call("rt.unbroadcast", value, self.reading(operand))
@@ -175,6 +190,8 @@ class Pull(Bars):
     def pull_item(self, target: gast.Name, arguments: dict[str, Any]) -> None:
         """``t = x[i]``: the cotangent of `x` takes up that of `t` in place, in O(size of t)."""
         owner, index = arguments["x"], arguments["index"]
+        if self.bars[target.id].wide:
+            self.full(target.id)
         known = self.bars.pop(target.id)
         value = known.literal if known.literal is not None else core.name(bar_name(target.id))
         if owner.id == target.id:  # x = x[i]: the old cotangent gives way to that of the whole
@@ -188,7 +205,7 @@ class Pull(Bars):
         if numeric and self.is_basic(index):
             self.write(gast.AugAssign(place, gast.Add(), value))
         else:
-            args = (core.name(bar_name(owner.id)), self.reading(index), value)
+            args = (core.name(bar_name(owner.id)), index_value(self.reading(index)), value)
             self.write(gast.Expr(self.call("rt.add_at", *args)))
 
     def is_basic(self, index: Any) -> bool:
@@ -215,6 +232,8 @@ class Pull(Bars):
         self.write(gast.Expr(self.call("rt.add_field", *args)))
 
     def pull_Name(self, target: gast.Name, node: gast.Name) -> None:
+        if self.bars[target.id].wide:
+            self.full(target.id)
         known = self.bars[target.id]
         self.settle_contributions(
             target.id, [(node.id, self.bar(target.id), known.uniform, known.numeric)]
@@ -294,6 +313,8 @@ class Pull(Bars):
             self.pull_construct(target, node, callee)
         elif isinstance(callee, (Function, Transformed)):
             self.pull_function(target, node, callee)
+        elif callee is STAR:
+            self.pull_star(target, node)
         else:
             self.pull_dynamic(target, node)
 
@@ -400,6 +421,16 @@ class Pull(Bars):
         result = self.call("rt.call_bwd", self.mark_forward(residuals), self.bar(target.id))
         self.bars.pop(target.id)
         self.distribute_dynamic(result, [operands[i] for i in active])
+
+    def pull_star(self, target: gast.Name, node: gast.Call) -> None:
+        """``f(*args, **kwargs)``: operands are the function, the tuple and the dict."""
+        active = [i for i, o in enumerate(node.args) if self.is_active_operand(o)]
+        residuals = self.fresh_name(f"{core.base(target.id)}_saved")
+        mask = gast.Tuple([core.constant(i) for i in active], gast.Load())
+        self.replace(target, core.call("rt.star_fwd", mask, *node.args), residuals)
+        result = self.call("rt.call_bwd", self.mark_forward(residuals), self.bar(target.id))
+        self.bars.pop(target.id)
+        self.distribute_dynamic(result, [node.args[i] for i in active])
 
     def distribute_dynamic(self, result: gast.expr, operands: list[Any]) -> None:
         stars = [o.value if isinstance(o, gast.Starred) else o for o in operands]

@@ -141,7 +141,7 @@ class Residuals:
             if self.loop_local(name):
                 return False
             fact = definition.facts.get(name)
-            if fact is not None and fact.roots & self.mutated_roots:
+            if fact is not None and fact.reach & self.mutated_roots:
                 return False
         return True
 
@@ -250,9 +250,9 @@ class Residuals:
         fact = facts.get(node.id)
         if getattr(node, "late", False) and isinstance(node.site, gast.Assign) and core.is_name(node.site.targets[0]) and node.site.targets[0].id == node.id:
             fact = node.site.result
-        if fact is None or fact.rank == 0 or not fact.roots & self.mutated_roots:
+        if fact is None or fact.rank == 0 or not fact.reach & self.mutated_roots:
             return False
-        return self.mutated_later(fact.roots, node.site)
+        return self.mutated_later(fact.reach, node.site)
 
     def mutated_later(self, roots: Any, site: gast.stmt) -> bool:
         order = self.order
@@ -349,7 +349,7 @@ class Residuals:
         if self.changed.get(name, 0) > limit or self.loop_local(name):
             return "." in name and name.split(".")[0] == "cond" and not self.loop_local(name)
         fact = statement.facts.get(name)
-        return fact is None or not fact.roots & self.mutated_roots
+        return fact is None or not fact.reach & self.mutated_roots
 
     def close(self, statement: Any, body: list[gast.stmt], back: list[gast.stmt]) -> list[gast.stmt]:
         """Put a reversed loop together: tape, records, and the backward loop itself."""

@@ -18,7 +18,7 @@ from redraft.transpile.analysis.facts import UNKNOWN, Fact
 from redraft.transpile.analysis.versions import changed_names, updated_name
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.callee import CapturingCall
-from redraft.transpile.transforms.bars import Bar, bar_name
+from redraft.transpile.transforms.bars import Bar, bar_name, index_value
 from redraft.transpile.transforms.pull import Pull
 from redraft.transpile.transforms.residuals import Residuals
 
@@ -138,8 +138,8 @@ class Reverse(Residuals, Pull):
         if isinstance(target, gast.Attribute) or self.is_scalar_item(owner, target):
             self.accumulate(value.id, place, numeric=self.numeric(value.id))
             return
-        helper = "rt.item_bar"
-        part = self.call(helper, core.name(bar_name(owner)), self.reading(target.slice), self.reading(value))
+        index = index_value(self.reading(target.slice))
+        part = self.call("rt.item_bar", core.name(bar_name(owner)), index, self.reading(value))
         self.accumulate(value.id, part, numeric=self.fact(owner).kind == "number")
 
     def is_scalar_item(self, owner: str, target: gast.Subscript) -> bool:
@@ -159,7 +159,8 @@ class Reverse(Residuals, Pull):
         place = self.place_bar(target)
         place.ctx = gast.Load()
         if not self.is_scalar_item(owner, target):
-            args = (core.name(bar_name(owner)), self.reading(target.slice), self.reading(value))
+            index = index_value(self.reading(target.slice))
+            args = (core.name(bar_name(owner)), index, self.reading(value))
             place = self.call("rt.item_bar", *args)
         if isinstance(statement.op, gast.Sub):
             place = gast.UnaryOp(gast.USub(), place)
@@ -191,14 +192,26 @@ class Reverse(Residuals, Pull):
             return
         value = args[-1]
         if method == "extend":
-            taken: gast.expr = self.call("rt.pop_items", bar, self.reading(value))
-        else:
-            at = [self.reading(args[0])] if method == "insert" else []
-            taken = gast.Call(gast.Attribute(bar, "pop", gast.Load()), at, [])
+            self.reverse_extend(owner, bar, value)
+            return
+        at = [self.reading(args[0])] if method == "insert" else []
+        taken = gast.Call(gast.Attribute(bar, "pop", gast.Load()), at, [])
         if core.is_name(value) and self.fact(value.id).active:
             self.accumulate(value.id, taken, numeric=self.numeric(value.id))
         else:
             self.write(gast.Expr(taken))
+
+    def reverse_extend(self, owner: str, bar: gast.expr, value: Any) -> None:
+        """``xs.extend(ys)``: the last items of the cotangent belong to `ys`."""
+        count = self.fresh_name("kept")
+        length = core.call("len", self.reading(value))
+        self.write(core.assign(count, gast.BinOp(core.call("len", core.copy(bar)), gast.Sub(), length)))
+        if core.is_name(value) and self.fact(value.id).active:
+            last = gast.Slice(core.name(count), None, None)
+            part = gast.Subscript(core.copy(bar), last, gast.Load())
+            self.accumulate(value.id, part, numeric=False)
+        first = gast.Slice(None, core.name(count), None)
+        self.assign_bar(owner, gast.Subscript(core.copy(bar), first, gast.Load()))
 
     def insert_call(self, bar: gast.expr, at: list[gast.expr] | None, value: gast.expr) -> gast.Call:
         if at is None:
@@ -294,7 +307,10 @@ class Reverse(Residuals, Pull):
     def full_at(self, id: str) -> None:
         """Materialise a cotangent of a variable as it is before the current statement."""
         known = self.bars[id]
-        if known.uniform or known.literal is not None:
+        if known.wide:
+            self.assign_bar(id, self.call("rt.unbroadcast", self.bar(id), self.read(id)))
+            self.bars[id] = Bar(numeric=known.numeric)
+        elif known.uniform or known.literal is not None:
             if self.fact(id).rank == 0:
                 value: gast.expr = self.bar(id)
             else:
