@@ -1,5 +1,7 @@
 """What generated code may call, as `rt`: small plain helpers that need NumPy and nothing else."""
 
+# ruff: noqa: F401  (this is the list of what generated code may call)
+
 from redraft.runtime.elementwise import (
     power_dx,
     safe_inverse,
@@ -62,6 +64,7 @@ from redraft.runtime.shapes import (
     cast_like,
     count,
     filled,
+    fractions,
     if_float,
     stack_like,
     unbroadcast,

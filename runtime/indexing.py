@@ -26,9 +26,11 @@ def add_at(x_bar: Any, index: Any, t_bar: Any) -> Any:
         from redraft.runtime.cotangents import add
 
         x_bar[index] = add(x_bar[index], t_bar)
-    elif index.__class__ is int or is_basic(index):
-        x_bar[index] += t_bar
-    elif isinstance(index, (np.ndarray, list)) and np.asarray(index).dtype == bool:
+    elif (
+        index.__class__ is int
+        or is_basic(index)
+        or (isinstance(index, (np.ndarray, list)) and np.asarray(index).dtype == bool)
+    ):
         x_bar[index] += t_bar
     else:
         np.add.at(x_bar, _plain(index), t_bar)

@@ -183,7 +183,8 @@ def cofactors(x: Any) -> Any:
         [np.prod(np.delete(values, i, -1), axis=-1) for i in range(values.shape[-1])], axis=-1
     )
     turn = np.linalg.det(u) * np.linalg.det(vh)
-    return np.expand_dims(turn, (-2, -1)) * ((u * np.expand_dims(others, -2)) @ vh)
+    product = np.conj(u) * np.expand_dims(others, -2) @ np.conj(vh)
+    return np.expand_dims(turn, (-2, -1)) * product
 
 
 def vector_only(x: Any) -> Any:
@@ -195,6 +196,8 @@ def vector_only(x: Any) -> Any:
 
 def lower_half(m: Any) -> Any:
     """Lower triangle with half of the diagonal."""
+    if np.iscomplexobj(m):
+        raise NotImplementedError("np.linalg.cholesky: a complex matrix has no rule")
     return np.tril(m) - 0.5 * np.tril(np.triu(m))
 
 

@@ -138,5 +138,3 @@ def reverse_recurrence(a: Any, b: Any, axis: Any = None) -> Any:
     for i in range(len(result) - 2, -1, -1):
         result[i] += factors[i + 1] * result[i + 1]
     return restore(result)
-
-

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-
 SCALARS = frozenset((float, int, np.float64))
 
 
@@ -72,6 +71,12 @@ def astype_dot(x_dot: Any, ans: Any) -> Any:
     return np.asarray(x_dot, kind) if kind.kind in "fc" else np.zeros(np.shape(x_dot))
 
 
+def fractions(ans: Any, num: int = 50, endpoint: bool = True) -> Any:
+    """Where the elements of ``np.linspace`` stand between its ends, ready to multiply them."""
+    steps = np.linspace(0.0, 1.0, num, endpoint).astype(np.result_type(ans))
+    return np.reshape(steps, (num,) + (1,) * (np.ndim(ans) - 1))
+
+
 def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """Axes of a reduction as a tuple of numbers from zero up."""
     if axis is None:
@@ -102,8 +107,10 @@ def like_sequence(parts: list, arrays: Any) -> Any:
     return np.stack(parts) if isinstance(arrays, np.ndarray) and len(parts) else parts
 
 
-def filled(bars: Any, arrays: Any) -> list:
+def filled(bars: Any, arrays: Any) -> Any:
     """Cotangents of a sequence with zeros in place of None."""
+    if isinstance(bars, np.ndarray):
+        return bars
     pairs = zip(bars, arrays, strict=True)
     return [np.zeros_like(a) if bar is None else bar for bar, a in pairs]
 

@@ -2,7 +2,7 @@
 
 The functions of the first part carry the expected message on the line that is at fault::
 
-    y = np.spacing(x)  #! `np.spacing` no rule
+    y = np.nextafter(x, 2.0)  #! `np.nextafter` no derivative
 
 In backticks what must be underlined, or part of it; then words of the message. The functions of
 the second part use Python that redraft need not know: they are right, or refused, never wrong.
@@ -140,7 +140,7 @@ def generator_for_an_unknown_consumer(x):
 
 @refused(X)
 def function_without_rule(x):
-    return np.sum(np.spacing(x) * x)  #! `np.spacing` np.spacing
+    return np.sum(np.nextafter(x, 2.0) * x)  #! `np.nextafter` nextafter
 
 
 @refused(0.7)
@@ -279,7 +279,7 @@ def test_python_prints_the_error_like_a_syntax_error():
     text = "".join(traceback.format_exception(caught.value))
     number, _, _ = marked_line(function_without_rule)
     assert f'File "{__file__}", line {number}' in text
-    assert "return np.sum(np.spacing(x) * x)" in text
+    assert "return np.sum(np.nextafter(x, 2.0) * x)" in text
     assert "^^" in text
     assert "TransformError: " in text
     assert "\nhint: " in text
@@ -298,7 +298,7 @@ def test_error_comes_again_at_the_second_call():
 
 
 def test_source_raises_the_same_error():
-    with pytest.raises(rd.TransformError, match=re.escape("np.spacing")):
+    with pytest.raises(rd.TransformError, match="nextafter"):
         rd.source(rd.grad(function_without_rule))
 
 
@@ -339,7 +339,7 @@ def test_helper_from_exec_without_source():
         rd.grad(lambda x: helper(x) * 2.0)(X)
 
 
-@pytest.mark.parametrize("function", [len, np.spacing, math.nextafter, dict, operator.concat])
+@pytest.mark.parametrize("function", [len, np.nextafter, math.nextafter, dict, operator.concat])
 def test_builtin_without_rule(function):
     with pytest.raises((rd.TransformError, TypeError)) as caught:
         rd.grad(function)(0.5)
@@ -384,7 +384,7 @@ def test_function_whose_file_was_edited(tmp_path):
     try:
         slope = rd.grad(module.g)(0.5)
     except rd.TransformError as error:
-        assert "source" in str(error)
+        assert "source" in str(error) or "text" in str(error)
     else:
         assert slope == pytest.approx(3.0)
 

@@ -22,11 +22,9 @@ from redraft.transpile.back.module import module_text
 ROOT = Path(__file__).resolve().parent.parent / "golden"
 CASES = find_cases((), ROOT)
 FILES = [(case, transform) for case in CASES for transform in case.transforms]
-# JAX has no in-place update, no class of the user's as a container, no test on traced values.
-NOT_IN_JAX = {
-    "augmented_assignment", "continue_over", "dataclass_params", "method",
-    "store_elements", "store_slices",
-}  # fmt: skip
+# JAX has no in-place update and no class of the user's as a container, and in `kinks` its NaN leaks
+# from the side that is not taken.
+NOT_IN_JAX = {"dataclass_params", "kinks", "method", "store_elements", "store_slices"}
 
 KNOWN_AT_RUN_TIME = {"function_argument"}
 

@@ -92,9 +92,11 @@ class Sample:
             kind = self.row.parameters[name].kind
             if kind is inspect.Parameter.VAR_POSITIONAL:
                 args.extend(value)
-            elif kind is inspect.Parameter.KEYWORD_ONLY:
-                keywords[name] = value
-            elif keywords or len(args) != list(self.row.parameters).index(name):
+            elif (
+                kind is inspect.Parameter.KEYWORD_ONLY
+                or keywords
+                or len(args) != list(self.row.parameters).index(name)
+            ):
                 keywords[name] = value
             else:
                 args.append(value)
@@ -105,7 +107,7 @@ class Sample:
     def active(self):
         """Places of differentiable arguments: (parameter, position in a ``*parameter`` or None)."""
         for name in self.row.active_parameters:
-            if name not in self.values:
+            if name not in self.values or name in self.row.constant_in:
                 continue
             if self.is_variadic(name):
                 for i, part in enumerate(self.values[name]):
@@ -187,7 +189,9 @@ def rng_of(row):
 
 def samples_of(row, known_ranks=True):
     for sample in row.samples(rng_of(row)):
-        has_keywords = len(sample) == 2 and isinstance(sample[0], tuple) and isinstance(sample[1], dict)
+        has_keywords = (
+            len(sample) == 2 and isinstance(sample[0], tuple) and isinstance(sample[1], dict)
+        )
         args, keywords = sample if has_keywords else (sample, {})
         yield Sample(row, args, keywords, known_ranks)
 
@@ -487,7 +491,9 @@ def test_no_function_has_two_rows():
                 continue
             function = table.resolve(dotted, load=True)
             if function is not None:
-                assert seen.setdefault(function, row) is row, f"{dotted}: {row} and {seen[function]}"
+                assert seen.setdefault(function, row) is row, (
+                    f"{dotted}: {row} and {seen[function]}"
+                )
 
 
 def test_every_name_exists():

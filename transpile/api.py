@@ -508,14 +508,13 @@ def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
     transformed = _cached((fun, "jvp", active, has_aux), make)
     generated = transformed.current()
     _, leading = _function_of(fun)
+    from redraft.transpile.transforms.forward import tangent_parameter
+
     names = generated.source.parameters[len(leading) :]
-    given = {f"{_slot(names, i)}_dot": tangents[i] for i in active}
+    every = generated.source.parameters
+    given = {tangent_parameter(every, names[i]): tangents[i] for i in active}
     value, tangent, *aux = generated.function(*leading, *primals, **given)
     return (value, _tangent_like(tangent, value), *aux)
-
-
-def _slot(names: list[str], position: int) -> str:
-    return names[position]
 
 
 def _tangent_like(tangent: Any, value: Any) -> Any:

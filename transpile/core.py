@@ -143,7 +143,8 @@ def _free_in_function(node: Any) -> Iterator[gast.Name]:
     inner = list(free_names(body))
     outside = {n for s in body for w in walk(s) if isinstance(w, gast.Nonlocal) for n in w.names}
     bound |= {n.id for n in inner if isinstance(n.ctx, gast.Store)} - outside
-    bound |= {s.name for s in walk_statements(body) if isinstance(s, gast.FunctionDef)}
+    if isinstance(node.body, list):
+        bound |= {s.name for s in walk_statements(body) if isinstance(s, gast.FunctionDef)}
     yield from (n for n in inner if n.id not in bound)
 
 

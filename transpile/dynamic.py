@@ -270,7 +270,7 @@ def _source(parts: Parts) -> Source:
 
 def tangent_of(function: Any, tangents: tuple, args: tuple, kwargs: dict) -> tuple[Any, Any]:
     """Value and tangent of ``function(*args)``."""
-    from redraft.transpile.transforms.forward import write_jvp_named
+    from redraft.transpile.transforms.forward import tangent_parameter, write_jvp_named
 
     parts = take_apart(function, len(args))
     source = _source(parts)
@@ -291,7 +291,10 @@ def tangent_of(function: Any, tangents: tuple, args: tuple, kwargs: dict) -> tup
             dots[name] = tangents[operand]
         else:
             dots.setdefault(name, {})[part] = tangents[operand]
-    named = {f"{n}_dot": _in_order(d) for n, d in dots.items() if n in active}
+    parameters = source.parameters
+    named = {
+        tangent_parameter(parameters, n): _in_order(d) for n, d in dots.items() if n in active
+    }
     return run(*parts.leading, *args, **parts.keywords, **kwargs, **named)
 
 

@@ -101,7 +101,7 @@ class Unit:
             return self.transformed_source(callee, refuse)
         function = callee.function if isinstance(callee, Function) else callee
         if isinstance(function, Source):
-            return function
+            return self.readable(function)
         if isinstance(function, Transformed):
             return self.transformed_source(function, refuse)
         if function not in self.sources:
@@ -121,6 +121,14 @@ class Unit:
             written = write_fused(self, inner, callee.kind, callee.options)
             self.sources[key] = self.read_again(written)
         return self.sources[key]
+
+    def readable(self, source: Source) -> Source:
+        """A source with line numbers; functions that this unit wrote are parsed from their text."""
+        if hasattr(source.node, "lineno"):
+            return source
+        if source not in self.sources:
+            self.sources[source] = self.read_again(source)
+        return self.sources[source]
 
     def read_again(self, written: Source) -> Source:
         """A generated function as the front end reads it: parsed from its own text."""
@@ -155,6 +163,13 @@ class Unit:
             self.pairs[key] = pair
             write_pair(self, source, pair, has_aux)
         return self.pairs[key]
+
+    def check_effects(self, source: Source, active: tuple[str, ...]) -> None:
+        """Refuse a function that changes its differentiated arguments in place."""
+        key = (source, active, "effects")
+        if key not in self.pairs:
+            self.pairs[key] = Pair("", "", active)
+            prepare(source, set(active), self.dependencies)
 
     def bind_globals(self, function: gast.FunctionDef, source: Source) -> None:
         """Let the generated text read the globals and closure cells of the source it came from.

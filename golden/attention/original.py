@@ -7,9 +7,11 @@ ARGNUMS = (0, 1, 2)
 
 def attention(q, k, v):
     scores = np.einsum("qd,kd->qk", q, k) / np.sqrt(q.shape[1])
-    weights = np.exp(scores - np.max(scores, axis=1, keepdims=True))
+    shifted = scores - np.max(scores, axis=1, keepdims=True)
+    weights = np.exp(shifted)
     weights = weights / np.sum(weights, axis=1, keepdims=True)
-    return np.sum(np.einsum("qk,kd->qd", weights, v) ** 2)
+    out = np.einsum("qk,kd->qd", weights, v)
+    return np.sum(out**2)
 
 
 def arguments():

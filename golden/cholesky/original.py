@@ -6,9 +6,11 @@ ARGNUMS = (0, 1)
 
 
 def cholesky(a, x):
-    L = np.linalg.cholesky(a @ a.T + np.eye(len(x)))
+    covariance = a @ a.T + np.eye(len(x))
+    L = np.linalg.cholesky(covariance)
     z = np.linalg.solve(L, x)
-    return -0.5 * z @ z - np.sum(np.log(np.diag(L)))
+    log_det = np.sum(np.log(np.diag(L)))
+    return -0.5 * z @ z - log_det
 
 
 def arguments():

@@ -7,7 +7,9 @@ ARGNUMS = (0, 1)
 
 def closure(w, x):
     scaled = lambda v: np.sin(w * v)
-    return np.sum(scaled(x) + scaled(2 * x))
+    once = scaled(x)
+    twice = scaled(2 * x)
+    return np.sum(once + twice)
 
 
 def arguments():

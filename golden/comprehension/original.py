@@ -7,7 +7,9 @@ ARGNUMS = (0, 1)
 
 def comprehension(xs, w):
     hidden = [np.tanh(w * x) for x in xs]
-    return np.sum(hidden[0] * hidden[-1])
+    first = hidden[0]
+    last = hidden[-1]
+    return np.sum(first * last)
 
 
 def arguments():

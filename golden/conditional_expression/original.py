@@ -7,7 +7,8 @@ ARGNUMS = (0, 1)
 
 def conditional_expression(x, y):
     scale = np.exp(y) if y < 1.0 else y * np.e
-    return np.sum(np.cos(x) * scale)
+    wave = np.cos(x)
+    return np.sum(wave * scale)
 
 
 def arguments():

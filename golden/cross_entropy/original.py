@@ -4,9 +4,11 @@ import numpy as np
 
 
 def cross_entropy(logits, labels):
-    shifted = logits - np.max(logits, axis=1, keepdims=True)
+    top = np.max(logits, axis=1, keepdims=True)
+    shifted = logits - top
     log_z = np.log(np.sum(np.exp(shifted), axis=1))
-    picked = shifted[np.arange(len(labels)), labels]
+    rows = np.arange(len(labels))
+    picked = shifted[rows, labels]
     return np.mean(log_z - picked)
 
 

@@ -4,7 +4,9 @@ import numpy as np
 
 
 def cumulative(x, w):
-    return np.sum(w * np.exp(np.cumsum(x)))
+    path = np.cumsum(x)
+    growth = np.exp(path)
+    return np.sum(w * growth)
 
 
 def arguments():

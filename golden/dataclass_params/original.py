@@ -12,7 +12,8 @@ class Line:
 
 
 def dataclass_params(line, x, y):
-    error = x @ line.slope + line.offset - y
+    predicted = x @ line.slope + line.offset
+    error = predicted - y
     return np.sum(error**2)
 
 

@@ -5,7 +5,9 @@ import numpy as np
 
 def dict_params(params, x, y):
     h = np.tanh(x @ params["W"] + params["b"])
-    return np.mean((h @ params["v"] - y) ** 2)
+    predicted = h @ params["v"]
+    error = predicted - y
+    return np.mean(error**2)
 
 
 def arguments():

@@ -4,11 +4,14 @@ import numpy as np
 
 
 def softplus(x):
-    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
+    small = np.exp(-np.abs(x))
+    return np.log1p(small) + np.maximum(x, 0)
 
 
 def helper_call(w, x):
-    return np.mean(softplus(x @ w))
+    scores = x @ w
+    y = softplus(scores)
+    return np.mean(y)
 
 
 def arguments():

@@ -7,7 +7,10 @@ ARGNUMS = (0, 1)
 
 def kinks(x, y):
     root = np.where(x > 0, np.sqrt(np.maximum(x, 0.0)), 0.0)
-    return np.sum(np.maximum(x, y) + np.clip(x, -0.5, 0.5) * np.abs(y) + root)
+    larger = np.maximum(x, y)
+    inside = np.clip(x, -0.5, 0.5)
+    size = np.abs(y)
+    return np.sum(larger + inside * size + root)
 
 
 def arguments():

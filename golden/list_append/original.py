@@ -6,8 +6,10 @@ import numpy as np
 def list_append(x, n):
     states = [x]
     for _ in range(n):
-        states.append(np.tanh(2.0 * states[-1]))
-    return np.sum(np.stack(states) ** 2)
+        last = states[-1]
+        states.append(np.tanh(2.0 * last))
+    history = np.stack(states)
+    return np.sum(history**2)
 
 
 def arguments():

@@ -8,8 +8,9 @@ ARGNUMS = (0, 1)
 
 def logistic_regression(w, b, x, y):
     logits = x @ w + b
-    nll = np.mean(np.logaddexp(0.0, logits) - y * logits)
-    return nll + 0.01 * np.sum(w * w)
+    losses = np.logaddexp(0.0, logits) - y * logits
+    penalty = 0.01 * np.sum(w * w)
+    return np.mean(losses) + penalty
 
 
 def arguments():

@@ -6,7 +6,10 @@ TRANSFORMS = ("grad", "value_and_grad", "vjp", "jvp")
 
 
 def rosenbrock(x):
-    return np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+    left, right = x[:-1], x[1:]
+    valley = right - left**2
+    slope = 1.0 - left
+    return np.sum(100.0 * valley**2 + slope**2)
 
 
 def arguments():

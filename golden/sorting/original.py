@@ -4,7 +4,9 @@ import numpy as np
 
 
 def sorting(x, w):
-    return np.sum(w * np.sort(x, axis=-1) ** 2)
+    ordered = np.sort(x, axis=-1)
+    squares = ordered**2
+    return np.sum(w * squares)
 
 
 def arguments():

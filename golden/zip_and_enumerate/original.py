@@ -8,7 +8,8 @@ ARGNUMS = (0, 1)
 def zip_and_enumerate(weights, xs):
     total = 0.0
     for i, (w, x) in enumerate(zip(weights, xs, strict=True)):
-        total += np.sum(w * x ** (i + 1))
+        power = x ** (i + 1)
+        total += np.sum(w * power)
     return total
 
 

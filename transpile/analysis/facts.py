@@ -433,6 +433,16 @@ class Facts:
         if row.view_of is not None:
             roots = facts[row.view_of].reach if row.view_of in facts else roots
         kind = "number" if self.gives_number(row) else "unknown"
+        if row.operator in ("+", "*"):
+            kinds = [f.kind for f in facts.values() if f.kind in ("list", "tuple")]
+            if kinds:
+                holds = frozenset().union(*(f.reach for f in facts.values()))
+                own = frozenset({self.site(place)})
+                return Fact(active, kinds[0], roots=own, holds=holds)
+        if row.operator in ("|", "&", "^") and any(f.active for f in facts.values()):
+            raise self.refuse(
+                place, f"`{row.operator}` of values that are differentiated", "merge dicts with `{**a, **b}`"
+            )
         holds = frozenset().union(*(f.holds for f in facts.values())) if kind == "unknown" else NOTHING
         if rank == 0:
             roots, holds = NOTHING, NOTHING

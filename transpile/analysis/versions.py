@@ -47,6 +47,8 @@ def updated_name(statement: gast.stmt) -> str | None:
 def _mutated_by_call(value: Any) -> str | None:
     if not isinstance(value, gast.Call) or not isinstance(value.func, gast.Attribute):
         return None
+    if getattr(value, "callee", None) is not None:  # `rt.add` and the like
+        return None
     owner = value.func.value
     if value.func.attr in MUTATORS and core.is_name(owner):
         return owner.id

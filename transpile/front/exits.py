@@ -61,7 +61,7 @@ class _Exits:
             if isinstance(statement, gast.If) and _exits(statement):
                 return out + self.branch(statement, rest, loop)
             if isinstance(statement, (gast.For, gast.While)):
-                loop_code, flags = self.loop(statement)
+                loop_code, flags = self.loop(statement, loop)
                 out += loop_code
                 if flags and rest:
                     return out + [self.guard(flags, self.block(rest, loop), statement)]
@@ -112,7 +112,7 @@ class _Exits:
             found.append(loop["skip"])
         return found
 
-    def loop(self, statement: Any) -> tuple[list[gast.stmt], list[str]]:
+    def loop(self, statement: Any, outer: Any) -> tuple[list[gast.stmt], list[str]]:
         self.count += 1
         body = statement.body
         has_break = any(_exits(s, gast.Break) for s in body)
@@ -129,10 +129,12 @@ class _Exits:
             new.append(_at(gast.If(test, [_at(gast.Break(), statement)], []), statement))
         statement.body = new or [_at(gast.Pass(), statement)]
         out = [self._set(context["stop"], False, statement)] * has_break + [statement]
+        leaving = [RETURNED] * has_return
         if orelse:
-            after = self.block(orelse, None)
+            leaving += [f for f in self.flags(orelse, outer) if f not in leaving]
+            after = self.block(orelse, outer)
             out += [self.guard(flags, after, orelse[0])] if flags else after
-        return out, [RETURNED] * has_return
+        return out, leaving
 
     def guard(self, flags: list[str], body: list[gast.stmt], place: Any) -> gast.stmt:
         if not flags:
@@ -190,6 +192,10 @@ def _needs_flag(body: list[gast.stmt], kind: Any) -> bool:
     """Is there an exit after which nesting alone cannot keep the rest from running?"""
     for position, statement in enumerate(body):
         if isinstance(statement, gast.With) and _exits(statement, kind):
+            return True
+        if isinstance(statement, (gast.For, gast.While)) and any(
+            _exits(s, kind) for s in statement.orelse
+        ):
             return True
         if isinstance(statement, gast.If) and _exits(statement, kind):
             settled = _always_exits(statement.body) or _always_exits(statement.orelse)

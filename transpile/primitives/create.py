@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from redraft.transpile.primitives import samples as s
+from redraft.transpile.primitives.forms import choosing, trailing
 from redraft.transpile.primitives.shape import length
 from redraft.transpile.primitives.table import Call, missing, no_derivative, primitive
 
@@ -36,46 +39,55 @@ primitive(
 
 # Ranges: the ends may be active, their number of elements is not
 
-FRACTION = "np.reshape(np.linspace(0.0, 1.0, num, endpoint), (-1,) + (1,) * (np.ndim(ans) - 1))"
+
+def share(call: Call, end: str) -> str:
+    """How much of a movement of an end each element takes part in."""
+    fractions = f"rt.fractions(ans{trailing(call, 'num', 'endpoint')})"
+    return fractions if end == "stop" else f"(1 - {fractions})"
 
 
-def weighted(weights: str, end: str) -> dict[str, str]:
-    """Templates of an end: every element moves by a share of the end's movement."""
-    return {
-        "vjp": f"rt.cast_like(rt.unbroadcast(np.sum(ans_bar * {weights}, axis=0), {end}), {end})",
-        "jvp": f"rt.cast_like(rt.broadcast_like({end}_dot * {weights}, ans), ans)",
-    }
+def end_bar(end: str) -> Callable[[Call], str]:
+    """Cotangent of an end."""
+    return lambda c: f"rt.unbroadcast(np.sum(ans_bar * {share(c, end)}, axis=0), {end})"
 
 
-START, STOP = weighted(f"(1 - {FRACTION})", "start"), weighted(FRACTION, "stop")
+def end_dot(end: str) -> Callable[[Call], str]:
+    """Tangent by an end."""
+    return lambda c: f"rt.broadcast_like({end}_dot * {share(c, end)}, ans)"
+
+
 primitive(
     "np.linspace(start, stop, num=50, endpoint=True)",
-    vjp={"start": START["vjp"], "stop": STOP["vjp"]},
-    jvp={"start": START["jvp"], "stop": STOP["jvp"]},
+    vjp={"start": end_bar("start"), "stop": end_bar("stop")},
+    jvp={"start": end_dot("start"), "stop": end_dot("stop")},
     samples=lambda rng: [
-        (s.anything(rng, ()), s.anything(rng, ()), 5), (s.anything(rng, (2,)), s.anything(rng, ()), 4),
+        (s.anything(rng, ()), s.anything(rng, ()), 5),
+        (s.anything(rng, (2,)), s.anything(rng, ()), 4),
         ((s.anything(rng, ()), s.anything(rng, ())), {"num": 4, "endpoint": False}),
     ],
 )  # fmt: skip
 
 
-def arange_start(call: Call, bar: str, zero: str) -> str:
+def arange_start(call: Call, moving: str, zero: str) -> str:
     """With one argument that is the end, on which no value depends."""
-    return bar if call.given("stop") else zero
+    return moving if call.given("stop") else zero
 
 
 primitive(
     "np.arange(start, stop=None, step=1)", rank=1,
-    vjp={
-        "start": lambda c: arange_start(c, "np.sum(ans_bar)", "np.zeros_like(start)"),
-        "stop": "np.zeros_like(stop)",
-        "step": "np.sum(ans_bar * np.arange(np.size(ans)))",
-    },
-    jvp={
-        "start": lambda c: arange_start(c, "np.full_like(ans, start_dot)", "np.zeros_like(ans)"),
-        "stop": "np.zeros_like(ans)",
-        "step": "step_dot * np.arange(np.size(ans))",
-    },
+    **choosing(
+        "stop",
+        vjp={
+            "start": lambda c: arange_start(c, "np.sum(ans_bar)", "np.zeros_like(start)"),
+            "step": "np.sum(ans_bar * np.arange(np.size(ans)))",
+        },
+        jvp={
+            "start": lambda c: arange_start(
+                c, "np.full_like(ans, start_dot)", "np.zeros_like(ans)"
+            ),
+            "step": "step_dot * np.arange(np.size(ans))",
+        },
+    ),
     samples=lambda rng: [(0.25, 2.1, 0.5), (1.5, 4.25), (3.5,)],
 )  # fmt: skip
 missing("np.logspace(start, stop)", "write 10.0 ** np.linspace(start, stop)")
@@ -113,9 +125,7 @@ def nested(rng: s.Rng) -> list:
     ]  # fmt: skip
 
 
-primitive(
-    "np.array(x, dtype=None)", vjp={"x": array_bar}, jvp={"x": array_dot}, samples=nested
-)
+primitive("np.array(x, dtype=None)", vjp={"x": array_bar}, jvp={"x": array_dot}, samples=nested)
 for name in ("asarray", "asanyarray", "ascontiguousarray", "asfortranarray"):
     primitive(
         f"np.{name}(x, dtype=None)", view_of="x", jvp={"x": array_dot}, samples=nested,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from redraft.transpile.primitives import samples as s
-from redraft.transpile.primitives.forms import forms
+from redraft.transpile.primitives.forms import choosing, forms
 from redraft.transpile.primitives.table import UNKNOWN, Call, elementwise, no_derivative, primitive
 
 # Arithmetic
@@ -85,12 +85,8 @@ elementwise(
     "np.fmod(x, y)", d={"x": "1", "y": "-np.trunc(x / y)"},
     aliases="math.fmod", samples=s.two(s.between(-1.9, -1.1), s.between(0.97, 1.03)),
 )  # fmt: skip
-elementwise(
-    "np.square(x)", d={"x": "2 * x"}, like="x", samples=s.one(s.anything)
-)
-elementwise(
-    "np.reciprocal(x)", d={"x": "-ans * ans"}, like="x", samples=s.one(s.apart())
-)
+elementwise("np.square(x)", d={"x": "2 * x"}, like="x", samples=s.one(s.anything))
+elementwise("np.reciprocal(x)", d={"x": "-ans * ans"}, like="x", samples=s.one(s.apart()))
 elementwise(
     "np.sqrt(x)", d={"x": "0.5 / ans"}, like="x",
     aliases="math.sqrt", samples=s.one(s.positive),
@@ -102,9 +98,7 @@ elementwise(
 
 # Exponentials and logarithms
 
-elementwise(
-    "np.exp(x)", d={"x": "ans"}, like="x", aliases="math.exp", samples=s.one(s.anything)
-)
+elementwise("np.exp(x)", d={"x": "ans"}, like="x", aliases="math.exp", samples=s.one(s.anything))
 elementwise(
     "np.exp2(x)", d={"x": f"ans * {math.log(2)!r}"}, like="x",
     aliases="math.exp2", samples=s.one(s.anything),
@@ -163,9 +157,7 @@ elementwise(
     "np.arctan2(x, y)", d={"x": "y / (x * x + y * y)", "y": "-x / (x * x + y * y)"},
     aliases=("math.atan2", "np.atan2"), samples=s.two(s.apart()),
 )  # fmt: skip
-elementwise(
-    "np.hypot(x, y)", d={"x": "x / ans", "y": "y / ans"}, samples=s.two(s.apart())
-)
+elementwise("np.hypot(x, y)", d={"x": "x / ans", "y": "y / ans"}, samples=s.two(s.apart()))
 elementwise(
     "np.sinh(x)", d={"x": "np.cosh(x)"}, like="x", aliases="math.sinh", samples=s.one(s.anything)
 )
@@ -188,9 +180,7 @@ elementwise(
     "np.arctanh(x)", d={"x": "1 / (1 - x * x)"}, like="x",
     aliases=("math.atanh", "np.atanh"), samples=s.one(s.inside),
 )  # fmt: skip
-elementwise(
-    "np.sinc(x)", d={"x": "rt.sinc_derivative(x)"}, like="x", samples=s.one(s.anything)
-)
+elementwise("np.sinc(x)", d={"x": "rt.sinc_derivative(x)"}, like="x", samples=s.one(s.anything))
 elementwise(
     "np.deg2rad(x)", d={"x": f"{math.pi / 180!r}"}, like="x",
     aliases=("np.radians", "math.radians"), samples=s.one(s.anything),
@@ -279,11 +269,11 @@ elementwise(
     ],
 )  # fmt: skip
 elementwise(
-    "np.copysign(x, y)", d={"x": "np.copysign(1.0, x) * np.copysign(1.0, y)"},
+    "np.copysign(x, y)", d={"x": "np.copysign(1.0, x) * np.copysign(1.0, y)"}, **choosing("y"),
     aliases="math.copysign", samples=s.two(s.apart()),
 )  # fmt: skip
 elementwise(
-    "np.heaviside(x, y)", d={}, **forms(x="np.zeros_like(x)", y="np.where(x == 0, {}, 0.0)"),
+    "np.heaviside(x, y)", d={}, **choosing("x", **forms(y="np.where(x == 0, {}, 0.0)")),
     samples=s.two(s.apart()),
 )  # fmt: skip
 elementwise(

@@ -20,6 +20,15 @@ def forms(**templates: Any) -> dict[str, dict[str, Any]]:
     }
 
 
+def choosing(*parameters: str, **rules: dict[str, Any]) -> dict[str, Any]:
+    """Options of a row that is constant in some parameters, next to its other templates."""
+    return {
+        "constant_in": parameters,
+        "vjp": {**rules.get("vjp", {}), **{p: f"np.zeros_like({p})" for p in parameters}},
+        "jvp": {**rules.get("jvp", {}), **dict.fromkeys(parameters, "np.zeros_like(ans)")},
+    }
+
+
 def _filled(form: Any, slot: str) -> Any:
     if callable(form):
         return lambda call: form(call).format(slot)
@@ -45,6 +54,8 @@ def with_options(template: str, *names: str) -> Callable[[Call], str]:
     """A rule whose template ends in the optional arguments of the call, in place of ``...``."""
 
     def rule(call: Call) -> str:
-        return template.replace("....", keywords(call, *names)).replace("...", trailing(call, *names))
+        return template.replace("....", keywords(call, *names)).replace(
+            "...", trailing(call, *names)
+        )
 
     return rule

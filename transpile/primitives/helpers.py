@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from redraft.transpile.primitives import samples as s
-from redraft.transpile.primitives.forms import forms
+from redraft.transpile.primitives.forms import choosing, forms, with_options
 from redraft.transpile.primitives.table import elementwise, no_derivative, primitive
 
 # Transposes: the helper, and what its cotangent becomes
@@ -28,7 +28,7 @@ TRANSPOSES = {
     "rt.untile(z_bar, x, reps)": "np.tile(ans_bar, reps)",
     "rt.unrepeat(z_bar, x, repeats, axis=None)": "np.repeat(ans_bar, repeats, axis)",
     "rt.undiff(z_bar, x, n=1, axis=-1)": "np.diff(ans_bar, n, axis)",
-    "rt.unweights(z_bar, x, like, axis=None)": "rt.weights_like(ans_bar, like, axis)",
+    "rt.unweights(z_bar, x, y, axis=None)": "rt.weights_like(ans_bar, y, axis)",
     'rt.unpad(z_bar, x, pad_width, mode="constant")': "np.pad(ans_bar, pad_width, mode)",
     "rt.scatter(z_bar, x, index)": "ans_bar[index]",
     "rt.unitem(z_bar, x, index)": "rt.item(ans_bar, index)",
@@ -86,7 +86,8 @@ def samples_of(name: str) -> s.Callable:
 
 for text, back in TRANSPOSES.items():
     primitive(
-        text, linear_in="z_bar", shape_only="x", vjp={"z_bar": back},
+        text, linear_in="z_bar", shape_only=("x", "y") if ", y" in text else "x",
+        vjp={"z_bar": back},
         view_of="z_bar", samples=samples_of(text.partition("(")[0]),
         like="x" if text.startswith(("rt.unbroadcast", "rt.cast_like", "rt.scatter")) else None,
     )  # fmt: skip
@@ -149,14 +150,16 @@ primitive(
 # Element by element
 
 elementwise(
-    "rt.where_greater(z_bar, x, y)", d={}, **forms(z_bar="rt.where_greater({}, x, y)"),
+    "rt.where_greater(z_bar, x, y)", d={},
+    **choosing("x", "y", **forms(z_bar="rt.where_greater({}, x, y)")),
     samples=lambda rng: [
         (s.anything(rng, (3,)), s.distinct(rng, (3,)), s.between(0.21, 0.4)(rng, (3,))),
         (0.5, 1.5, 1.0),
     ],
 )  # fmt: skip
 elementwise(
-    "rt.where_between(z_bar, x, low, high)", d={}, **forms(z_bar="rt.where_between({}, x, low, high)"),
+    "rt.where_between(z_bar, x, low, high)", d={},
+    **choosing("x", "low", "high", **forms(z_bar="rt.where_between({}, x, low, high)")),
     samples=lambda rng: [(s.anything(rng, (5,)), s.distinct(rng, (5,)), -0.31, 0.43)],
 )  # fmt: skip
 elementwise(
@@ -181,16 +184,27 @@ elementwise(
 # Reductions
 
 primitive(
-    "rt.to_extremes(z_bar, ans_of, x, axis=None, keepdims=False)", like="x", linear_in="z_bar",
-    vjp={"z_bar": "rt.at_extremes(ans_bar, ans_of, x, axis, keepdims)"},
+    "rt.to_extremes(z_bar, ans_of, x, axis=None, keepdims=False)", like="x",
+    **choosing(
+        "ans_of",
+        "x",
+        vjp={"z_bar": with_options("rt.at_extremes(ans_bar, ans_of, x...)", "axis", "keepdims")},
+        jvp={"z_bar": with_options("rt.to_extremes(z_bar_dot, ans_of, x...)", "axis", "keepdims")},
+    ),
     samples=lambda rng: [(0.5, 2.0, [0.5, 2.0]), (s.anything(rng, (2,)), [1.0, 2.0], [[0.5, 1.0], [2.0, 0.0]], 1)],
 )  # fmt: skip
 primitive(
-    "rt.at_extremes(x_dot_of, ans_of, x, axis=None, keepdims=False)", linear_in="x_dot_of",
-    vjp={"x_dot_of": "rt.to_extremes(ans_bar, ans_of, x, axis, keepdims)"},
+    "rt.at_extremes(t, ans_of, x, axis=None, keepdims=False)",
+    **choosing(
+        "ans_of",
+        "x",
+        vjp={"t": with_options("rt.to_extremes(ans_bar, ans_of, x...)", "axis", "keepdims")},
+        jvp={"t": with_options("rt.at_extremes(t_dot, ans_of, x...)", "axis", "keepdims")},
+    ),
     samples=lambda rng: [(s.anything(rng, (2,)), 2.0, [0.5, 2.0])],
 )  # fmt: skip
 no_derivative("rt.median_weights(x, axis=None)", like="x")
+no_derivative("rt.fractions(ans_of, num=50, endpoint=True)", shape_only="ans_of")
 no_derivative("rt.count(x, axis=None)", shape_only="x", rank=0)
 no_derivative("rt.count_numbers(x, axis=None, keepdims=False)")
 primitive(

@@ -64,7 +64,6 @@ primitive(
 # A sorted array is the array taken along the order of its elements; equal ones keep their order
 
 
-
 def order(call: Call) -> str:
     """Where the elements of the sorted array come from."""
     return f"np.argsort(x{keywords(call, 'axis')}, kind='stable')"

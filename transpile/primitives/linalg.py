@@ -319,4 +319,3 @@ for text in ("np.linalg.eig(a)", "np.linalg.eigh(a)", "np.linalg.eigvals(a)",
              "np.linalg.lstsq(a, b)", "np.linalg.pinv(a)", "np.linalg.matrix_power(a, n)",
              "np.linalg.cond(x)", "np.linalg.multi_dot(arrays)"):  # fmt: skip
     missing(text, "compose it of products, np.linalg.inv, solve, det and cholesky")
-

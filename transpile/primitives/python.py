@@ -102,9 +102,7 @@ primitive(
     jvp={"coordinates": lambda c, i: f"coordinates_{i}_dot * coordinates_{i} / ans"},
     samples=lambda rng: [(1.5, -0.5), (1.5, 0.5, 2.0)],
 )  # fmt: skip
-elementwise(
-    "math.ldexp(x, i)", d={"x": "2.0 ** i"}, samples=lambda rng: [(1.5, 3), (0.5, -1)]
-)
+elementwise("math.ldexp(x, i)", d={"x": "2.0 ** i"}, samples=lambda rng: [(1.5, 3), (0.5, -1)])
 missing("math.dist(p, q)", "use np.linalg.norm of the difference")
 missing("math.sumprod(p, q)", "use np.dot")
 missing("math.remainder(x, y)", "use x - y * round(x / y)")

@@ -133,7 +133,6 @@ primitive(
 # Products. Zeros are no special case: what stands before an element times what stands after it.
 
 
-
 def others(call: Call) -> str:
     """The product of all elements but one, for each."""
     axis = trailing(call, "axis")
@@ -143,11 +142,7 @@ def others(call: Call) -> str:
 reduction(
     "np.prod(x, axis=None, *, keepdims=False)",
     method="prod",
-    vjp={
-        "x": lambda call: (
-            f"{spread(call, 'ans_bar')} * {others(call)}"
-        )
-    },
+    vjp={"x": lambda call: f"{spread(call, 'ans_bar')} * {others(call)}"},
     jvp={"x": lambda call: total(call, f"x_dot * {others(call)}")},
 )
 
@@ -276,11 +271,7 @@ reduction(
             f"np.where(np.isnan(x), 0.0, {spread(call, f'ans_bar / {numbers(call)}')})"
         )
     },
-    jvp={
-        "x": lambda call: (
-            f"{total(call, 'np.where(np.isnan(x), 0.0, x_dot)')} / {numbers(call)}"
-        )
-    },
+    jvp={"x": lambda call: f"{total(call, 'np.where(np.isnan(x), 0.0, x_dot)')} / {numbers(call)}"},
 )
 
 # Running totals

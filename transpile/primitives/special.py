@@ -68,9 +68,7 @@ elementwise(
 elementwise(
     "scipy.special.entr(x)", d={"x": "(-np.log(x) - 1)"}, like="x", samples=s.one(s.positive)
 )
-elementwise(
-    "scipy.special.log1p(x)", d={"x": "1 / (1 + x)"}, like="x", samples=s.one(s.inside)
-)
+elementwise("scipy.special.log1p(x)", d={"x": "1 / (1 + x)"}, like="x", samples=s.one(s.inside))
 elementwise("scipy.special.expm1(x)", d={"x": "np.exp(x)"}, like="x", samples=s.one(s.anything))
 elementwise(
     "scipy.special.exp2(x)", d={"x": "0.6931471805599453 * ans"}, like="x",

@@ -62,6 +62,8 @@ class Row:
         linear_in: parameters in which the function is linear, taken together: its tangent is the
             function of their tangents. (A product is linear in each, and not in both: it has
             jvp templates.)
+        constant_in: parameters that choose and do not scale: the derivative is zero wherever it
+            exists. The row has templates of zeros for them, which a compiler may leave out.
         like: the result has the shape of this parameter.
         rank: rank of the result, if static; an int or a function of a `Call`.
         view_of: the result may share memory with this parameter.
@@ -80,6 +82,7 @@ class Row:
     vjp: Mapping[str, Rule] = field(default_factory=dict)
     jvp: Mapping[str, Rule] = field(default_factory=dict)
     linear_in: tuple[str, ...] = ()
+    constant_in: tuple[str, ...] = ()
     like: str | None = None
     rank: Any = None
     view_of: str | None = None
@@ -217,7 +220,7 @@ def missing(text: str, reason: str, **options: Any) -> Row:
 
 
 def _tuples(options: dict[str, Any]) -> dict[str, Any]:
-    for name in ("aliases", "linear_in", "shape_only"):
+    for name in ("aliases", "linear_in", "shape_only", "constant_in"):
         if isinstance(options.get(name), str):
             options[name] = (options[name],)
     return options

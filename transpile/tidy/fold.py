@@ -126,7 +126,7 @@ def _rename(body: list[gast.stmt], renames: dict[str, gast.expr]) -> None:
 
 def is_made(id: str) -> bool:
     """Was the name made by redraft (a temporary, or a cotangent)?"""
-    return "." in id and id.partition(".")[2][:1] in "tbisra"
+    return "." in id and id.partition(".")[2][:1] in "tbisracd"
 
 
 def _foldable(id: str, value: gast.expr) -> bool:

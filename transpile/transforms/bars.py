@@ -34,9 +34,9 @@ class Bar:
 
 
 def bar_name(id: str) -> str:
-    """``h.1`` -> ``h_bar.1``."""
-    head, dot, rest = id.partition(".")
-    return f"{head}_bar{dot}{rest}"
+    """``h.1`` -> ``h_bar.c1``; the mark keeps it apart from a user's own ``h_bar``."""
+    head, _, rest = id.partition(".")
+    return f"{head}_bar.c{rest}"
 
 
 def index_value(node: gast.expr) -> gast.expr:

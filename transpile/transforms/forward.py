@@ -26,9 +26,17 @@ from redraft.transpile.transforms.templates import argument_slots, fill, rule_te
 
 
 def dot_name(id: str) -> str:
-    """``h.1`` -> ``h_dot.1``."""
-    head, dot, rest = id.partition(".")
-    return f"{head}_dot{dot}{rest}"
+    """``h.1`` -> ``h_dot.d1``; the mark keeps it apart from a user's own ``h_dot``."""
+    head, _, rest = id.partition(".")
+    return f"{head}_dot.d{rest}"
+
+
+def tangent_parameter(parameters: list[str], name: str) -> str:
+    """The parameter of a tangent function that takes the tangent of `name`."""
+    wanted = f"{name}_dot"
+    while wanted in parameters:
+        wanted += "_"
+    return wanted
 
 
 def write_jvp(unit: Unit, source: Source, options: dict[str, Any]) -> Source:
@@ -49,7 +57,8 @@ def write_jvp(unit: Unit, source: Source, options: dict[str, Any]) -> Source:
     mark_parts(body, [])
     arguments = core.copy(source.node.args)
     for name in names:
-        tangent_argument = gast.Name(dot_name(name), gast.Param(), None, None)
+        tangent_argument = gast.Name(tangent_parameter(source.parameters, name), gast.Param(), None, None)
+        body.insert(0, _receive(name, tangent_argument.id, result))
         if arguments.vararg is None and not arguments.defaults:
             arguments.args.append(tangent_argument)
         else:
@@ -58,6 +67,11 @@ def write_jvp(unit: Unit, source: Source, options: dict[str, Any]) -> Source:
     name = unit.name_function(f"{core.base(source.name)}_jvp")
     function = definition(name, arguments, body, title("jvp", source, list(names)))
     return finish(unit, function, source, prepared)
+
+
+def _receive(name: str, parameter: str, place: Any) -> gast.stmt:
+    """The first line of a tangent function: its parameter is the tangent of `name`."""
+    return _with_origin(core.assign(dot_name(name), core.name(parameter)), place)
 
 
 class Forward:
@@ -320,7 +334,10 @@ class Forward:
             written = write_jvp_named(self.unit, source, active, name)
             self.unit.tangents[key] = written
         keywords = [*node.keywords]
-        keywords += [gast.keyword(dot_name(p), self.operand_dot(operands[p])) for p in active]
+        keywords += [
+            gast.keyword(tangent_parameter(source.parameters, p), self.operand_dot(operands[p]))
+            for p in active
+        ]
         captured = list(getattr(node, "captured", ()))
         return gast.Call(core.name(self.unit.tangents[key]), [*captured, *node.args], keywords)
 
@@ -554,7 +571,9 @@ def write_jvp_named(unit: Unit, source: Source, active: tuple[str, ...], name: s
     mark_parts(body, [])
     arguments = core.copy(source.node.args)
     for parameter in active:
-        arguments.kwonlyargs.append(gast.Name(dot_name(parameter), gast.Param(), None, None))
+        tangent = tangent_parameter(source.parameters, parameter)
+        arguments.kwonlyargs.append(gast.Name(tangent, gast.Param(), None, None))
+        body.insert(0, _receive(parameter, tangent, result))
         arguments.kw_defaults.append(None)
     function = definition(name, arguments, body, title("jvp", source, list(active)))
     finish(unit, function, source, prepared)

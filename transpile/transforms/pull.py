@@ -134,6 +134,9 @@ class Pull(Bars):
         self, target: gast.Name, node: Any, row: table.Row, arguments: Any, active: list[str]
     ) -> None:
         """``x_bar += ans_bar * d``, with broadcasting undone where the shapes may differ."""
+        if self.fact_of_result(target.id).kind in ("list", "tuple"):
+            self.pull_concatenation(target, node, row, arguments)
+            return
         result = self.fact_of_result(target.id)
         call = table.Call(row, arguments, self.rank_of)
         plans = [self.plan(node, row, call, arguments, p, target, result) for p in active]
@@ -155,6 +158,20 @@ class Pull(Bars):
                 value = self.unbroadcast(value, operand)
             contributions.append((operand.id, value, uniform and same, True, late))
         self.settle_contributions(target.id, contributions)
+
+    def pull_concatenation(self, target: gast.Name, node: Any, row: table.Row, arguments: Any) -> None:
+        """``a + b`` of lists: the cotangent is cut where the first one ends."""
+        if row.operator != "+":
+            raise self.refuse(node, "repetition of a list", "write a list comprehension")
+        first, second = arguments.values()
+        bar, length = self.bar(target.id), core.call("len", self.reading(first))
+        cuts = ((first, gast.Slice(None, length, None)), (second, gast.Slice(core.copy(length), None, None)))
+        parts = [
+            (o.id, gast.Subscript(core.copy(bar), cut, gast.Load()), False, False)
+            for o, cut in cuts
+            if core.is_name(o) and self.fact(o.id).active
+        ]
+        self.settle_contributions(target.id, parts)
 
     def plan(
         self, node: Any, row: table.Row, call: Any, arguments: Any, parameter: str, target: Any, result: Any

@@ -17,7 +17,7 @@ from redraft.transpile import core
 from redraft.transpile.analysis.facts import UNKNOWN, Fact
 from redraft.transpile.analysis.versions import changed_names, updated_name
 from redraft.transpile.errors import TransformError
-from redraft.transpile.front.callee import CapturingCall
+from redraft.transpile.front.callee import CapturingCall, Function, Transformed
 from redraft.transpile.transforms.bars import Bar, bar_name, index_value
 from redraft.transpile.transforms.pull import Pull
 from redraft.transpile.transforms.residuals import Residuals
@@ -75,6 +75,7 @@ class Reverse(Residuals, Pull):
         target = statement.targets[0]
         if len(statement.targets) > 1:
             return
+        self.check_shared(statement)
         if isinstance(target, (gast.Tuple, gast.List)):
             if core.is_name(statement.value) and self.fact(statement.value.id).active:
                 self.pull_unpack(target, statement.value)
@@ -85,12 +86,23 @@ class Reverse(Residuals, Pull):
             self.reverse_store(statement, target)
         elif updated_name(statement) is not None:
             self.reverse_pop(statement, target)
-        elif target.id in self.bars:
-            self.check_shared(statement)
+        elif target.id not in self.bars:
+            self.check_effects(statement.value)
+        else:
             if statement.result.active:
                 self.pull_assign(target, statement.value)
             else:
                 self.bars.pop(target.id)
+
+    def check_effects(self, value: Any) -> None:
+        """A call without a cotangent stays as it is; but what it does to its arguments counts."""
+        callee = getattr(value, "callee", None)
+        if isinstance(callee, (Function, Transformed)):
+            source = self.unit.source_of(callee, self.refusal(value))
+            operands = self.bind_call(source, value)
+            active = tuple(p for p, v in operands.items() if self.is_active_operand(v))
+            if active:
+                self.unit.check_effects(source, active)
 
     def check_shared(self, statement: Any) -> None:
         """``x += v`` where someone else may hold the array `x`: only numbers may pass."""
@@ -483,10 +495,11 @@ class Reverse(Residuals, Pull):
 
     def collect(self, statement: Any, items: list[Any]) -> None:
         """After a backward loop: the items' cotangents make up that of their container."""
+        place = len(self.lines) - 1
         for name, source, flipped, _how in items:
             start = core.assign(name, gast.List([], gast.Load()))
             start.origin = statement.origin
-            self.lines.insert(len(self.lines) - 1, start)
+            self.lines.insert(place, start)
             value: gast.expr = core.name(name)
             if not flipped:
                 value = gast.Subscript(
