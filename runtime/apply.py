@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from redraft.runtime.cotangents import zeros_like
+
 
 def call_fwd(mask: tuple[int, ...], function: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
     """Value of ``function(*args)``, and what `call_bwd` needs.
@@ -31,6 +33,11 @@ def method_fwd(
     from redraft.transpile.dynamic import forward_of, method_parts
 
     function, leading = method_parts(owner, name)
+    if leading is None:  # a static method: the owner has no influence
+        value, (backward, saved, arrange) = forward_of(function, mask, args, kwargs)
+        zeros = zeros_like(owner)
+        with_owner = lambda bars: [zeros, *arrange(bars)[1:]]  # noqa: E731
+        return value, (backward, saved, with_owner if 0 in mask else arrange)
     if not leading:  # a function kept in a field
         value, (backward, *rest) = forward_of(function, mask, args, kwargs)
         return value, (backward, *rest, name)
@@ -74,7 +81,6 @@ def call_star(function: Any, args: Any, kwargs: dict) -> Any:
 
 def star_fwd(mask: tuple[int, ...], function: Any, args: Any, kwargs: dict) -> tuple[Any, Any]:
     """As `call_fwd` for ``function(*args, **kwargs)``; operands: function, args, kwargs."""
-    from redraft.runtime.cotangents import zeros_like
     from redraft.transpile.dynamic import forward_of
 
     args = tuple(args)
@@ -98,7 +104,6 @@ def star_fwd(mask: tuple[int, ...], function: Any, args: Any, kwargs: dict) -> t
 
 def star_jvp(tangents: tuple, function: Any, args: Any, kwargs: dict) -> tuple[Any, Any]:
     """As `call_jvp` for ``function(*args, **kwargs)``."""
-    from redraft.runtime.cotangents import zeros_like
     from redraft.transpile.dynamic import tangent_of
 
     held, dots, named = tangents

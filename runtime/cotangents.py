@@ -108,7 +108,8 @@ def add(a: Any, b: Any) -> Any:
         if left is None or right is None:
             left = left or dict(zip(right, a, strict=True))
             right = right or dict(zip(left, b, strict=True))
-        return Struct({k: add(v, right.get(k)) for k, v in left.items()})
+        keys = [*left, *(k for k in right if k not in left)]
+        return Struct({k: add(left.get(k), right.get(k)) for k in keys})
     if isinstance(a, dict):
         keys = [*a, *(k for k in b if k not in a)]
         return {k: add(a.get(k), b.get(k)) for k in keys}
@@ -262,7 +263,10 @@ def pop_items(xs_bar: list, items: Any) -> list:
 
 def add_field(x_bar: Any, name: str, bar: Any) -> None:
     """Add the cotangent of ``x.name`` into that of `x`, in place."""
-    if isinstance(x_bar, dict):
+    if isinstance(bar, dict) and "__self__" in bar:  # a bound method carries its object
+        for field, part in bar["__self__"].__dict__.items():
+            add_field(x_bar, field, part)
+    elif isinstance(x_bar, dict):
         x_bar[name] = add(x_bar.get(name), bar)
     else:
         setattr(x_bar, name, add(getattr(x_bar, name), bar))
@@ -369,3 +373,15 @@ def as_gradient(x_bar: Any, x: Any) -> Any:
     if isinstance(x, dict):
         return {k: as_gradient(x_bar[k], v) for k, v in x.items()}
     return x_bar
+
+
+def refuse_view(x: Any) -> None:
+    """Refuse a view that is used after the array behind it was changed in place.
+
+    Raises:
+        TypeError: `x` is an array (a number may pass: it does not change with the array).
+    """
+    if isinstance(x, (np.ndarray, list, dict)):
+        raise TypeError(
+            "a row of an array is used after the array was changed in place; write `x[i].copy()`"
+        )

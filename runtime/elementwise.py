@@ -37,8 +37,17 @@ def where_between(z_bar: Any, x: Any, low: Any, high: Any) -> Any:
 
 def sign(x: Any) -> Any:
     """Factor of the derivative of ``abs(x)``: the sign; of a complex number its conjugate."""
+    if x.__class__ is float:
+        return 1.0 if x > 0 else -1.0 if x < 0 else 0.0 * x  # NaN stays NaN
     direction = np.sign(x)
     return np.conj(direction) if np.iscomplexobj(direction) else direction
+
+
+def sign_slope(x: Any) -> Any:
+    """Derivative of `sign`: zero. That of a complex number turns, for which there is no rule."""
+    if np.iscomplexobj(x):
+        raise NotImplementedError("abs: the second derivative for complex numbers has no rule")
+    return np.zeros_like(x)
 
 
 def unimag(z_bar: Any, x: Any) -> Any:

@@ -13,9 +13,20 @@ import numpy as np
 from redraft.runtime.shapes import cast_like, unbroadcast
 
 
+def as_product(z_bar: Any, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> Any:
+    """A cotangent in the shape of the product of matrices of these shapes."""
+    shape = x_shape[-2:-1] + (y_shape[-1:] if len(y_shape) > 1 else ())
+    if len(x_shape) > 2 or len(y_shape) > 2:
+        shape = np.broadcast_shapes(x_shape[:-2], y_shape[:-2]) + shape
+    if np.shape(z_bar) == shape:
+        return z_bar
+    return unbroadcast(z_bar, np.broadcast_to(0.0, shape))
+
+
 def matmul_bar_x(z_bar: Any, x: Any, y: Any) -> Any:
-    """Cotangent of `x` in ``x @ y``."""
+    """Cotangent of `x` in ``x @ y``; broadcasting of the product need not be undone yet."""
     y = np.asarray(y)
+    z_bar = as_product(z_bar, np.shape(x), y.shape)
     if y.ndim == 2:
         return unbroadcast(np.matmul(z_bar, y.T), x)
     if y.ndim == 1:
@@ -26,8 +37,9 @@ def matmul_bar_x(z_bar: Any, x: Any, y: Any) -> Any:
 
 
 def matmul_bar_y(z_bar: Any, x: Any, y: Any) -> Any:
-    """Cotangent of `y` in ``x @ y``."""
+    """Cotangent of `y` in ``x @ y``; broadcasting of the product need not be undone yet."""
     x = np.asarray(x)
+    z_bar = as_product(z_bar, x.shape, np.shape(y))
     if x.ndim == 2:
         return unbroadcast(np.matmul(x.T, z_bar), y)
     if x.ndim == 1 and np.ndim(y) <= 2:
@@ -120,15 +132,17 @@ def einsum_spread(subscripts: str, z_bar: Any, x: Any) -> Any:
 
 def kron_bar_x(z_bar: Any, x: Any, y: Any) -> Any:
     """Cotangent of `x` in ``np.kron(x, y)``."""
-    blocks, of_x, of_y = _blocks(z_bar, x, y)
-    product = np.tensordot(blocks, np.reshape(y, of_y), (_odd(blocks), range(len(of_y))))
+    blocks, _, of_y = _blocks(z_bar, x, y)
+    odd = range(1, blocks.ndim, 2)
+    product = np.tensordot(blocks, np.reshape(y, of_y), (odd, range(len(of_y))))
     return unbroadcast(np.reshape(product, np.shape(x)), x)
 
 
 def kron_bar_y(z_bar: Any, x: Any, y: Any) -> Any:
     """Cotangent of `y` in ``np.kron(x, y)``."""
-    blocks, of_x, of_y = _blocks(z_bar, x, y)
-    product = np.tensordot(np.reshape(x, of_x), blocks, (range(len(of_x)), _even(blocks)))
+    blocks, of_x, _ = _blocks(z_bar, x, y)
+    even = range(0, blocks.ndim, 2)
+    product = np.tensordot(np.reshape(x, of_x), blocks, (range(len(of_x)), even))
     return unbroadcast(np.reshape(product, np.shape(y)), y)
 
 
@@ -139,14 +153,6 @@ def _blocks(z_bar: Any, x: Any, y: Any) -> tuple[Any, tuple, tuple]:
     of_y = (1,) * (ndim - np.ndim(y)) + np.shape(y)
     split = [n for pair in zip(of_x, of_y, strict=True) for n in pair]
     return np.reshape(z_bar, split), of_x, of_y
-
-
-def _odd(blocks: Any) -> range:
-    return range(1, blocks.ndim, 2)
-
-
-def _even(blocks: Any) -> range:
-    return range(0, blocks.ndim, 2)
 
 
 def _columns(v: Any, b: Any) -> Any:

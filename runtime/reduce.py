@@ -71,7 +71,7 @@ def unweights(z_bar: Any, weights: Any, x: Any, axis: Any = None) -> Any:
 
 
 def undiff(ans_bar: Any, x: Any, n: int = 1, axis: int = -1) -> Any:
-    """Cotangent of ``np.diff(x, n, axis)``: each difference gives to its end, takes from its start."""
+    """Cotangent of ``np.diff(x, n, axis)``: each adds at its end, and not at its start."""
     x_bar = np.moveaxis(ans_bar, axis, -1)
     for _ in range(n):
         ends = [(0, 0)] * (x_bar.ndim - 1)

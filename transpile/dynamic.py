@@ -40,6 +40,7 @@ class Parts:
         key: equal keys share the generated source.
         leading: values of the leading parameters.
         rebuild: cotangents of the leading parameters -> cotangent of the function value.
+        split: tangent of the function value -> tangents of the leading parameters (or None each).
         keywords: keyword arguments that a partial adds.
     """
 
@@ -48,13 +49,15 @@ class Parts:
     leading: list[Any]
     rebuild: Any
     keywords: dict[str, Any]
+    split: Any = None
 
 
 def take_apart(function: Any, count: int | None = None) -> Parts:
     """Code and data of a function value; `count`: how many arguments it is called with."""
     if table.row_of(function) is not None:
         key = (function, count)
-        return Parts(Function(_primitive_source(function, count)), key, [], lambda bars: {}, {})
+        source = _primitive_source(function, count)
+        return Parts(Function(source), key, [], lambda bars: {}, {}, lambda held: [])
     if isinstance(function, types.FunctionType):
         return _closure(function)
     if isinstance(function, types.MethodType):
@@ -62,6 +65,7 @@ def take_apart(function: Any, count: int | None = None) -> Parts:
         return Parts(
             inner.callee, inner.key, [*inner.leading, function.__self__],
             lambda bars: {"__self__": bars[-1] if bars else None}, {},
+            lambda held: [*inner.split(None), (held or {}).get("__self__")],
         )  # fmt: skip
     if isinstance(function, functools.partial):
         return _partial(function)
@@ -71,8 +75,10 @@ def take_apart(function: Any, count: int | None = None) -> Parts:
     if isinstance(method, types.FunctionType):
         inner = _closure(method)
         return Parts(
-            inner.callee, inner.key, [*inner.leading, function], lambda bars: bars[-1] if bars else None, {}
-        )
+            inner.callee, inner.key, [*inner.leading, function],
+            lambda bars: bars[-1] if bars else None, {},
+            lambda held: [*inner.split(None), held],
+        )  # fmt: skip
     name = getattr(function, "__name__", repr(function))
     raise TransformError(
         f"no derivative is known for `{name}`",
@@ -93,7 +99,8 @@ def _closure(function: types.FunctionType) -> Parts:
         source = _lifted(read_source(function), names)
         _sources[key] = source
     rebuild = lambda bars: dict(zip(names, bars, strict=False))  # noqa: E731
-    return Parts(Function(source), key, list(captured.values()), rebuild, {})
+    split = lambda held: [(held or {}).get(n) for n in names]  # noqa: E731
+    return Parts(Function(source), key, list(captured.values()), rebuild, {}, split)
 
 
 def _is_data(value: Any) -> bool:
@@ -138,8 +145,13 @@ def _partial(function: functools.partial) -> Parts:
     def rebuild(bars: list[Any]) -> dict[str, Any]:
         return {"func": inner.rebuild(bars[:count]), "args": bars[count:], "keywords": {}}
 
+    def split(held: Any) -> list[Any]:
+        held = held or {"func": None, "args": [None] * len(function.args)}
+        return [*inner.split(held["func"]), *held["args"]]
+
     leading = [*inner.leading, *function.args]
-    return Parts(inner.callee, inner.key, leading, rebuild, {**inner.keywords, **function.keywords})
+    keywords = {**inner.keywords, **function.keywords}
+    return Parts(inner.callee, inner.key, leading, rebuild, keywords, split)
 
 
 def _transformed(function: Transformed) -> Parts:
@@ -147,12 +159,17 @@ def _transformed(function: Transformed) -> Parts:
     options = {k: v for k, v in function.options.items() if k != "names"}
     callee = TransformedCallee(function.redraft_kind, inner.callee, options)
     key = (inner.key, function.redraft_kind, repr(sorted(options.items())))
-    return Parts(Function(callee), key, inner.leading, inner.rebuild, inner.keywords)
+    return Parts(Function(callee), key, inner.leading, inner.rebuild, inner.keywords, inner.split)
 
 
-def method_parts(owner: Any, name: str) -> tuple[Any, bool]:
-    """The function behind ``owner.name``, and whether it takes the owner as its first argument."""
+def method_parts(owner: Any, name: str) -> tuple[Any, bool | None]:
+    """The function behind ``owner.name``, and whether it takes the owner as its first argument.
+
+    None says that the owner has no influence at all (a static or class method).
+    """
     method = inspect.getattr_static(type(owner), name, None)
+    if isinstance(method, (staticmethod, classmethod)):
+        return getattr(owner, name), None
     if isinstance(method, types.FunctionType) and name not in getattr(owner, "__dict__", {}):
         return method, True
     if isinstance(owner, (np.ndarray, np.generic)):
@@ -306,7 +323,7 @@ def _in_order(tangent: Any) -> Any:
 
 def _leading_tangents(parts: Parts, source: Source, held: Any, active: tuple[str, ...]) -> Any:
     names = source.parameters[: len(parts.leading)]
-    for name, value in zip(names, parts.leading, strict=True):
+    tangents = parts.split(held)
+    for name, value, own in zip(names, parts.leading, tangents, strict=True):
         if name in active:
-            own = held.get(name) if isinstance(held, dict) else held
             yield name, zeros_like(value) if own is None else own

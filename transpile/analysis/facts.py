@@ -22,7 +22,7 @@ import gast
 from redraft.transpile import core
 from redraft.transpile.analysis.versions import updated_name
 from redraft.transpile.errors import TransformError
-from redraft.transpile.front.callee import Function, Primitive, Transformed
+from redraft.transpile.front.callee import PARTIAL_CALL, Primitive, Transformed
 from redraft.transpile.front.coarse import SHAPE_ATTRIBUTES
 from redraft.transpile.front.expressions import Construct
 from redraft.transpile.front.source import Source
@@ -46,6 +46,8 @@ class Fact:
     holds: frozenset[Root] = NOTHING
     parts: tuple[Fact, ...] | None = None  # of a tuple display
     item: Fact | None = None  # of a list that is filled by `append`
+    maybe: bool = False  # bound on some paths only
+    element: bool = False  # read from an array by integers: a number or a view, as its rank says
 
     @property
     def reach(self) -> frozenset[Root]:
@@ -73,6 +75,7 @@ class Facts:
         self.numbers = numbers  # variables that an arithmetic operation reads
         self.proven: set[Any] = set()  # versions that are scalars whatever the result is
         self.sites: dict[int, int] = {}
+        self.iterating: list[frozenset[Root]] = []
         self.final = False
 
     # --- statements
@@ -191,6 +194,7 @@ class Facts:
     def change(self, statement: gast.stmt, owner: str, fact: Fact, env: Environment) -> None:
         known = env[owner]
         statement.result = fact
+        statement.numbers = []
         if (known.active or fact.active) and not getattr(statement, "write_back", False):
             self.check_exclusive(statement, owner, env)
         holds = known.holds | (fact.reach if known.kind != "number" else NOTHING)
@@ -235,6 +239,11 @@ class Facts:
 
     def loop(self, statement: Any, env: Environment, start: Any) -> None:
         head = dict(env)
+        if isinstance(statement, gast.For):
+            sources = [env[n].roots for n in iterated_names(statement.iter) if n in env]
+            self.iterating.append(frozenset().union(*sources))
+        else:
+            self.iterating.append(NOTHING)
         while True:
             inside = dict(head)
             start(inside)
@@ -243,6 +252,7 @@ class Facts:
             if new == head:
                 break
             head = new
+        self.iterating.pop()
         statement.inside, statement.facts_head = inside, head
         env.clear()
         env.update(head)
@@ -272,12 +282,14 @@ class Facts:
                 fact = a.get(name) or b[name]
                 if carried is not None:  # first bound inside the loop: its shape may vary
                     fact = replace(fact, shape=("round", id(place), name) if fact.rank != 0 else fact.shape)
-                joined[name] = fact
+                joined[name] = replace(fact, maybe=True)
         return joined
 
     def merge(self, a: Fact, b: Fact, place: gast.stmt, name: str) -> Fact:
         if a == b:
             return a
+        if replace(a, maybe=False) == replace(b, maybe=False):
+            return replace(a, maybe=True)
         same_rank = a.rank if a.rank == b.rank else None
         shape = a.shape if a.shape == b.shape else None
         if shape is None and a.kind == b.kind == "number" and name:
@@ -287,6 +299,7 @@ class Facts:
             a.active or b.active, kind, same_rank, shape, a.roots | b.roots,
             a.integer and b.integer, a.length if a.length == b.length else None,
             a.holds | b.holds, self.merge_parts(a, b, place), self.merge_item(a, b, place),
+            a.maybe or b.maybe,
         )  # fmt: skip
 
     def merge_parts(self, a: Fact, b: Fact, place: Any) -> tuple[Fact, ...] | None:
@@ -388,11 +401,15 @@ class Facts:
         active = any(f.active for f in facts)
         own = frozenset({self.site(place)})
         roots = own.union(*(f.reach for f in facts))
+        if callee is None and isinstance(node.func, gast.Attribute) and node.func.attr == "pop":
+            return self.element(self.value(node.func.value, env, place), place)
         if callee is None:
             owner = self.value(node.func, env, place)
             if not isinstance(node.func, gast.Attribute) or owner.roots:
                 active, roots = active or owner.active, roots | owner.reach
             return self.inactive_call(node, env, place) or Fact(active, roots=roots, holds=roots)
+        if callee is PARTIAL_CALL:
+            return Fact(active, "function", holds=roots - own)
         if isinstance(callee, Construct):
             return Fact(active, "struct", roots=own, holds=roots - own)
         if isinstance(callee, Transformed) and callee.kind == "grad":
@@ -449,7 +466,14 @@ class Facts:
         if row.name in ("list", "tuple", "dict"):
             kind, holds = row.name, frozenset().union(*(f.reach for f in facts.values()))
         integer = bool(facts) and all(f.integer for f in facts.values()) and row.operator not in ("/",)
-        return Fact(active, kind, rank, shape, roots, integer and rank == 0, None, holds)
+        element = row.operator == "[]" and rank is None and self.integers(arguments["index"], env)
+        return Fact(
+            active, kind, rank, shape, roots, integer and rank == 0, None, holds, element=element
+        )
+
+    def integers(self, index: Any, env: Environment) -> bool:
+        parts = index.elts if isinstance(index, gast.Tuple) else [index]
+        return all(self.is_integer(p, env) for p in parts)
 
     def argument(self, value: Any, env: Environment, place: Any) -> Fact:
         if isinstance(value, list):
@@ -594,6 +618,10 @@ class Facts:
     def check_exclusive(self, statement: gast.stmt, owner: str, env: Environment) -> None:
         """Refuse a change in place that another variable would see."""
         roots = env[owner].roots
+        if any(roots & source for source in self.iterating):
+            raise self.refuse(
+                statement, f"`{core.base(owner)}` changes while a loop runs over it", "loop over a copy"
+            )
         arguments = sorted(str(r[1]) for r in roots if r[0] == "argument")
         if arguments:
             raise self.refuse(
@@ -604,6 +632,9 @@ class Facts:
             )
         for name in sorted(statement.live - {owner}):
             if name in env and env[name].reach & roots and not self.holds_parts(statement, name, owner):
+                if env[name].element:  # no view if it is a number, which is checked when it runs
+                    statement.numbers = [*getattr(statement, "numbers", []), name]
+                    continue
                 raise self.refuse(
                     statement,
                     f"`{core.base(owner)}` may share memory with `{core.base(name)}`, which is used "
@@ -627,6 +658,18 @@ class Facts:
 
     def refuse(self, statement: Any, message: str, hint: str) -> TransformError:
         return TransformError(message, self.source.span(statement.origin.node), hint)
+
+
+def iterated_names(node: Any) -> set[str]:
+    """Variables that a loop runs over itself."""
+    if core.is_name(node):
+        return {node.id}
+    if isinstance(node, gast.Call):
+        if core.is_name(node.func) and node.func.id in ("zip", "enumerate", "reversed"):
+            return set().union(*map(iterated_names, node.args)) if node.args else set()
+        if isinstance(node.func, gast.Attribute) and node.func.attr in ("items", "values", "keys"):
+            return iterated_names(node.func.value)
+    return set()
 
 
 def _part(fact: Any) -> Fact:

@@ -64,6 +64,13 @@ class Star:
 STAR = Star()
 
 
+class PartialCall:
+    """``functools.partial(f, a, …)``."""
+
+
+PARTIAL_CALL = PartialCall()
+
+
 class CapturingCall(gast.Call):
     """A call of a nested function that also reads what that function captures."""
 

@@ -14,6 +14,7 @@ that says what it calls, so that later passes need not look names up again.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from typing import Any
 
@@ -22,6 +23,7 @@ import gast
 from redraft.transpile import core
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.callee import (
+    PARTIAL_CALL,
     STAR,
     CapturingCall,
     Function,
@@ -250,11 +252,21 @@ class Expressions:
         for key, value in zip(node.keys, node.values, strict=True):
             atom = self.atom(value)
             if key is None:
-                self.mutate(target, "update", atom)
+                self.merge_into(target, atom, node)
             else:
                 place = gast.Subscript(core.name(target), self.inactive_atom(key), gast.Store())
                 self.emit(gast.Assign([place], atom, None))
         return core.name(target)
+
+    def merge_into(self, target: str, source: gast.expr, place: Any) -> None:
+        """Set the items of a dict in another one, one by one."""
+        key, item = self.fresh("key"), self.fresh("item")
+        self.coarse.names.add(item)
+        items = gast.Call(gast.Attribute(source, "items", gast.Load()), [], [])
+        pattern = gast.Tuple([core.store(key), core.store(item)], gast.Store())
+        entry = gast.Subscript(core.name(target), core.name(key), gast.Store())
+        body = self.block_of(lambda: self.emit(gast.Assign([entry], core.name(item), None)))
+        self.emit(gast.copy_location(gast.For(pattern, items, body, [], None), place))
 
     def lower_Lambda(self, node: gast.Lambda) -> gast.expr:
         return node
@@ -567,11 +579,64 @@ class Expressions:
                 "a generator expression cannot be passed to this function",
                 "write a list comprehension",
             )
+        if value is dict and not node.args and all(k.arg for k in node.keywords):
+            keys = [core.constant(k.arg) for k in node.keywords]
+            return self.lower_Dict(
+                gast.copy_location(gast.Dict(keys, [k.value for k in node.keywords]), node)
+            )
+        if value in (list, tuple) and len(node.args) == 1 and self.is_lazy(node.args[0]):
+            return self.lower_Call_with(node, self.collect_items(node.args[0]))
+        if value is filter and len(node.args) == 2:
+            return self.filter_call(node)
+        if value is PARTIAL:
+            return self.partial_call(node)
         if value is map:
             return self.map_call(node)
         if value is REDUCE:
             return self.reduce_call(node)
         return None
+
+    def is_lazy(self, node: Any) -> bool:
+        """Is this `zip`, `enumerate`, `reversed`, or the items or values of a dict?"""
+        if not isinstance(node, gast.Call):
+            return False
+        if isinstance(node.func, gast.Attribute):
+            return node.func.attr in ("items", "values") and not node.args
+        return self.scope.value(node.func) in (zip, enumerate, reversed)
+
+    def collect_items(self, node: gast.Call) -> gast.expr:
+        """The items of a lazy iterable as a list."""
+        name = getattr(node.func, "id", None) or node.func.attr
+        count = len(node.args) if name == "zip" else 2 if name in ("enumerate", "items") else 1
+        names = [self.fresh("item") for _ in range(count)]
+        self.coarse.names.update(names)
+        self.scope.local.update(names)
+        target: gast.expr = core.store(names[0])
+        element: gast.expr = core.name(names[0])
+        if name not in ("reversed", "values"):
+            target = gast.Tuple([core.store(n) for n in names], gast.Store())
+            element = gast.Tuple([core.name(n) for n in names], gast.Load())
+        generator = gast.comprehension(target, node, [], 0)
+        return self.lower_ListComp(gast.copy_location(gast.ListComp(element, [generator]), node))
+
+    def filter_call(self, node: gast.Call) -> gast.expr:
+        name = self.fresh("item")
+        self.coarse.names.add(name)
+        self.scope.local.add(name)
+        keep: gast.expr = core.name(name)
+        if not (isinstance(node.args[0], gast.Constant) and node.args[0].value is None):
+            keep = gast.copy_location(gast.Call(node.args[0], [core.name(name)], []), node)
+        generator = gast.comprehension(core.store(name), node.args[1], [keep], 0)
+        comprehension = gast.ListComp(core.name(name), [generator])
+        return self.lower_ListComp(gast.copy_location(comprehension, node))
+
+    def partial_call(self, node: gast.Call) -> gast.expr:
+        """``functools.partial(f, a)`` is a function value that carries `a`."""
+        args = [self.atom(a) for a in node.args]
+        keywords = [gast.keyword(k.arg, self.atom(k.value)) for k in node.keywords]
+        new = gast.copy_location(gast.Call(node.func, args, keywords), node)
+        new.callee = PARTIAL_CALL
+        return new
 
     def lower_Call_with(self, node: gast.Call, first: gast.expr) -> gast.expr:
         new = gast.copy_location(gast.Call(node.func, [first, *node.args[1:]], node.keywords), node)
@@ -685,11 +750,6 @@ def signature_of(function: Any) -> inspect.Signature:
     return inspect.signature(function)
 
 
-def _reduce() -> Any:
-    import functools
-
-    return functools.reduce
-
-
-REDUCE = _reduce()
-functools_partial = type(__import__("functools").partial(int))
+REDUCE = functools.reduce
+PARTIAL = functools.partial
+functools_partial = functools.partial

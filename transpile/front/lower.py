@@ -127,6 +127,10 @@ class Lowerer(Expressions):
         return block
 
     def statement(self, node: gast.stmt) -> None:
+        if isinstance(node, gast.Delete) and all(core.is_name(t) for t in node.targets):
+            return  # the derivative may still need the value: the name just goes out of use
+        if isinstance(node, gast.FunctionDef):
+            self.check_nonlocal(node)
         if not self.coarse.mentions(node) or isinstance(node, gast.FunctionDef):
             self.emit(node)
             return
@@ -137,6 +141,12 @@ class Lowerer(Expressions):
             self.emit(node)
         else:
             lower(node)
+
+    def check_nonlocal(self, node: gast.FunctionDef) -> None:
+        """A nested function that rebinds a variable of this one changes it behind our back."""
+        for inner in core.walk(node):
+            if isinstance(inner, (gast.Nonlocal, gast.Global)) and set(inner.names) & self.coarse.names:
+                raise self.refuse_statement(inner)
 
     def refuse_statement(self, node: gast.stmt) -> TransformError:
         names = {
@@ -358,13 +368,7 @@ class Lowerer(Expressions):
     def update(self, call: gast.Call, place: gast.Name) -> None:
         """``d.update(other)`` sets the items of `other` one by one."""
         for argument in call.args:
-            key, item = self.fresh("key"), self.fresh("item")
-            self.coarse.names.add(item)
-            items = gast.Call(gast.Attribute(self.atom(argument), "items", gast.Load()), [], [])
-            pattern = gast.Tuple([core.store(key), core.store(item)], gast.Store())
-            entry = gast.Subscript(core.name(place.id), core.name(key), gast.Store())
-            body = self.block_of(lambda e=entry, i=item: self.emit(gast.Assign([e], core.name(i), None)))
-            self.emit(gast.copy_location(gast.For(pattern, items, body, [], None), call))
+            self.merge_into(place.id, self.atom(argument), call)
         for keyword in call.keywords:
             entry = gast.Subscript(core.name(place.id), core.constant(keyword.arg), gast.Store())
             self.emit(gast.Assign([entry], self.atom(keyword.value), None))
@@ -379,9 +383,7 @@ class Lowerer(Expressions):
         self.emit(node)
 
     def stmt_Delete(self, node: gast.Delete) -> None:
-        if not all(isinstance(t, gast.Name) for t in node.targets):
-            raise self.refuse_statement(node)
-        # the derivative may still need the value: the name just goes out of use
+        raise self.refuse_statement(node)
 
     # --- control flow
 

@@ -156,8 +156,9 @@ def _without_row(node: Any) -> Iterator[str]:
         elif isinstance(part, gast.Compare):
             if not all(OPERATORS.get(type(op)) in index["operator"] for op in part.ops):
                 yield "a comparison"
-        elif isinstance(part, gast.Attribute) and _dotted(part).split(".")[0] not in ("np", "rt"):
-            if part.attr not in index["attribute"] and part.attr not in index["method"]:
+        elif isinstance(part, gast.Attribute):
+            of_module = _dotted(part).startswith(("np.", "rt."))
+            if not of_module and part.attr not in {**index["attribute"], **index["method"]}:
                 yield f"`.{part.attr}`"
 
 

@@ -125,10 +125,17 @@ def nested(rng: s.Rng) -> list:
     ]  # fmt: skip
 
 
-primitive("np.array(x, dtype=None)", vjp={"x": array_bar}, jvp={"x": array_dot}, samples=nested)
+primitive(
+    "np.array(x, dtype=None)",
+    sequences="x",
+    vjp={"x": array_bar},
+    jvp={"x": array_dot},
+    samples=nested,
+)
 for name in ("asarray", "asanyarray", "ascontiguousarray", "asfortranarray"):
     primitive(
-        f"np.{name}(x, dtype=None)", view_of="x", jvp={"x": array_dot}, samples=nested,
+        f"np.{name}(x, dtype=None)", view_of="x", sequences="x", samples=nested,
+        jvp={"x": array_dot},
         vjp={"x": array_bar if name.startswith("asa") else contiguous_bar},
     )  # fmt: skip
 primitive(
@@ -160,7 +167,7 @@ primitive(
     ],
 )  # fmt: skip
 primitive(
-    "ndarray.tolist(x)", method="tolist",
+    "ndarray.tolist(x)", gives="list", method="tolist",
     vjp={"x": "rt.cast_like(rt.stack_like(ans_bar, ans), x)"}, jvp={"x": "x_dot.tolist()"},
     samples=s.calls(((), {}), ((3,), {}), ((2, 3), {})),
 )  # fmt: skip
@@ -170,3 +177,17 @@ def positions(call: Call) -> str:
     """The arguments of ``x.item(...)`` as one index."""
     names = [f"index_{i}" for i in range(call.count("index"))]
     return names[0] if len(names) == 1 else f"({', '.join(names)})"
+
+
+# Types called as functions
+
+for name in ("float64", "float32", "float16", "longdouble", "complex128", "complex64"):
+    primitive(
+        f"np.{name}(x)",
+        like="x",
+        vjp={"x": "rt.cast_like(ans_bar, x)"},
+        jvp={"x": "rt.astype_dot(x_dot, ans)"},
+        samples=s.calls(((), {}), ((3,), {})) if name in ("float64", "longdouble") else None,
+    )
+for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool_"):
+    no_derivative(f"np.{name}(x)")

@@ -1,8 +1,9 @@
 """np.einsum: the cotangent of an operand is an einsum of the result's and the other operands.
 
-For ``np.einsum("ij,jk->ik", a, b)`` that of ``a`` is ``np.einsum("ik,jk->ij", ans_bar, b)``. A label
-that stands in one operand alone was summed there, so the cotangent is spread along it; a label
-that an operand repeats reads a diagonal, so the cotangent is laid out on it (`rt.einsum_spread`).
+For ``np.einsum("ij,jk->ik", a, b)`` that of ``a`` is ``np.einsum("ik,jk->ij", ans_bar, b)``.
+A label that stands in one operand alone was summed there, so the cotangent is spread along it; a
+label that an operand repeats reads a diagonal, so the cotangent is laid out on it
+(`rt.einsum_spread`).
 Rule functions of a ``*parameter`` get the position of the operand and name it ``operands_0`` ….
 """
 

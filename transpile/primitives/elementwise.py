@@ -241,7 +241,8 @@ elementwise(
     samples=lambda rng: [
         (s.distinct(rng, (5,)), -0.31, 0.43), (s.distinct(rng, (5,)), None, 0.43),
         (s.distinct(rng, (5,)), -0.31, None), (s.distinct(rng, ()), -0.3, 0.1),
-        (s.distinct(rng, (2, 3)), s.between(-0.6, -0.5)(rng, (3,)), s.between(0.4, 0.6)(rng, (2, 1))),
+        (s.distinct(rng, (2, 3)), s.between(-0.6, -0.5)(rng, (3,)), 0.53),
+        (s.distinct(rng, (2, 3)), -0.53, s.between(0.4, 0.6)(rng, (2, 1))),
     ],
 )  # fmt: skip
 elementwise(

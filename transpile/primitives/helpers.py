@@ -84,10 +84,13 @@ def samples_of(name: str) -> s.Callable:
     return lambda rng: transpose_samples(rng)[name]
 
 
+SEQUENCES = ("rt.filled", "rt.unconcatenate", "rt.unstack", "rt.unstack_like", "rt.unsum")
+
 for text, back in TRANSPOSES.items():
     primitive(
         text, linear_in="z_bar", shape_only=("x", "y") if ", y" in text else "x",
-        vjp={"z_bar": back},
+        vjp={"z_bar": back}, gives="like x" if text.partition("(")[0] in SEQUENCES else None,
+        sequences="z_bar" if text.startswith(("rt.filled", "rt.stack_like")) else (),
         view_of="z_bar", samples=samples_of(text.partition("(")[0]),
         like="x" if text.startswith(("rt.unbroadcast", "rt.cast_like", "rt.scatter")) else None,
     )  # fmt: skip
@@ -99,7 +102,8 @@ def join(call: Any) -> str:
 
 
 primitive(
-    "rt.unjoin(z_bar, x, joined)", linear_in="z_bar", shape_only="x", view_of="z_bar",
+    "rt.unjoin(z_bar, x, joined)", gives="like x",
+    linear_in="z_bar", shape_only="x", view_of="z_bar",
     vjp={"z_bar": join}, samples=samples_of("rt.unjoin"),
 )  # fmt: skip
 primitive(
@@ -111,7 +115,8 @@ primitive(
     "rt.weights_like(weights, x, axis=None)", linear_in="weights", shape_only="x", like="x",
     view_of="weights", vjp={"weights": "rt.unweights(ans_bar, weights, x, axis)"},
     samples=lambda rng: [
-        (s.anything(rng, (3,)), s.anything(rng, (2, 3)), 1), (s.anything(rng, (3,)), s.anything(rng, (3,))),
+        (s.anything(rng, (3,)), s.anything(rng, (2, 3)), 1),
+        (s.anything(rng, (3,)), s.anything(rng, (3,))),
         (s.anything(rng, (2,)), s.anything(rng, (2, 3)), 0),
     ],
 )  # fmt: skip
@@ -162,9 +167,8 @@ elementwise(
     **choosing("x", "low", "high", **forms(z_bar="rt.where_between({}, x, low, high)")),
     samples=lambda rng: [(s.anything(rng, (5,)), s.distinct(rng, (5,)), -0.31, 0.43)],
 )  # fmt: skip
-elementwise(
-    "rt.sign(x)", d={"x": "np.zeros_like(x)"}, like="x", samples=s.one(s.apart())
-)  # of a real number; that of a complex one turns with it
+elementwise("rt.sign(x)", d={"x": "rt.sign_slope(x)"}, like="x", samples=s.one(s.apart()))
+no_derivative("rt.sign_slope(x)", like="x")
 elementwise(
     "rt.unimag(z_bar, x)", vjp={"z_bar": "np.imag(ans_bar)"}, shape_only="x", like="x",
     jvp={"z_bar": "rt.unimag(z_bar_dot, x)"}, d={},
@@ -178,7 +182,9 @@ elementwise("rt.safe_log(x)", d={"x": "rt.safe_inverse(x)"}, like="x", samples=s
 elementwise("rt.safe_inverse(x)", d={"x": "-ans * ans"}, like="x", samples=s.one(s.apart()))
 elementwise(
     "rt.sinc_derivative(x, order=1)", d={"x": "rt.sinc_derivative(x, order + 1)"}, like="x",
-    samples=lambda rng: [(s.anything(rng, (5,)),), (s.anything(rng, (5,)), 2), (s.anything(rng, ()), 3)],
+    samples=lambda rng: [
+        (s.anything(rng, (5,)),), (s.anything(rng, (5,)), 2), (s.anything(rng, ()), 3),
+    ],
 )  # fmt: skip
 
 # Reductions
@@ -191,7 +197,9 @@ primitive(
         vjp={"z_bar": with_options("rt.at_extremes(ans_bar, ans_of, x...)", "axis", "keepdims")},
         jvp={"z_bar": with_options("rt.to_extremes(z_bar_dot, ans_of, x...)", "axis", "keepdims")},
     ),
-    samples=lambda rng: [(0.5, 2.0, [0.5, 2.0]), (s.anything(rng, (2,)), [1.0, 2.0], [[0.5, 1.0], [2.0, 0.0]], 1)],
+    samples=lambda rng: [
+        (0.5, 2.0, [0.5, 2.0]), (s.anything(rng, (2,)), [1.0, 2.0], [[0.5, 1.0], [2.0, 0.0]], 1),
+    ],
 )  # fmt: skip
 primitive(
     "rt.at_extremes(t, ans_of, x, axis=None, keepdims=False)",
@@ -208,7 +216,8 @@ no_derivative("rt.fractions(ans_of, num=50, endpoint=True)", shape_only="ans_of"
 no_derivative("rt.count(x, axis=None)", shape_only="x", rank=0)
 no_derivative("rt.count_numbers(x, axis=None, keepdims=False)")
 primitive(
-    "rt.shift(x, axis=None, by=1)", like="x", linear_in="x", vjp={"x": "rt.shift(ans_bar, axis, -by)"},
+    "rt.shift(x, axis=None, by=1)", like="x", linear_in="x",
+    vjp={"x": "rt.shift(ans_bar, axis, -by)"},
     samples=s.calls(((3,), {}), ((2, 3), {"axis": 1}), ((2, 3), {"by": -1})),
 )  # fmt: skip
 LINES = (((3,), {}), ((2, 3), {"axis": 1}), ((2, 3), {}), ((2, 3, 2), {"axis": (0, 2)}))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import keywords, trailing, with_options
-from redraft.transpile.primitives.table import missing, no_derivative, primitive
+from redraft.transpile.primitives.table import Call, missing, no_derivative, primitive
 
 
 def subscripts(rng: s.Rng) -> list:
@@ -51,7 +51,8 @@ primitive(
     vjp={"x": with_options("rt.untake(ans_bar, x, indices...)", "axis")},
     samples=lambda rng: [
         (s.anything(rng, (4,)), 1), (s.anything(rng, (4,)), [0, 0, 3]),
-        (s.anything(rng, (2, 3)), [[5, 1], [1, 0]]), ((s.anything(rng, (2, 3)), [0, 0]), {"axis": 1}),
+        (s.anything(rng, (2, 3)), [[5, 1], [1, 0]]),
+        ((s.anything(rng, (2, 3)), [0, 0]), {"axis": 1}),
         ((s.anything(rng, (2, 3)), 1), {"axis": 0}), ((s.anything(rng, (2, 3)), -1), {"axis": -1}),
     ],
 )  # fmt: skip

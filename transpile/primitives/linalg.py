@@ -48,7 +48,7 @@ def matmul_rank(call: Call) -> int | None:
 
 
 def dot_case(call: Call, matmul: str, other: str, parameter: str) -> str:
-    """``np.dot`` is a product of scalars, is ``@`` up to rank 2, and has a sum of its own beyond."""
+    """``np.dot`` is a product of scalars, is ``@`` up to rank 2, and a sum of its own beyond."""
     of_x, of_y = call.rank("x"), call.rank("y")
     if 0 in (of_x, of_y) and None not in (of_x, of_y):
         factor = "y" if parameter == "x" else "x"
@@ -76,7 +76,8 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "np.dot(x, y)", method="dot", jvp={"x": "np.dot(x_dot, y)", "y": "np.dot(x, y_dot)"}, rank=dot_rank,
+    "np.dot(x, y)", method="dot", rank=dot_rank,
+    jvp={"x": "np.dot(x_dot, y)", "y": "np.dot(x, y_dot)"},
     vjp={
         "x": lambda c: dot_case(c, matmul_x(c), "rt.dot_bar_x(ans_bar, x, y)", "x"),
         "y": lambda c: dot_case(c, matmul_y(c), "rt.dot_bar_y(ans_bar, x, y)", "y"),
@@ -125,7 +126,11 @@ primitive(
     samples=s.arrays(((3,), (2,)), ((), (2,)), ((2, 2), (3,)), ((3,), ())),
 )  # fmt: skip
 primitive(
-    "np.tensordot(x, y, axes=2)", jvp={"x": "np.tensordot(x_dot, y, axes)", "y": "np.tensordot(x, y_dot, axes)"},
+    "np.tensordot(x, y, axes=2)",
+    jvp={
+        "x": with_options("np.tensordot(x_dot, y...)", "axes"),
+        "y": with_options("np.tensordot(x, y_dot...)", "axes"),
+    },
     vjp={
         "x": with_options("rt.tensordot_bar_x(ans_bar, x, y...)", "axes"),
         "y": with_options("rt.tensordot_bar_y(ans_bar, x, y...)", "axes"),
@@ -145,7 +150,11 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "np.cross(x, y, *, axis=-1)", jvp={"x": "np.cross(x_dot, y, axis=axis)", "y": "np.cross(x, y_dot, axis=axis)"},
+    "np.cross(x, y, *, axis=-1)",
+    jvp={
+        "x": with_options("np.cross(x_dot, y....)", "axis"),
+        "y": with_options("np.cross(x, y_dot....)", "axis"),
+    },
     vjp={
         "x": with_options("rt.unbroadcast(np.cross(y, ans_bar....), x)", "axis"),
         "y": with_options("rt.unbroadcast(np.cross(ans_bar, x....), y)", "axis"),
@@ -199,7 +208,9 @@ primitive(
     "np.linalg.solve(a, b)", linear_in="b",
     vjp={"a": solve_a, "b": solve_b},
     jvp={
-        "a": "-rt.solve_columns(a, rt.times_columns(a_dot, ans, b), b)",
+        "a": lambda c: "-np.linalg.solve(a, a_dot @ ans)"
+        if is_matrix(c, "a") and c.rank("b") in (1, 2)
+        else "-rt.solve_columns(a, rt.times_columns(a_dot, ans, b), b)",
         "b": "np.linalg.solve(a, b_dot)",
     },
     samples=lambda rng: [
@@ -208,6 +219,7 @@ primitive(
         (s.well(rng, (2, 3, 3)), s.anything(rng, (2, 3, 1))),
         (s.well(rng, (3, 3)), s.anything(rng, (2, 3, 2))),
         (s.well(rng, (2, 3, 3)), s.anything(rng, (3, 2))),
+        (s.well(rng, (2, 3, 3)), s.anything(rng, (3,))),
     ],
 )  # fmt: skip
 primitive(
@@ -221,7 +233,7 @@ primitive(
     samples=lambda rng: [(s.well(rng, (3, 3)),), (s.well(rng, (2, 2, 2)),), (s.well(rng, (1, 1)),)],
 )  # fmt: skip
 primitive(
-    "np.linalg.slogdet(x)",  # a pair; the sign is constant
+    "np.linalg.slogdet(x)", gives="tuple",  # a pair; the sign is constant
     vjp={
         "x": lambda c: "ans_bar[1] * np.linalg.inv(x).T" if is_matrix(c, "x")
         else f"{each_matrix('ans_bar[1]')} * np.linalg.inv(x).mT"
@@ -287,7 +299,8 @@ def norm_slope(call: Call) -> str:
 def norm_bar(call: Call) -> str:
     """Cotangent of a norm."""
     if norm_form(call)[1] == "inf":
-        return f"np.sign(x) * rt.to_extremes(ans_bar, ans, np.abs(x){trailing(call, 'axis', 'keepdims')})"
+        along = trailing(call, "axis", "keepdims")
+        return f"np.sign(x) * rt.to_extremes(ans_bar, ans, np.abs(x){along})"
     if call.constant("axis") is None:
         return f"ans_bar * {norm_slope(call)}"
     return f"rt.unreduce(ans_bar, x{trailing(call, 'axis', 'keepdims')}) * {norm_slope(call)}"
@@ -296,7 +309,8 @@ def norm_bar(call: Call) -> str:
 def norm_dot(call: Call) -> str:
     """Tangent of a norm."""
     if norm_form(call)[1] == "inf":
-        return f"rt.at_extremes(x_dot * np.sign(x), ans, np.abs(x){trailing(call, 'axis', 'keepdims')})"
+        along = trailing(call, "axis", "keepdims")
+        return f"rt.at_extremes(x_dot * np.sign(x), ans, np.abs(x){along})"
     return f"np.sum(x_dot * {norm_slope(call)}{keywords(call, 'axis', 'keepdims')})"
 
 

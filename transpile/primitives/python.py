@@ -47,7 +47,7 @@ def extreme(greater: bool, bar: bool) -> Any:
 
 for name in ("max", "min"):
     primitive(
-        f"{name}(*values)",
+        f"{name}(*values)", sequences="values",
         vjp={"values": extreme(name == "max", True)},
         jvp={"values": extreme(name == "max", False)},
         rank=lambda c: 0 if c.count("values") > 1 else None,
@@ -60,7 +60,7 @@ for name in ("max", "min"):
 # Sums and products of sequences
 
 primitive(
-    "sum(values, start=0)",
+    "sum(values, start=0)", sequences="values",
     vjp={"values": "rt.unsum(ans_bar, values)", "start": "rt.unbroadcast(ans_bar, start)"},
     jvp={
         "values": lambda c: "rt.broadcast_like(sum(values_dot), ans)" if c.given("start")
@@ -74,13 +74,13 @@ primitive(
     ],
 )  # fmt: skip
 primitive(
-    "math.fsum(values)", rank=0,
+    "math.fsum(values)", sequences="values", rank=0,
     vjp={"values": "rt.unsum(ans_bar, values)"}, jvp={"values": "sum(values_dot)"},
     samples=lambda rng: [([0.5, 1.5, 2.0],), (s.anything(rng, (3,)),)],
 )  # fmt: skip
 OTHERS = "rt.products_before(np.array(values)) * rt.products_after(np.array(values))"
 primitive(
-    "math.prod(values)", rank=0,
+    "math.prod(values)", sequences="values", rank=0,
     vjp={"values": f"rt.unstack_like(ans_bar * {OTHERS}, values)"},
     jvp={"values": f"np.sum(np.array(values_dot) * {OTHERS})"},
     samples=lambda rng: [([0.5, 1.5, 2.0],), (s.anything(rng, (3,)),)],

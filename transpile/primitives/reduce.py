@@ -90,6 +90,19 @@ reduction(
 W = "rt.weights_like(weights, x, axis)"
 
 
+def weights_bar(call: Call) -> str:
+    """Cotangent of the weights of an average: each pulls towards its element."""
+    pull = f"{spread(call, f'ans_bar / {total(call, W)}')} * (x - {spread(call, 'ans')})"
+    return f"rt.unweights({pull}, weights, x{trailing(call, 'axis')})"
+
+
+def weights_dot(call: Call) -> str:
+    """Tangent of an average by its weights."""
+    moved = f"rt.weights_like(weights_dot, x{trailing(call, 'axis')})"
+    terms = f"{moved} * (x - {spread(call, 'ans')})"
+    return f"{total(call, terms)} / {total(call, W)}"
+
+
 def average_bar(call: Call) -> str:
     """Cotangent of an average: an equal share, or one by weight."""
     if call.constant("weights") is None:
@@ -109,17 +122,11 @@ primitive(
     rank=rank_of_reduction,
     vjp={
         "x": average_bar,
-        "weights": lambda call: (
-            f"rt.unweights({spread(call, f'ans_bar / {total(call, W)}')} * (x - {spread(call, 'ans')}),"
-            " weights, x, axis)"
-        ),
+        "weights": weights_bar,
     },
     jvp={
         "x": average_dot,
-        "weights": lambda call: (
-            total(call, f"rt.weights_like(weights_dot, x, axis) * (x - {spread(call, 'ans')})")
-            + f" / {total(call, W)}"
-        ),
+        "weights": weights_dot,
     },
     samples=lambda rng: [
         *s.calls(*AXES)(rng),
@@ -343,3 +350,25 @@ for text, method in {
 for text in ("np.percentile(x, q)", "np.quantile(x, q)", "np.nanmedian(x)", "np.nanvar(x)",
              "np.nanstd(x)", "np.nanprod(x)", "np.nancumsum(x)", "np.nancumprod(x)"):  # fmt: skip
     missing(text, "compose it of np.sort, np.where and the reductions that have rules")
+
+for text, hint in {
+    "np.interp(x, xp, fp)": "find the interval with np.searchsorted, and write the line",
+    "np.convolve(a, v)": "sum products of slices",
+    "np.correlate(a, v)": "sum products of slices",
+    "np.gradient(f)": "write the differences of slices",
+    "np.trapezoid(y)": "sum (y[1:] + y[:-1]) / 2 times the steps",
+    "np.ediff1d(x)": "use np.diff",
+    "np.cov(m)": "subtract the mean, and use @",
+    "np.corrcoef(x)": "subtract the mean, use @, and divide",
+    "np.unwrap(p)": "there is no rule for it",
+    "np.polyval(p, x)": "write Horner's loop",
+    "np.polyfit(x, y, deg)": "solve the normal equations with np.linalg.solve",
+    "np.histogram(x)": "it has no derivative that is worth having",
+    "np.piecewise(x, conditions, functions)": "nest np.where",
+    "np.apply_along_axis(function, axis, x)": "write the loop",
+    "np.fft.fft(x)": "multiply by the matrix of the transformation",
+    "np.fft.ifft(x)": "multiply by the matrix of the transformation",
+    "np.fft.rfft(x)": "multiply by the matrix of the transformation",
+    "np.fft.irfft(x)": "multiply by the matrix of the transformation",
+}.items():
+    missing(text, hint)

@@ -82,7 +82,7 @@ def calls(*shapes_and_options: Any, make: Make = anything) -> Callable[[Rng], li
 
 
 def arrays(*argument_shapes: Any, make: Make = anything) -> Callable[[Rng], list]:
-    """Samples of several arrays: each item is a tuple of shapes, or a pair of those and keywords."""
+    """Samples of several arrays: each item is a tuple of shapes, or that and keywords."""
 
     def samples(rng: Rng) -> list:
         made = []

@@ -160,7 +160,7 @@ primitive(
 primitive(
     "np.flip(x, axis=None)", linear_in="x", view_of="x", rank=lambda c: c.rank("x"),
     vjp={
-        "x": lambda c: "np.flip(ans_bar)" if c.constant("axis") is None else "np.flip(ans_bar, axis)"
+        "x": with_options("np.flip(ans_bar...)", "axis")
     },
     samples=s.calls(((3,), {}), ((2, 3), {}), ((2, 3), {"axis": 1}), ((2, 3), {"axis": (0, -1)})),
 )  # fmt: skip
@@ -174,11 +174,18 @@ primitive(
     vjp={"x": with_options("np.rot90(ans_bar, -k...)", "axes")},
     samples=s.calls(((2, 3), {}), ((2, 3), {"k": 2}), ((2, 3, 4), {"k": 3, "axes": (2, 0)})),
 )  # fmt: skip
+
+
+def rolled_back(call: Call) -> str:
+    """Roll by the negative; several shifts come as a tuple, which has no minus."""
+    back = "-shift" if isinstance(call.constant("shift"), int) else "np.negative(shift)"
+    return f"np.roll(ans_bar, {back}{trailing(call, 'axis')})"
+
+
 primitive(
     "np.roll(x, shift, axis=None)", linear_in="x", rank=lambda c: c.rank("x"),
     vjp={
-        "x": lambda c: f"np.roll(ans_bar, -shift{trailing(c, 'axis')})" if isinstance(c.constant("shift"), int)
-        else f"np.roll(ans_bar, np.negative(shift){trailing(c, 'axis')})"
+        "x": rolled_back
     },
     samples=lambda rng: [
         (s.anything(rng, (4,)), 1), (s.anything(rng, (2, 3)), -2), (s.anything(rng, (2, 3)), 1, 1),
@@ -198,7 +205,7 @@ def joins(*cases: tuple) -> s.Callable:
 
 
 primitive(
-    "np.concatenate(arrays, axis=0)", aliases="np.concat", linear_in="arrays",
+    "np.concatenate(arrays, axis=0)", sequences="arrays", aliases="np.concat", linear_in="arrays",
     vjp={
         "arrays": lambda c: "rt.unconcatenate(ans_bar, arrays)"
         if c.constant("axis") == 0 else "rt.unconcatenate(ans_bar, arrays, axis)"
@@ -209,7 +216,7 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "np.stack(arrays, axis=0)", linear_in="arrays",
+    "np.stack(arrays, axis=0)", sequences="arrays", linear_in="arrays",
     vjp={
         "arrays": lambda c: "rt.unstack(ans_bar, arrays)"
         if c.constant("axis") == 0 else "rt.unstack(ans_bar, arrays, axis)"
@@ -226,7 +233,7 @@ for name, cases in {
     "column_stack": joins(([(3,), (3,)], {}), ([(3, 2), (3,)], {})),
 }.items():
     primitive(
-        f"np.{name}(arrays)", linear_in="arrays",
+        f"np.{name}(arrays)", linear_in="arrays", sequences="arrays",
         vjp={"arrays": f'rt.unjoin(ans_bar, arrays, "{name}")'}, samples=cases,
     )  # fmt: skip
 
@@ -241,23 +248,23 @@ def cuts(*cases: tuple) -> s.Callable:
 
 
 primitive(
-    "np.split(x, indices_or_sections, axis=0)", linear_in="x", view_of="x",
+    "np.split(x, indices_or_sections, axis=0)", gives="list", linear_in="x", view_of="x",
     vjp={"x": with_options("np.concatenate(rt.filled(ans_bar, ans)...)", "axis")},
     samples=cuts(
         ((6,), (3,), {}), ((6,), ([1, 4],), {}), ((2, 4), (2,), {"axis": 1}),
     ),
 )  # fmt: skip
 primitive(
-    "np.array_split(x, indices_or_sections, axis=0)", linear_in="x", view_of="x",
+    "np.array_split(x, indices_or_sections, axis=0)", gives="list", linear_in="x", view_of="x",
     vjp={"x": with_options("np.concatenate(rt.filled(ans_bar, ans)...)", "axis")},
     samples=cuts(((7,), (3,), {}), ((2, 5), (2,), {"axis": 1})),
 )  # fmt: skip
 primitive(
-    "np.vsplit(x, indices_or_sections)", linear_in="x", view_of="x",
+    "np.vsplit(x, indices_or_sections)", gives="list", linear_in="x", view_of="x",
     vjp={"x": "np.concatenate(rt.filled(ans_bar, ans))"}, samples=cuts(((4, 2), (2,), {})),
 )  # fmt: skip
 primitive(
-    "np.hsplit(x, indices_or_sections)", linear_in="x", view_of="x",
+    "np.hsplit(x, indices_or_sections)", gives="list", linear_in="x", view_of="x",
     vjp={"x": "np.hstack(rt.filled(ans_bar, ans))"},
     samples=cuts(((2, 4), (2,), {}), ((4,), (2,), {})),
 )  # fmt: skip

@@ -64,6 +64,9 @@ class Row:
             jvp templates.)
         constant_in: parameters that choose and do not scale: the derivative is zero wherever it
             exists. The row has templates of zeros for them, which a compiler may leave out.
+        sequences: parameters that may be a list or a tuple, whose cotangent is then a list, so
+            that contributions to it must not be added with a plain ``+``.
+        gives: ``list`` or ``tuple`` if the result is one, ``like x`` if it is what `x` is.
         like: the result has the shape of this parameter.
         rank: rank of the result, if static; an int or a function of a `Call`.
         view_of: the result may share memory with this parameter.
@@ -83,6 +86,8 @@ class Row:
     jvp: Mapping[str, Rule] = field(default_factory=dict)
     linear_in: tuple[str, ...] = ()
     constant_in: tuple[str, ...] = ()
+    sequences: tuple[str, ...] = ()
+    gives: str | None = None
     like: str | None = None
     rank: Any = None
     view_of: str | None = None
@@ -220,7 +225,7 @@ def missing(text: str, reason: str, **options: Any) -> Row:
 
 
 def _tuples(options: dict[str, Any]) -> dict[str, Any]:
-    for name in ("aliases", "linear_in", "shape_only", "constant_in"):
+    for name in ("aliases", "linear_in", "shape_only", "constant_in", "sequences"):
         if isinstance(options.get(name), str):
             options[name] = (options[name],)
     return options

@@ -22,10 +22,10 @@ from redraft.transpile.analysis.versions import updated_name
 WIDEST = 34  # nodes of an expression that still reads well
 
 
-def fold(body: list[gast.stmt]) -> list[gast.stmt]:
+def fold(body: list[gast.stmt], parameters: list[str]) -> list[gast.stmt]:
     """Fold copies, then single-use temporaries, in place."""
-    _Copies(body).run()
-    count = _Count(body)
+    _Copies(body, parameters).run()
+    count = _Count(body, parameters)
     _fold_block(body, count)
     return body
 
@@ -33,8 +33,8 @@ def fold(body: list[gast.stmt]) -> list[gast.stmt]:
 class _Count:
     """How often every name is written and read."""
 
-    def __init__(self, body: list[gast.stmt]) -> None:
-        self.writes: dict[str, int] = {}
+    def __init__(self, body: list[gast.stmt], parameters: list[str]) -> None:
+        self.writes: dict[str, int] = dict.fromkeys(parameters, 1)
         self.reads: dict[str, int] = {}
         for statement in body:
             for node in core.walk(statement):
@@ -48,11 +48,11 @@ class _Count:
 class _Copies:
     """``a = b``: where neither changes any more, readers of `a` read `b`."""
 
-    def __init__(self, body: list[gast.stmt]) -> None:
-        self.body = body
+    def __init__(self, body: list[gast.stmt], parameters: list[str]) -> None:
+        self.body, self.parameters = body, parameters
 
     def run(self) -> None:
-        count = _Count(self.body)
+        count = _Count(self.body, self.parameters)
         updated = {updated_name(s) for s in core.walk_statements(self.body)} - {None}
         renames: dict[str, gast.expr] = {}
         for statement in core.walk_statements(self.body):
@@ -80,7 +80,9 @@ class _Copies:
             for n in core.walk(s.target)
             if core.is_name(n)
         }
-        return id not in inside and (count.writes.get(id, 0) == 0 or is_made(id))
+        return id not in inside and (
+            count.writes.get(id, 0) == 0 or id in self.parameters or is_made(id)
+        )
 
 
 def _rename(body: list[gast.stmt], renames: dict[str, gast.expr]) -> None:

@@ -17,7 +17,7 @@ def tidy(function: gast.FunctionDef, unit: Any, source: Any, prepared: Any) -> N
     pure = lambda func: is_pure(func, prepared)  # noqa: E731
     function.body = plain_calls(function.body)
     function.body = remove_dead_code(function.body, pure)
-    fold(function.body)
+    fold(function.body, core.parameter_names(function.args))
     function.body = remove_dead_code(function.body, pure)
     name_for_readers(function, set(TAKEN_ALWAYS) | global_names(function) | unit.names)
     if not function.body:

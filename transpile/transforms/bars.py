@@ -114,7 +114,7 @@ class Bars:
         """Zeros with the structure of a variable."""
         value = node or self.read(id)
         fact = self.fact(id)
-        if fact.rank == 0:
+        if fact.rank == 0 or fact.maybe or id not in self.statement.facts:
             return core.constant(0.0)
         numeric = fact.kind == "number" and fact.active and not fact.integer
         return self.call("np.zeros_like" if numeric else "rt.zeros_like", value)

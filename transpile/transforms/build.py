@@ -63,7 +63,8 @@ def write_fused(unit: Unit, source: Source, kind: str, options: dict[str, Any]) 
     value = fused_result(reverse, prepared, kind, has_aux, gradient)
     backward.append(returning(value, source, result))
     reverse.settle_function(backward, prepared.end)
-    body = [*reverse.expand(forward), *backward]
+    forward = [*reverse.bare.values(), *reverse.expand(forward)]
+    body = [*forward, *backward]
     name = unit.name_function(f"{core.base(source.name)}_{kind}")
     mark_parts(forward, backward)
     function = definition(name, source.node.args, body, title(kind, source, names))
@@ -169,7 +170,7 @@ def write_pair(unit: Unit, source: Source, pair: Pair, has_aux: bool = False) ->
     readings = reverse.settle_function(backward, prepared.end)
     pair.bars = tuple(bars)
     residuals = list(dict.fromkeys(n.id for n in readings))
-    forward = reverse.expand(forward)
+    forward = [*reverse.bare.values(), *reverse.expand(forward)]
     define_residuals(forward, residuals, prepared, result)
     write_forward(unit, source, pair, prepared, forward, residuals)
     write_backward(unit, source, pair, prepared, backward, residuals, ans_bar)

@@ -14,7 +14,7 @@ from redraft.transpile import core
 from redraft.transpile.analysis.facts import UNKNOWN, Fact
 from redraft.transpile.analysis.versions import changed_names, updated_name
 from redraft.transpile.errors import TransformError
-from redraft.transpile.front.callee import STAR, Function, Primitive, Transformed
+from redraft.transpile.front.callee import PARTIAL_CALL, STAR, Function, Primitive, Transformed
 from redraft.transpile.front.expressions import Construct
 from redraft.transpile.front.source import Source
 from redraft.transpile.function import Unit, prepare
@@ -135,17 +135,20 @@ class Forward:
                 places = [core.store(dot_name(e.id)) for e in target.elts]
                 self.write(gast.Assign([gast.Tuple(places, gast.Store())], core.name(dot_name(value.id)), None))
             return [statement]
+        self.guard(statement)
         if isinstance(target, (gast.Subscript, gast.Attribute)):
             return self.push_store(statement, target)
         if updated_name(statement) is not None:
             return self.push_pop(statement)
-        self.guard(statement)
         if not statement.result.active:
             self.reset_if_carried(target.id)
             return [statement]
         return self.push_value(statement, target, value)
 
     def guard(self, statement: Any) -> None:
+        for name in getattr(statement, "numbers", ()):
+            check = _with_origin(gast.Expr(core.call("rt.refuse_view", core.name(name))), statement)
+            self.leading = [*self.leading, check]
         if getattr(statement, "shared", False):
             check = gast.Expr(core.call("rt.refuse_in_place", core.name(statement.targets[0].id)))
             check.origin = statement.origin
@@ -161,6 +164,9 @@ class Forward:
     def push_value(self, statement: Any, target: gast.Name, value: Any) -> list[gast.stmt]:
         id = target.id
         callee = getattr(value, "callee", None)
+        if isinstance(value, gast.Call) and callee is PARTIAL_CALL:
+            self.write(core.assign(dot_name(id), self.partial_tangent(value)))
+            return [statement]
         if isinstance(value, gast.Call) and not isinstance(callee, (Primitive, Construct)):
             return self.push_call(statement, target, value, callee)
         tangent = self.tangent_of(target, value, callee)
@@ -215,6 +221,15 @@ class Forward:
         if isinstance(value, gast.Lambda):
             return self.closure_tangent(value, None)
         raise self.refuse(value, f"`{type(value).__name__}` cannot be differentiated here")
+
+    def partial_tangent(self, node: gast.Call) -> gast.expr:
+        function = node.args[0]
+        active = core.is_name(function) and self.fact(function.id).active
+        parts = {
+            "func": self.dot(function) if active else core.constant(None),
+            "args": gast.List([self.dot(a) for a in node.args[1:]], gast.Load()),
+        }
+        return gast.Dict([core.constant(k) for k in parts], list(parts.values()))
 
     def construct_tangent(self, value: gast.Call, callee: Construct) -> gast.expr:
         fields = [*zip(callee.fields, value.args, strict=False)]
@@ -390,6 +405,7 @@ class Forward:
 
     def push_AugAssign(self, statement: gast.AugAssign) -> list[gast.stmt]:
         target = statement.target
+        self.guard(statement)
         if core.is_name(target) or not core.is_name(target.value):
             return [statement]
         owner = target.value.id

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 import gast
 
 from redraft.transpile import core
 from redraft.transpile.errors import TransformError
-from redraft.transpile.front.callee import STAR, Function, Primitive, Transformed
+from redraft.transpile.front.callee import PARTIAL_CALL, STAR, Function, Primitive, Transformed
 from redraft.transpile.front.expressions import Construct
 from redraft.transpile.primitives import table
 from redraft.transpile.transforms.algebra import add, multiply
@@ -18,6 +19,10 @@ from redraft.transpile.transforms.templates import argument_slots, fill, rule_te
 
 # variable, cotangent, and the flags `uniform`, `numeric` and `wide` of `Bar`
 Contribution = tuple[str, gast.expr, bool, bool, bool]
+
+
+# helpers whose result is a list where the operand is one
+SEQUENCES = re.compile(r"rt\.un(stack|sum|concatenate|join)")
 
 
 class Pull(Bars):
@@ -80,7 +85,10 @@ class Pull(Bars):
             for position, operand in self.operands(row, arguments, parameter):
                 text = self.vjp_text(node, row, call, parameter, position)
                 expression = fill(text, self.slots(target, row, arguments, value))
-                contributions.append(self.contribution(operand, expression))
+                parts = self.contribution(operand, expression)
+                if SEQUENCES.search(text) and self.fact(operand.id).kind != "number":
+                    parts = (*parts[:3], False)
+                contributions.append(parts)
         self.settle_contributions(target.id, contributions)
 
     def general_matmul(self, arguments: dict[str, Any]) -> bool:
@@ -330,12 +338,34 @@ class Pull(Bars):
             self.pull_construct(target, node, callee)
         elif isinstance(callee, (Function, Transformed)):
             self.pull_function(target, node, callee)
+        elif callee is PARTIAL_CALL:
+            self.pull_partial(target, node)
         elif callee is STAR:
             self.pull_star(target, node)
         else:
             self.pull_dynamic(target, node)
 
     pull_CapturingCall = pull_Call
+
+    def pull_partial(self, target: gast.Name, node: gast.Call) -> None:
+        """A partial's cotangent holds those of its function and of its arguments."""
+        bar = self.bar(target.id)
+
+        def part(*path: Any) -> gast.expr:
+            value = core.copy(bar)
+            for key in path:
+                value = gast.Subscript(value, core.constant(key), gast.Load())
+            return value
+
+        found = [(node.args[0], part("func"))]
+        found += [(a, part("args", i)) for i, a in enumerate(node.args[1:])]
+        found += [(k.value, part("keywords", k.arg)) for k in node.keywords]
+        parts = [
+            (v.id, value, False, self.numeric(v.id))
+            for v, value in found
+            if core.is_name(v) and self.fact(v.id).active
+        ]
+        self.settle_contributions(target.id, parts)
 
     def pull_construct(self, target: gast.Name, node: gast.Call, callee: Construct) -> None:
         bar = self.bar(target.id)

@@ -38,6 +38,7 @@ class Residuals:
         self.saved_names: dict[Any, str] = {}
         self.made: dict[str, list[Any]] = {}
         self.record_place: dict[int, int] = {}
+        self.bare: dict[str, gast.stmt] = {}  # names that start as None at the function's start
         self.body_starts: dict[int, list[gast.stmt]] = {}
         self.original: dict[int, gast.stmt] = {}
         self.kept_alive: list[gast.stmt] = []
@@ -211,20 +212,29 @@ class Residuals:
 
     def snapshot(self) -> Any:
         saves = {k: (list(a), list(b)) for k, (a, b) in self.saves.items()}
-        return saves, dict(self.saved_names), dict(self.made), dict(self.replaced), self.counter
+        made, bare = dict(self.made), dict(self.bare)
+        return saves, dict(self.saved_names), made, dict(self.replaced), self.counter, bare
 
     def restore(self, snapshot: Any) -> None:
-        saves, names, made, replaced, self.counter = snapshot
+        saves, names, made, replaced, self.counter, bare = snapshot
+        self.bare = dict(bare)
         self.saves = {k: (list(a), list(b)) for k, (a, b) in saves.items()}
         self.saved_names, self.made, self.replaced = dict(names), dict(made), dict(replaced)
 
     def save_lists(self, statement: gast.stmt) -> tuple[list, list]:
         return self.saves.setdefault(id(statement), ([], []))
 
-    def save(self, node: gast.Name, copied: bool) -> None:
-        """Keep the value that a reading wants under a name of its own."""
+    def save(self, node: gast.Name, copied: bool, region: list[gast.stmt]) -> None:
+        """Keep the value that a reading wants under a name of its own.
+
+        A copy is made at the reading's statement. A mere name may be given before the statement of
+        the region that holds it, if the value stands there already: so that every path has it.
+        """
         late = getattr(node, "late", False)
-        key = (node.id, node.v, copied, id(node.site) if copied or node.v == -2 else None)
+        anchor = node.site
+        if not copied and not late and not getattr(node, "at_start", False):
+            anchor = self.anchor(node, region)
+        key = (node.id, node.v, copied, id(anchor), late)
         name = self.saved_names.get(key)
         if name is None:
             name = self.fresh_name(f"{core.base(node.id)}_saved")
@@ -237,10 +247,17 @@ class Residuals:
             if getattr(node, "at_start", False):
                 self.body_starts.setdefault(id(node.site), []).append(line)
             else:
-                self.save_lists(node.site)[1 if late else 0].append(line)
+                self.save_lists(anchor)[1 if late else 0].append(line)
             self.made_in(name)
         node.id, node.v = name, -1
         node.__dict__.pop("late", None)
+
+    def anchor(self, node: gast.Name, region: list[gast.stmt]) -> gast.stmt:
+        """The statement of a region before which the value already stands."""
+        for statement in region:
+            if any(s is node.site for s in core.walk_statements([statement])):
+                return statement if statement.before.get(node.id) == node.v else node.site
+        return node.site
 
     def endangered(self, node: gast.Name) -> bool:
         """May the memory of the value be changed in place after it was read?"""
@@ -311,10 +328,11 @@ class Residuals:
                 continue
             if node.site is statement and not getattr(node, "at_start", False):
                 continue  # reads the value before the branch
+            region = statement.body if side == 0 else statement.orelse
             if self.endangered(node):
-                self.save(node, copied=True)
+                self.save(node, True, region)
             elif end.get(node.id, node.v) != node.v:
-                self.save(node, copied=False)
+                self.save(node, False, region)
             else:
                 node.v = statement.after.get(node.id, node.v)
                 node.settled_at = statement
@@ -384,7 +402,7 @@ class Residuals:
             if node.v == -1:
                 continue
             if self.endangered(node):
-                self.save(node, copied=True)
+                self.save(node, True, statement.body)
             elif end.get(node.id, node.v) != node.v:
                 node.overwritten = True
         if any(getattr(n, "overwritten", False) for n in found):
@@ -401,7 +419,7 @@ class Residuals:
         for node in found:
             if getattr(node, "overwritten", False) and node.v != -1:
                 node.overwritten = False
-                self.save(node, copied=False)
+                self.save(node, False, statement.body)
 
     def ready_at(self, statement: Any, node: gast.Name) -> int:
         """The first place in the body (a statement's index) at which the value stands."""
@@ -463,10 +481,14 @@ class Residuals:
     def define_all(self, statement: Any, forward: Any, names: list[str]) -> None:
         """A value that only one branch defines is None on the other."""
         certain = _certain(forward.body, self.saves, self.replaced) | _certain_target(statement)
-        certain |= set(statement.facts)
+        certain |= {n for n, fact in statement.facts.items() if not fact.maybe}
         missing = [n for n in names if n not in certain]
         for name in reversed(missing):
-            forward.body.insert(0, core.assign(name, core.constant(None), statement.origin))
+            line = core.assign(name, core.constant(None), statement.origin)
+            if name in statement.head or name in statement.facts:  # it may keep an older value
+                self.bare[name] = line
+            else:
+                forward.body.insert(0, line)
 
     def rename_readings(self, nodes: list[gast.Name], id: str) -> str:
         """Readings that go through a record become ordinary backward names."""
@@ -484,9 +506,9 @@ class Residuals:
             if node.v == -1:
                 continue
             if self.endangered(node):
-                self.save(node, copied=True)
+                self.save(node, True, self.body)
             elif end.get(node.id, node.v) != node.v:
-                self.save(node, copied=False)
+                self.save(node, False, self.body)
         return found
 
     def expand(self, body: list[gast.stmt]) -> list[gast.stmt]:

@@ -106,6 +106,10 @@ class Reverse(Residuals, Pull):
 
     def check_shared(self, statement: Any) -> None:
         """``x += v`` where someone else may hold the array `x`: only numbers may pass."""
+        for name in getattr(statement, "numbers", ()):
+            check = gast.Expr(self.call("rt.refuse_view", core.name(name)))
+            check.origin = statement.origin
+            self.before(statement, check)
         if getattr(statement, "shared", False):
             guard = gast.Expr(
                 self.call("rt.refuse_in_place", core.name(statement.targets[0].id))
@@ -135,7 +139,11 @@ class Reverse(Residuals, Pull):
             self.take_item(owner, target, value)
         zero: gast.expr = core.constant(0.0)
         if self.fact(owner).kind != "number":
-            zero = self.call("rt.zeros_like", self.reading(value))
+            now = core.copy(place)
+            now.ctx = gast.Load()
+            zero = self.call("rt.zeros_like", now)
+        if getattr(statement, "write_back", False):
+            zero = core.constant(None)  # the part's cotangent comes back with the next lines
         self.write(gast.Assign([place], zero, None))
 
     def place_bar(self, target: Any) -> Any:
@@ -162,6 +170,7 @@ class Reverse(Residuals, Pull):
     def reverse_AugAssign(self, statement: gast.AugAssign) -> None:
         """``x[i] += v`` adds to the cotangent of `v` and leaves that of `x` alone."""
         target, value = statement.target, statement.value
+        self.check_shared(statement)
         if core.is_name(target) or not core.is_name(target.value):
             return
         owner = target.value.id
@@ -308,7 +317,7 @@ class Reverse(Residuals, Pull):
                 saved, self.lines, self.bars = self.lines, lines, bars
                 if id not in bars:
                     self.assign_bar(id, self.zeros(id))
-                    bars[id] = Bar(owned=True, numeric=self.numeric(id))
+                    bars[id] = self.zero_bar(id)
                 else:
                     self.full_at(id)
                 self.lines = saved
@@ -337,6 +346,10 @@ class Reverse(Residuals, Pull):
 
     def reverse_For(self, statement: gast.For) -> list[gast.stmt]:
         return self.reverse_loop(statement)
+
+    def zero_bar(self, id: str) -> Bar:
+        bound = id in self.statement.facts and not self.fact(id).maybe
+        return Bar(owned=bound, numeric=self.numeric(id) or not bound)
 
     def reverse_loop(self, statement: Any) -> list[gast.stmt]:
         touched = self.touched(statement)
@@ -393,7 +406,7 @@ class Reverse(Residuals, Pull):
         for id in sorted(head, key=_by_name):
             if id not in self.bars:
                 self.assign_bar(id, self.zeros(id, self.read_exit(id, statement)))
-                self.bars[id] = Bar(owned=True, numeric=self.numeric(id))
+                self.bars[id] = self.zero_bar(id)
             elif head[id].owned and not self.bars[id].owned:
                 self.own(id)
             elif id in self.touched(statement):
@@ -412,7 +425,7 @@ class Reverse(Residuals, Pull):
         for id in sorted(head, key=_by_name):
             if id not in self.bars:  # every round starts afresh: earlier rounds see no cotangent
                 self.assign_bar(id, self.zeros(id, self.read_body_start(id, statement)))
-                self.bars[id] = Bar(owned=True, numeric=self.numeric(id))
+                self.bars[id] = self.zero_bar(id)
             elif id in changed_names(statement.body):
                 self.full_at(id)
         self.lines = saved
