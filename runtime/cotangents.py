@@ -333,15 +333,18 @@ def refuse_in_place(x: Any) -> None:
         )
 
 
-def unitem_bar(z_bar: Any, x_bar: Any, index: Any) -> Any:
-    """Transpose of `item_bar`: zeros like `x_bar`, and `z_bar` at `index`."""
+def unitem_bar(z_bar: Any, x_bar: Any, index: Any, last: bool = True) -> Any:
+    """Transpose of `item_bar` (of `gather_bar`, if not `last`): `z_bar` at `index`, zeros elsewhere."""
     result = zeros_like(x_bar)
     if not isinstance(result, np.ndarray):
         result[index] = z_bar
         return result
-    from redraft.runtime.indexing import add_at
+    from redraft.runtime.indexing import add_at, is_basic
 
-    return add_at(result, index, np.broadcast_to(z_bar, x_bar[index].shape))
+    part = np.broadcast_to(z_bar, x_bar[index].shape)
+    if last and not is_basic(index) and not _is_mask(index):
+        part = np.where(_last_ones(x_bar.shape, index), part, 0.0)
+    return add_at(result, index, part)
 
 
 def as_gradient(x_bar: Any, x: Any) -> Any:

@@ -402,7 +402,10 @@ class Facts:
         own = frozenset({self.site(place)})
         roots = own.union(*(f.reach for f in facts))
         if callee is None and isinstance(node.func, gast.Attribute) and node.func.attr == "pop":
-            return self.element(self.value(node.func.value, env, place), place)
+            owner = self.value(node.func.value, env, place)
+            if owner.kind == "unknown":  # it pops, so it is a list or a dict: no view of itself
+                return Fact(owner.active, roots=owner.holds, holds=owner.holds)
+            return self.element(owner, place)
         if callee is None:
             owner = self.value(node.func, env, place)
             if not isinstance(node.func, gast.Attribute) or owner.roots:
@@ -450,6 +453,8 @@ class Facts:
         if row.view_of is not None:
             roots = facts[row.view_of].reach if row.view_of in facts else roots
         kind = "number" if self.gives_number(row) else "unknown"
+        if row.name in KEEPS_KIND and row.like in facts:
+            kind = facts[row.like].kind
         if row.operator in ("+", "*"):
             kinds = [f.kind for f in facts.values() if f.kind in ("list", "tuple")]
             if kinds:
@@ -463,6 +468,8 @@ class Facts:
         holds = frozenset().union(*(f.holds for f in facts.values())) if kind == "unknown" else NOTHING
         if rank == 0:
             roots, holds = NOTHING, NOTHING
+        if row.name in FRESH_INSIDE and kind == "unknown":
+            holds = frozenset({("inside", *self.site(place))})
         if row.name in ("list", "tuple", "dict"):
             kind, holds = row.name, frozenset().union(*(f.reach for f in facts.values()))
         integer = bool(facts) and all(f.integer for f in facts.values()) and row.operator not in ("/",)
@@ -682,12 +689,21 @@ def _part(fact: Any) -> Fact:
     return Fact(fact.active, roots=inside, holds=fact.holds)
 
 
+KEEPS_KIND = frozenset({"rt.own", "rt.snapshot", "rt.zeros_like"})
+
+# results that share nothing with the arguments, however deep
+FRESH_INSIDE = frozenset({"rt.own", "rt.snapshot", "rt.zeros_like"})
+
+
 def _timeless(fact: Fact) -> Fact:
     """A fact without marks that belong to one round of a loop."""
     return fact if fact.rank == 0 else replace(fact, shape=None)
 
 
 def _aged(roots: frozenset[Root], site: Root, old: Root) -> frozenset[Root]:
+    inside = ("inside", *site)
+    if inside in roots:
+        roots = (roots - {inside}) | {("old", *inside)}
     return (roots - {site}) | {old} if site in roots else roots
 
 

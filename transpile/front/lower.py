@@ -334,7 +334,7 @@ class Lowerer(Expressions):
         func = value.func
         known = self.scope.value(func)
         row = table.row_of(known) if known is not UNKNOWN else None
-        if row is not None and row.name in ("rt.add_at", "np.add.at"):
+        if row is not None and row.name in ("rt.add_at", "np.add.at", "rt.add_field"):
             self.add_at(value)
         elif isinstance(func, gast.Attribute) and func.attr in MUTATORS and known is UNKNOWN:
             self.mutation(node, func, value)

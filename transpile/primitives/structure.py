@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redraft.transpile.primitives.table import missing, no_derivative, primitive
+from redraft.transpile.primitives.table import no_derivative, primitive
 
 no_derivative("rt.zeros_like(x)", shape_only="x", like="x")
 no_derivative("rt.seed(ans)", rank=0)
@@ -50,9 +50,15 @@ primitive(
     "rt.gather_bar(z_bar, index, value)",
     shape_only="value",
     linear_in="z_bar",
-    vjp={"z_bar": "rt.unitem_bar(ans_bar, z_bar, index)"},
+    vjp={"z_bar": "rt.unitem_bar(ans_bar, z_bar, index, False)"},
 )
-missing("rt.add_field(x, name, bar)", "an object with fields has first derivatives only")
+no_derivative("rt.add_field(x, name, bar)")  # an update: handled like ``x.name += bar``
+primitive(
+    "rt.unitem_bar(z_bar, x_bar, index, last=True)",
+    shape_only="x_bar",
+    linear_in="z_bar",
+    vjp={"z_bar": "rt.item_bar(ans_bar, index, z_bar) if last else rt.gather_bar(ans_bar, index, z_bar)"},
+)
 
 for _name in ("list", "tuple"):
     primitive(

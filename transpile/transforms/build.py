@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import gast
@@ -262,7 +263,7 @@ def finish(unit: Unit, function: gast.FunctionDef, source: Source, prepared: Pre
     generated.generated = True
     generated.modules = {"np": np, "rt": runtime}
     generated.local_functions = unit.written
-    unit.written[function.name] = generated
+    unit.written[function.name] = dataclasses.replace(generated, captured=())
     return generated
 
 

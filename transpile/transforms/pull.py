@@ -21,6 +21,9 @@ from redraft.transpile.transforms.templates import argument_slots, fill, rule_te
 Contribution = tuple[str, gast.expr, bool, bool, bool]
 
 
+# parameters that hold integers, whatever the analysis of containers thinks of them
+INTEGERS = frozenset({"index", "indices", "axis", "axes", "shape", "offset", "k", "repeats", "reps"})
+
 # helpers whose result is a list where the operand is one
 SEQUENCES = re.compile(r"rt\.un(stack|sum|concatenate|join)")
 
@@ -107,7 +110,7 @@ class Pull(Bars):
         names = []
         for parameter, value in arguments.items():
             operands = value if isinstance(value, list) else [value]
-            if parameter in row.shape_only:
+            if parameter in row.shape_only or parameter in INTEGERS:
                 continue
             if any(core.is_name(o) and self.fact(o.id).active for o in operands):
                 names.append(parameter)

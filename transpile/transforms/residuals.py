@@ -310,6 +310,14 @@ class Residuals:
         self.kept_alive.append(new)
         return new
 
+    def share_copies(self, found: list[gast.Name]) -> None:
+        """A reading of a shape uses the copy that another reading of the same value needs."""
+        for node in found:
+            if node.v != -1 and getattr(node, "shape_only", False):
+                name = self.saved_names.get((node.id, node.v, True, id(node.site), getattr(node, "late", False)))
+                if name is not None:
+                    node.id, node.v = name, -1
+
     # --- settling
 
     def readings(self, lines: list[gast.stmt]) -> list[gast.Name]:
@@ -405,7 +413,9 @@ class Residuals:
                 self.save(node, True, statement.body)
             elif end.get(node.id, node.v) != node.v:
                 node.overwritten = True
-        if any(getattr(n, "overwritten", False) for n in found):
+        self.share_copies(found)
+        found = [n for n in found if n.v == -1 or n.id in inside]
+        if any(getattr(n, "overwritten", False) for n in found if n.v != -1):
             self.place_record(statement, found)
         return found
 
@@ -509,6 +519,7 @@ class Residuals:
                 self.save(node, True, self.body)
             elif end.get(node.id, node.v) != node.v:
                 self.save(node, False, self.body)
+        self.share_copies(found)
         return found
 
     def expand(self, body: list[gast.stmt]) -> list[gast.stmt]:

@@ -197,7 +197,9 @@ class Reverse(Residuals, Pull):
             if core.is_name(value) and self.fact(value.id).active:
                 self.own(owner)
                 args = (core.name(bar_name(owner)), self.reading(call.args[1]), self.reading(value))
-                part = self.call("rt.gather_bar", *args)
+                part: gast.expr = self.call("rt.gather_bar", *args)
+                if getattr(call.func, "attr", "") == "add_field":
+                    part = gast.Attribute(args[0], call.args[1].value, gast.Load())
                 self.accumulate(value.id, part, numeric=self.numeric(value.id))
             return
         method = call.func.attr
