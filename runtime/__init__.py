@@ -87,6 +87,7 @@ from redraft.runtime.cotangents import (  # noqa: E402
     add,
     add_field,
     as_gradient,
+    cleared,
     gather_bar,
     item_bar,
     like,

@@ -135,8 +135,12 @@ def like(x_bar: Any, x: Any) -> Any:
     """A cotangent in the structure of the value itself: tuples, dataclasses, arrays, zeros."""
     if isinstance(x, np.ndarray):
         return x_bar if isinstance(x_bar, np.ndarray) else np.asarray(x_bar, dtype=x.dtype)
+    if x.__class__ is list or x.__class__ is tuple:
+        if x_bar is None:
+            x_bar = [None] * len(x)
+        return x.__class__([like(v_bar, v) for v_bar, v in zip(x_bar, x, strict=True)])
     if isinstance(x, NUMBERS):
-        return x_bar
+        return 0.0 if x_bar is None else x_bar
     if x_bar is None:
         return None if not isinstance(x, (list, tuple, dict)) else like(zeros_like(x), x)
     fields = fields_of(x)
@@ -177,6 +181,8 @@ def _rebuild(x: Any, fields: dict[str, Any], x_bar: Any) -> Any:
 
 def pack(x: Any, parts: Any) -> Any:
     """Cotangent of `x` from those of the parts that it was unpacked into."""
+    if x.__class__ is list or x.__class__ is tuple:
+        return parts
     if isinstance(x, np.ndarray):
         return np.stack([np.broadcast_to(p, v.shape) for p, v in zip(parts, x, strict=True)])
     fields = fields_of(x)
@@ -350,6 +356,8 @@ def unitem_bar(z_bar: Any, x_bar: Any, index: Any, last: bool = True) -> Any:
 def as_gradient(x_bar: Any, x: Any) -> Any:
     """A gradient as the user gets it: structure and dtypes of the argument, zeros filled in."""
     if isinstance(x, np.ndarray):
+        if x_bar.__class__ is np.ndarray and x_bar.dtype == x.dtype and x_bar.shape == x.shape:
+            return x_bar
         bar = np.asarray(0.0 if x_bar is None else x_bar)
         if x.dtype.kind != "c" and bar.dtype.kind == "c":
             bar = bar.real
@@ -366,6 +374,8 @@ def as_gradient(x_bar: Any, x: Any) -> Any:
         return 0.0 if x_bar is None else x_bar
     if x_bar is None:
         return None
+    if x.__class__ is list or x.__class__ is tuple:
+        return x.__class__([as_gradient(b, v) for b, v in zip(x_bar, x, strict=True)])
     fields = fields_of(x)
     if fields is not None:
         bars = fields_of(x_bar) or dict(zip(fields, x_bar, strict=True))
@@ -388,3 +398,8 @@ def refuse_view(x: Any) -> None:
         raise TypeError(
             "a row of an array is used after the array was changed in place; write `x[i].copy()`"
         )
+
+
+def cleared(x_bar: Any) -> Any:
+    """A zero in place of a part's cotangent that is about to be added back, perhaps shorter."""
+    return 0.0 if isinstance(x_bar, NUMBERS) else None

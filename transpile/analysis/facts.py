@@ -453,6 +453,9 @@ class Facts:
         if row.view_of is not None:
             roots = facts[row.view_of].reach if row.view_of in facts else roots
         kind = "number" if self.gives_number(row) else "unknown"
+        if row.gives is not None:
+            same = facts.get(row.gives.removeprefix("like "))
+            kind = same.kind if same is not None else row.gives
         if row.name in KEEPS_KIND and row.like in facts:
             kind = facts[row.like].kind
         if row.operator in ("+", "*"):

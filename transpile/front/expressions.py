@@ -207,7 +207,19 @@ class Expressions:
             return gast.Slice(*parts)
         if self.coarse.active(node):
             return self.atom(node)
+        if self.depends_on_data(node):  # such as `y > 1`: it is evaluated once
+            return self.temporary(self.plain(node), "index")
         return self.inactive_atom(node)
+
+    def depends_on_data(self, node: Any) -> bool:
+        """Does an expression read values (not just shapes) that may be differentiated?"""
+        if isinstance(node, gast.Attribute) and node.attr in SHAPE_ATTRIBUTES:
+            return False
+        if isinstance(node, gast.Call) and core.is_name(node.func) and node.func.id == "len":
+            return False
+        if isinstance(node, gast.Name):
+            return node.id in self.coarse.names
+        return any(map(self.depends_on_data, core.children(node)))
 
     def lower_Attribute(self, node: gast.Attribute) -> gast.expr:
         new = gast.copy_location(gast.Attribute(self.atom(node.value), node.attr, gast.Load()), node)

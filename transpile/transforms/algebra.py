@@ -32,6 +32,12 @@ def multiply(a: gast.expr, b: gast.expr) -> gast.expr:
     """``a * b``; products and quotients in `b` are taken apart, so that no parentheses remain."""
     if is_one(b):
         return a
+    if core.is_number(a) and core.is_number(b):
+        return core.constant(a.value * b.value)
+    if core.is_number(a):
+        folded = _into_front(a, b)
+        if folded is not None:
+            return folded
     if is_one(a) and not core.is_number(b):
         return b
     if is_minus(b):
@@ -47,6 +53,16 @@ def multiply(a: gast.expr, b: gast.expr) -> gast.expr:
         if is_minus(b):
             return negate(multiply(a, b.operand))
     return gast.BinOp(a, gast.Mult(), b)
+
+
+def _into_front(number: Any, b: gast.expr) -> gast.expr | None:
+    """``2 * (3.0 * e)`` is ``6.0 * e``, and ``2 * (1.0 / e)`` is ``2.0 / e``; None if it is neither."""
+    if isinstance(b, gast.BinOp) and isinstance(b.op, (gast.Mult, gast.Div)):
+        if core.is_number(b.left):
+            return gast.BinOp(core.constant(number.value * b.left.value), b.op, b.right)
+        inner = _into_front(number, b.left)
+        return None if inner is None else gast.BinOp(inner, b.op, b.right)
+    return None
 
 
 def add(a: gast.expr, b: gast.expr) -> gast.expr:

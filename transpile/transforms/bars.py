@@ -98,7 +98,7 @@ class Bars:
             self.write(gast.AugAssign(core.store(bar_name(id)), gast.Add(), value))
             return
         if plain:
-            both = add(self.bar(id), value)
+            both = add(self.take_line(id) or self.bar(id), value)
         else:
             both = self.call("rt.add", self.bar(id), value)
         self.assign_bar(id, both)
@@ -106,6 +106,30 @@ class Bars:
         self.bars[id] = Bar(
             uniform=both_uniform, numeric=numeric or old.numeric, wide=wide or old.wide
         )
+
+    def take_line(self, id: str) -> gast.expr | None:
+        """The value that an earlier line gave to a cotangent, if that line can be taken back."""
+        name = bar_name(id)
+        for position in range(len(self.lines) - 1, -1, -1):
+            line = self.lines[position]
+            if not isinstance(line, gast.Assign) or not core.is_name(line.targets[0]):
+                return None
+            if line.targets[0].id == name:
+                break
+            if name in core.reads(line.value):
+                return None
+        else:
+            return None
+        later = {s.targets[0].id for s in self.lines[position + 1 :]}
+        reads = core.reads(line.value)
+        if len(line.targets) > 1 or name in reads or later & reads:
+            return None
+        same_place = line.origin.node is self.statement.origin.node
+        small = sum(isinstance(n, gast.expr) for n in core.walk(line.value)) < 16
+        if not small or not (same_place or core.is_name(line.value)):
+            return None
+        del self.lines[position]
+        return line.value
 
     def call(self, function: str, *args: gast.expr) -> gast.Call:
         return core.call(function, *args)

@@ -112,7 +112,7 @@ def final_bar(reverse: Reverse, name: str, internal: bool = False) -> gast.expr:
         return reverse.call("np.zeros_like" if numeric else "rt.zeros_like", reading)
     if (known.uniform or known.literal is not None) and fact.rank != 0:
         return reverse.call("np.full_like", reverse.read(name), reverse.bar(name))
-    if internal or known.numeric or fact.kind == "number":
+    if known.numeric or fact.kind == "number" or (internal and not reverse.is_part_of_parameter(name)):
         return reverse.bar(name)
     return reverse.call("rt.like", reverse.bar(name), reverse.read(name))
 

@@ -6,6 +6,7 @@ as it is. A tangent that only one branch, or only a later round of a loop, gives
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import gast
@@ -182,8 +183,27 @@ class Forward:
             self.leading = [*self.leading, _with_origin(core.assign(dot_name(id), tangent), statement)]
             return [statement]
         _replace_name(tangent, RESULT, id)
+        if self.needs_copy(statement, tangent):
+            tangent = self.call("rt.own", tangent)
         self.write(core.assign(dot_name(id), tangent))
         return [statement]
+
+    def needs_copy(self, statement: Any, tangent: Any) -> bool:
+        """Is the value a new array that changes in place later, and the tangent not a new one?"""
+        site = self.facts.site(statement)
+        if site not in statement.result.roots or site not in self.mutated:
+            return False
+        return isinstance(tangent, (gast.Name, gast.Subscript, gast.Attribute, gast.Call))
+
+    @functools.cached_property
+    def mutated(self) -> frozenset:
+        """Memory that some statement changes in place."""
+        found: set = set()
+        for statement in core.walk_statements(self.prepared.body):
+            owner = updated_name(statement)
+            if owner is not None and owner in getattr(statement, "facts", {}):
+                found |= statement.facts[owner].roots
+        return frozenset(found)
 
     def fresh(self, base: str) -> str:
         self.counter += 1
@@ -260,6 +280,8 @@ class Forward:
             return self.linear_tangent(node, callee, row, active)
         total: gast.expr | None = None
         for parameter in active:
+            if parameter in row.constant_in:
+                continue
             for position, operand in Pull.operands(self, row, arguments, parameter):
                 part = self.part(node, row, call, parameter, position, operand, slots)
                 if total is None:
@@ -268,6 +290,8 @@ class Forward:
                     total = self.call("rt.add", total, part)
                 else:
                     total = add(total, part)
+        if total is None:
+            return self.call("rt.zeros_like", core.name(RESULT))
         return self.broadcast_tangent(node, row, arguments, active, total)
 
     def broadcast_tangent(self, node: Any, row: Any, arguments: Any, active: list, total: Any) -> gast.expr:
@@ -282,7 +306,8 @@ class Forward:
             if result.shape is not None and fact.shape == result.shape and core.is_name(operand):
                 if operand.id in reads or (parameter in active and dot_name(operand.id) in reads):
                     return total
-        if result.rank == 0 or all(p in active for p in arguments):
+        others = [self.rank_of(a) for p, a in arguments.items() if p not in active]
+        if result.rank == 0 or all(rank == 0 for rank in others):
             return total
         return self.call("rt.broadcast_like", total, core.name(RESULT))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from typing import Any
 
 import gast
@@ -23,10 +22,6 @@ Contribution = tuple[str, gast.expr, bool, bool, bool]
 
 # parameters that hold integers, whatever the analysis of containers thinks of them
 INTEGERS = frozenset({"index", "indices", "axis", "axes", "shape", "offset", "k", "repeats", "reps"})
-
-# helpers whose result is a list where the operand is one
-SEQUENCES = re.compile(r"rt\.un(stack|sum|concatenate|join)")
-
 
 class Pull(Bars):
     """Contributions of assignments; mixed into the reverse transformation."""
@@ -89,7 +84,7 @@ class Pull(Bars):
                 text = self.vjp_text(node, row, call, parameter, position)
                 expression = fill(text, self.slots(target, row, arguments, value))
                 parts = self.contribution(operand, expression)
-                if SEQUENCES.search(text) and self.fact(operand.id).kind != "number":
+                if parameter in row.sequences and self.fact(operand.id).kind != "number":
                     parts = (*parts[:3], False)
                 contributions.append(parts)
         self.settle_contributions(target.id, contributions)
@@ -110,7 +105,9 @@ class Pull(Bars):
         names = []
         for parameter, value in arguments.items():
             operands = value if isinstance(value, list) else [value]
-            if parameter in row.shape_only or parameter in INTEGERS:
+            if parameter in row.shape_only or parameter in row.constant_in:
+                continue
+            if parameter in INTEGERS:
                 continue
             if any(core.is_name(o) and self.fact(o.id).active for o in operands):
                 names.append(parameter)
@@ -125,7 +122,10 @@ class Pull(Bars):
 
     def vjp_text(self, node: Any, row: table.Row, call: Any, parameter: str, position: Any) -> str:
         rule = row.vjp.get(parameter)
-        text = rule_text(rule, call, position) if rule is not None else None
+        try:
+            text = rule_text(rule, call, position) if rule is not None else None
+        except table.BindError as error:
+            raise self.refuse(node, str(error)) from None
         if text is None:
             raise self.refuse(node, f"{row.name}: no derivative with respect to `{parameter}`")
         return text
@@ -502,13 +502,25 @@ class Pull(Bars):
             parts.append(self.part_bar(place, element))
         kind = self.fact(value.id).kind
         display = gast.Tuple(parts, gast.Load())
-        if kind in ("tuple", "list"):
+        if kind in ("tuple", "list") or self.is_part_of_parameter(value.id):
             whole: gast.expr = display
         else:
             whole = self.call("rt.pack", self.reading(value), display)
         for n in names:
             self.bars.pop(n, None)
         self.accumulate(value.id, whole, numeric=kind == "number")
+
+    def is_part_of_parameter(self, id: str) -> bool:
+        """Is this a parameter, or unpacked from one? `rt.like` gives its cotangent the structure."""
+        if id in self.prepared.parameters:
+            return self.changed.get(id, 0) == 0
+        if self.changed.get(id) != 1 or self.loops:
+            return False
+        for statement in self.body:
+            if isinstance(statement, gast.Assign) and isinstance(statement.targets[0], gast.Tuple):
+                if id in core.writes(statement.targets[0]) and core.is_name(statement.value):
+                    return self.is_part_of_parameter(statement.value.id)
+        return False
 
     def part_bar(self, place: gast.Name, element: Any) -> gast.expr:
         known = self.bars.get(place.id)

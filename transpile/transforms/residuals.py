@@ -22,9 +22,6 @@ from redraft.transpile.analysis.versions import changed_names, updated_name
 from redraft.transpile.front.callee import Primitive
 from redraft.transpile.primitives import table
 
-SHAPE_READERS = {"np.zeros_like": 0, "np.ones_like": 0, "np.full_like": 0, "rt.zeros_like": 0}
-
-
 class Residuals:
     """Readings, saves and tapes; mixed into the reverse transformation."""
 
@@ -49,6 +46,11 @@ class Residuals:
         )
         self.mutated_roots |= {("old", *r) for r in self.mutated_roots}
         self.definitions = self.find_definitions()
+        self.by_version = {
+            s.targets[0].v: s
+            for s in core.walk_statements(self.body)
+            if isinstance(s, gast.Assign) and len(s.targets) == 1 and hasattr(s.targets[0], "v")
+        }
         self.ranges = self.find_ranges()
 
     def count_changes(self) -> dict[str, int]:
@@ -324,8 +326,44 @@ class Residuals:
         """Name nodes of backward lines that read the forward part, shape-only ones marked."""
         found: list[gast.Name] = []
         for line in lines:
-            _collect(line, found, False)
+            _collect(line, found, "")
+        for node in found:
+            if node.shape_only:
+                self.read_shape_elsewhere(node)
         return found
+
+    def read_shape_elsewhere(self, node: gast.Name) -> None:
+        """The shape of a temporary is read from an operand that has it for certain."""
+        while core.base(node.id) == "t" and node.v in self.by_version:
+            definition = self.by_version[node.v]
+            operand = self.same_shaped(definition, node.shape_only == "np.size")
+            if operand is None:
+                return
+            node.id, node.v, node.site = operand.id, operand.v, definition
+            node.__dict__.pop("late", None)
+
+    def same_shaped(self, definition: gast.Assign, any_dtype: bool) -> gast.Name | None:
+        """An operand with the shape (and, unless it does not matter, the dtype) of the result."""
+        value = definition.value
+        callee = getattr(value, "callee", None)
+        if not isinstance(callee, Primitive) or callee.row.kind != "elementwise":
+            return None
+        shape = definition.result.shape
+        facts = definition.facts
+        arrays = [
+            a
+            for a in callee.arguments(value).values()
+            if not core.is_number(a) and not (core.is_name(a) and a.id in facts and facts[a.id].rank == 0)
+        ]
+        names = {a.id for a in arrays if core.is_name(a)}
+        if len(names) != 1 and not any_dtype:
+            return None
+        for operand in arrays:
+            if core.is_name(operand) and "v" in operand.__dict__ and operand.id in facts:
+                fact = facts[operand.id]
+                if fact.active and shape is not None and fact.shape == shape:
+                    return operand
+        return None
 
     def settle_branch(self, statement: gast.If, side: int, body: Any, back: list[gast.stmt]) -> None:
         """Readings made in a branch hold at its end, or are saved inside it."""
@@ -537,7 +575,7 @@ class Residuals:
         return out
 
 
-def _collect(node: Any, found: list[gast.Name], shape_only: bool) -> None:
+def _collect(node: Any, found: list[gast.Name], shape_only: str) -> None:
     if isinstance(node, gast.Name):
         if "v" in node.__dict__:
             node.shape_only = shape_only
@@ -546,13 +584,14 @@ def _collect(node: Any, found: list[gast.Name], shape_only: bool) -> None:
     if isinstance(node, gast.Call):
         only = _shape_positions(node)
         for position, argument in enumerate(node.args):
-            _collect(argument, found, position in only)
+            name = f"{node.func.value.id}.{node.func.attr}" if position in only else ""
+            _collect(argument, found, name)
         _collect(node.func, found, shape_only)
         for keyword in node.keywords:
-            _collect(keyword.value, found, False)
+            _collect(keyword.value, found, "")
         return
     for child in core.children(node):
-        _collect(child, found, False)
+        _collect(child, found, "")
 
 
 def _shape_positions(node: gast.Call) -> set[int]:

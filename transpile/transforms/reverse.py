@@ -142,8 +142,8 @@ class Reverse(Residuals, Pull):
             now = core.copy(place)
             now.ctx = gast.Load()
             zero = self.call("rt.zeros_like", now)
-        if getattr(statement, "write_back", False):
-            zero = core.constant(None)  # the part's cotangent comes back with the next lines
+            if getattr(statement, "write_back", False):
+                zero.func = core.dotted("rt.cleared")  # the part's cotangent comes back at once
         self.write(gast.Assign([place], zero, None))
 
     def place_bar(self, target: Any) -> Any:
@@ -390,9 +390,10 @@ class Reverse(Residuals, Pull):
                 if id in statement.head or id in head:
                     now = self.bars.get(id)
                     numeric = bar.numeric and (now is None or now.numeric)
-                    owned = (id not in start or id in self.wants_own or start[id].owned) and (
-                        now is None or now.owned
-                    )
+                    # a sum that starts at zero may grow in place, if nothing in the round objects
+                    fresh = id not in start and id not in head
+                    mine = id not in start or id in self.wants_own or start[id].owned
+                    owned = fresh or (mine and (now is None or now.owned))
                     new[id] = Bar(owned=owned, numeric=numeric)
             self.wants_own |= outer
             if new == head:
