@@ -86,8 +86,10 @@ from redraft.runtime.special import digamma, polygamma
 from redraft.runtime.cotangents import (  # noqa: E402
     add,
     add_field,
+    all_floats,
     as_gradient,
     cleared,
+    fits,
     gather_bar,
     item_bar,
     like,

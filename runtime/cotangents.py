@@ -403,3 +403,29 @@ def refuse_view(x: Any) -> None:
 def cleared(x_bar: Any) -> Any:
     """A zero in place of a part's cotangent that is about to be added back, perhaps shorter."""
     return 0.0 if isinstance(x_bar, NUMBERS) else None
+
+
+def all_floats(x: Any) -> bool:
+    """Is the value certainly made of floating-point numbers and arrays? Quick; no means "look closer"."""
+    kind = x.__class__
+    if kind is np.ndarray:
+        return x.dtype.kind == "f"
+    if kind is float:
+        return True
+    if kind is list or kind is tuple:
+        return all(map(all_floats, x))
+    return kind is dict and all(map(all_floats, x.values()))
+
+
+def fits(x_bar: Any, x: Any) -> bool:
+    """Has a gradient certainly the structure, shapes and dtypes of its argument?"""
+    kind = x.__class__
+    if kind is np.ndarray:
+        return x_bar.__class__ is kind and x_bar.dtype is x.dtype and x_bar.shape == x.shape
+    if kind is float:
+        return x_bar.__class__ is float or x_bar.__class__ is np.float64
+    if x_bar.__class__ is not kind or (kind is not list and kind is not tuple and kind is not dict):
+        return False
+    if kind is dict:
+        return all(k in x_bar and fits(x_bar[k], v) for k, v in x.items())
+    return len(x_bar) == len(x) and all(map(fits, x_bar, x))

@@ -41,6 +41,11 @@ def prepare(
     scalar_result: bool = False,
 ) -> Prepared:
     """Lower a function and find its facts; `active` names the differentiated parameters."""
+    if source.function is not None:
+        for kind in ("__defaults__", "__kwdefaults__"):
+            values = getattr(source.function, kind, None)
+            if values:
+                dependencies.append((source.function, kind, values))
     lowerer = Lowerer(source, active, dependencies)
     body = lowerer.lower(has_aux)
     mark_live(body, set())
@@ -141,6 +146,7 @@ class Unit:
         node = gast.parse(text).body[0]
         source = Source(node, f"<redraft {written.name}>", text.splitlines(True), written.globals)
         source.cells, source.captured = written.cells, written.captured
+        source.extras, source.renamed = written.extras, written.renamed
         source.generated, source.modules = True, {"np": numpy, "rt": runtime}
         source.local_functions = self.written
         return source
@@ -171,13 +177,17 @@ class Unit:
             self.pairs[key] = Pair("", "", active)
             prepare(source, set(active), self.dependencies)
 
-    def bind_globals(self, function: gast.FunctionDef, source: Source) -> None:
+    def bind_globals(self, function: gast.FunctionDef, source: Source) -> dict[str, Any]:
         """Let the generated text read the globals and closure cells of the source it came from.
 
-        Where another function's module gives the same name another meaning, the name is numbered.
+        Where another function's module gives the same name another meaning, the name is numbered;
+        returns the numbered names and their objects.
         """
+        numbered: dict[str, Any] = {}
+        defaults = [d for d in (*function.args.defaults, *function.args.kw_defaults) if d is not None]
         bound = set(core.parameter_names(function.args)) | core.writes(function.body)
-        for name in sorted(core.reads(function.body) - bound - set(self.pairs_names())):
+        wanted = (core.reads(function.body) - bound) | core.reads(defaults)
+        for name in sorted(wanted - self.names):
             holder, value = _lookup(source, name)
             if holder is None:
                 continue
@@ -186,19 +196,21 @@ class Unit:
                 number += 1
                 free = f"{name}_{number}"
             self.bindings[free] = value
-            self.dependencies.append((holder, name, value))
+            self.dependencies.append((holder, source.renamed.get(name, name), value))
             if free != name:
-                for node in core.free_names(function.body):
+                numbered[free] = value
+                for node in core.free_names([*function.body, *defaults]):
                     if node.id == name:
                         node.id = free
-
-    def pairs_names(self) -> set[str]:
-        """Names of the functions that this unit generates."""
-        return self.names
+        return numbered
 
 
 def _lookup(source: Source, name: str) -> tuple[Any, Any]:
     """Where a global name of a source gets its value from, and the value."""
+    for own in (name, source.renamed.get(name, name)):
+        if own in source.extras:
+            return source.extras, source.extras[own]
+    name = source.renamed.get(name, name)
     cell = source.cells.get(name)
     if cell is not None:
         try:

@@ -121,7 +121,8 @@ class Facts:
             return
         element = self.element(fact, statement)
         for name in core.writes(target):
-            env[name] = self.with_evidence(name, element)
+            marked = replace(element, shape=element.shape or ("part", id(statement), name))
+            env[name] = self.with_evidence(name, marked)
 
     def chained(self, statement: gast.Assign, env: Environment) -> None:
         fact = self.value(statement.value, env, statement)
@@ -146,6 +147,8 @@ class Facts:
             self.check_rebinding(statement, name, env)
             previous = env.get(name, UNKNOWN)
             fact = replace(fact, roots=fact.roots | previous.roots, holds=previous.holds)
+        if fact.shape is None:  # whatever its shape is, it has a name now
+            fact = replace(fact, shape=("made", id(statement), ""))
         env[name] = self.with_evidence(name, fact, statement.targets[0])
         statement.result = env[name]
 
@@ -567,6 +570,8 @@ class Facts:
             if isinstance(fact, list):
                 holds = frozenset().union(*(f.reach for f in _flat(fact)))
                 fact = Fact(any(f.active for f in _flat(fact)), "tuple", holds=holds)
+            if fact.shape is None:
+                fact = replace(fact, shape=("target", id(target), ""))
             env[target.id] = self.with_evidence(target.id, fact, target)
             return
         parts = fact if isinstance(fact, list) and len(fact) == len(target.elts) else None

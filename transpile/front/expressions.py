@@ -433,7 +433,7 @@ class Expressions:
         func = node.func
         if isinstance(func, gast.Name) and func.id in self.local_functions:
             return Function(self.local_functions[func.id]), []
-        if isinstance(func, gast.Lambda):
+        if isinstance(func, gast.Lambda) and has_literal_defaults(func):
             return Function(self.lift(func)), []
         if isinstance(func, gast.Call):
             transformed = self.transformed(func)
@@ -519,6 +519,7 @@ class Expressions:
             definition, self.source.file, self.source.lines, self.source.globals, self.source.cells
         )
         lifted.shift, lifted.owner = self.source.shift, self.source
+        lifted.extras, lifted.renamed = self.source.extras, self.source.renamed
         lifted.local_functions = self.local_functions
         free = self.captured_by(definition, set())
         lifted.captured = tuple(free)
@@ -562,7 +563,7 @@ class Expressions:
         return getattr(value, "redraft_transform", None) if value is not UNKNOWN else None
 
     def known_function(self, node: gast.expr) -> Function | None:
-        if isinstance(node, gast.Lambda):
+        if isinstance(node, gast.Lambda) and has_literal_defaults(node):
             return Function(self.lift(node))
         if isinstance(node, gast.Name) and node.id in self.local_functions:
             return Function(self.local_functions[node.id])
@@ -703,6 +704,12 @@ class Expressions:
             new = self.capturing(gast.copy_location(new, node), inner.function.captured)
         new.callee = callee
         return gast.copy_location(new, node)
+
+
+def has_literal_defaults(node: Any) -> bool:
+    """Do the defaults of a nested function not depend on where it stands?"""
+    defaults = [*node.args.defaults, *node.args.kw_defaults]
+    return all(d is None or table.literal(d) is not table.UNKNOWN for d in defaults)
 
 
 class _Rest:

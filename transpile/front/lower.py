@@ -16,7 +16,12 @@ from redraft.transpile.errors import TransformError
 from redraft.transpile.front.callee import Primitive, operator_row
 from redraft.transpile.front.coarse import MUTATORS, Coarse
 from redraft.transpile.front.exits import structure_exits
-from redraft.transpile.front.expressions import Expressions, describe, is_simple
+from redraft.transpile.front.expressions import (
+    Expressions,
+    describe,
+    has_literal_defaults,
+    is_simple,
+)
 from redraft.transpile.front.scope import UNKNOWN, Dependency, Scope
 from redraft.transpile.front.source import Origin, Source
 from redraft.transpile.primitives import table
@@ -59,7 +64,8 @@ class Lowerer(Expressions):
             ):
                 found[statement.targets[0].id] = statement.value
         for name, node in found.items():
-            if stores.count(name) == 1 and name not in self.source.parameters:
+            once = stores.count(name) == 1 and name not in self.source.parameters
+            if once and has_literal_defaults(node):
                 self.definitions[name] = node
         for name in self.definitions:
             self.local_functions.pop(name, None)

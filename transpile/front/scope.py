@@ -35,6 +35,11 @@ class Scope:
 
     def name_value(self, name: str) -> Any:
         """The object behind a name that is not local."""
+        if name in self.source.extras:
+            return self.source.extras[name]
+        name = self.source.renamed.get(name, name)
+        if name in self.source.extras:
+            return self.source.extras[name]
         cell = self.source.cells.get(name)
         if cell is not None:
             try:

@@ -18,6 +18,7 @@ import gast
 
 from redraft.transpile.core import parameter_names
 from redraft.transpile.errors import SourceError, Span
+from redraft.transpile.front.normalize import normalize
 
 
 class Origin:
@@ -50,6 +51,10 @@ class Source:
         cells: names of closure variables -> their cells.
         function: the Python function, or None for a function found inside another one.
         captured: parameters in front of the user's own, that hold what a nested function captured.
+        extras: names that the compiler gave to objects (a default value) -> the objects.
+        renamed: names in `node` -> the user's names, where those mean something else in generated
+            code (``np``, ``rt``, a builtin).
+        outer: parameters whose default is a variable of the enclosing function -> that variable.
     """
 
     node: gast.FunctionDef
@@ -64,6 +69,9 @@ class Source:
     local_functions: dict[str, Any] = field(default_factory=dict)
     generated: bool = False
     modules: dict[str, Any] = field(default_factory=dict)
+    extras: dict[str, Any] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+    outer: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -128,15 +136,29 @@ def read_source(function: types.FunctionType) -> Source:
             None,
             "define it in a file or a notebook cell; for `exec`, register the text in `linecache`",
         )
+    if code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR | inspect.CO_COROUTINE):
+        kind = "a generator" if code.co_flags & inspect.CO_GENERATOR else "an `async` function"
+        raise SourceError(
+            f"`{code.co_name}` is {kind} and cannot be rewritten",
+            _first_line(code, lines),
+            "write an ordinary function; return a list instead of yielding",
+        )
     node = _find_node(code, "".join(lines))
-    definition = _as_definition(gast.ast_to_gast(_clone(node)))
-    cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
-    return Source(definition, code.co_filename, lines, function.__globals__, cells, function)
-
-
-def _clone(node: ast.AST) -> ast.AST:
     # gast's converter builds new nodes and leaves the cached tree alone
-    return node
+    definition = _as_definition(gast.ast_to_gast(node))
+    cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
+    source = Source(definition, code.co_filename, lines, function.__globals__, cells, function)
+    normalize(source)
+    return source
+
+
+def _first_line(code: types.CodeType, lines: list[str]) -> Span | None:
+    number = code.co_firstlineno
+    if number > len(lines):
+        return None
+    text = lines[number - 1]
+    indent = len(text) - len(text.lstrip())
+    return Span(code.co_filename, number, indent, len(text.rstrip()), text)
 
 
 @functools.lru_cache(maxsize=64)

@@ -55,6 +55,8 @@ class _Copies:
         count = _Count(self.body, self.parameters)
         updated = {updated_name(s) for s in core.walk_statements(self.body)} - {None}
         renames: dict[str, gast.expr] = {}
+        self.coalesce(count)
+        count = _Count(self.body, self.parameters)
         for statement in core.walk_statements(self.body):
             if not isinstance(statement, gast.Assign) or len(statement.targets) > 1:
                 continue
@@ -70,6 +72,34 @@ class _Copies:
                 renames[target.id] = value
         if renames:
             _rename(self.body, renames)
+
+    def coalesce(self, count: _Count) -> None:
+        """``hidden = items``: a temporary that ends in a user's variable bears its name at once."""
+        order = list(core.walk_statements(self.body))
+        for place, statement in enumerate(order):
+            if not isinstance(statement, gast.Assign) or len(statement.targets) > 1:
+                continue
+            target, value = statement.targets[0], statement.value
+            if not core.is_name(target) or not core.is_name(value) or target.id == value.id:
+                continue
+            if not is_temporary(value.id) or count.writes.get(target.id) != 1:
+                continue
+            if target.id in self.parameters or self.used_before(order[:place], target.id):
+                continue
+            if any(value.id in _written(s) for s in order[place + 1 :]):
+                continue
+            old = value.id
+            for node in (n for s in self.body for n in core.walk(s)):
+                if isinstance(node, gast.Name) and node.id == old:
+                    node.id = target.id
+        self.body[:] = _without_self_copies(self.body)
+
+    def used_before(self, statements: list[gast.stmt], id: str) -> bool:
+        return any(
+            id in core.reads(s) or id in core.writes(s)
+            for s in statements
+            if not isinstance(s, (gast.If, gast.For, gast.While, gast.With))
+        )
 
     def stable(self, id: str, count: _Count) -> bool:
         """Is the name bound once (or a parameter that is never bound)?"""
@@ -126,12 +156,41 @@ def _rename(body: list[gast.stmt], renames: dict[str, gast.expr]) -> None:
     body[:] = clean(body)
 
 
+def _written(statement: gast.stmt) -> set[str]:
+    updated = updated_name(statement)
+    if getattr(statement, "body", None):
+        return core.writes(getattr(statement, "target", []))
+    return core.writes(statement) | ({updated} if updated else set())
+
+
+def _without_self_copies(body: list[gast.stmt]) -> list[gast.stmt]:
+    out = []
+    for statement in body:
+        for field in ("body", "orelse"):
+            inner = getattr(statement, field, None)
+            if isinstance(inner, list) and inner and not isinstance(statement, core.FUNCTIONS):
+                kept = _without_self_copies(inner)
+                setattr(statement, field, kept or ([gast.Pass()] if field == "body" else []))
+        if isinstance(statement, gast.Assign) and core.is_name(statement.value):
+            target = statement.targets[0]
+            if core.is_name(target) and target.id == statement.value.id:
+                continue
+        out.append(statement)
+    return out
+
+
+def is_temporary(id: str) -> bool:
+    """Was the name made by the lowering, for a part of an expression?"""
+    return "." in id and id.partition(".")[2][:1] == "t"
+
+
 def is_made(id: str) -> bool:
     """Was the name made by redraft (a temporary, or a cotangent)?"""
     return "." in id and id.partition(".")[2][:1] in "tbisracd"
 
 
 def _foldable(id: str, value: gast.expr) -> bool:
+    """May the name go? A user's cotangent keeps its line, unless it says nothing new."""
     head, _, rest = id.partition(".")
     if head.endswith(("_bar", "_dot")):
         inner = head[:-4]
@@ -149,24 +208,37 @@ def _fold_block(body: list[gast.stmt], count: _Count) -> None:
             inner = getattr(statement, field, None)
             if isinstance(inner, list) and not isinstance(statement, core.FUNCTIONS):
                 _fold_block(inner, count)
-        if _is_candidate(statement, count) and _fold_one(body, position, count):
+        if _is_candidate(body, position, count) and _fold_one(body, position, count):
             del body[position]
             position = max(position - 1, 0)
             continue
         position += 1
 
 
-def _is_candidate(statement: gast.stmt, count: _Count) -> bool:
+def _is_last_use(body: list[gast.stmt], position: int, id: str) -> bool:
+    """Is the next line the end of the value: a `return`, or an `append`?"""
+    if position + 1 >= len(body):
+        return False
+    later = body[position + 1]
+    ends = isinstance(later, gast.Return) or _is_append(later)
+    return ends and id in core.reads(later)
+
+
+def _is_candidate(body: list[gast.stmt], position: int, count: _Count) -> bool:
+    statement = body[position]
     if not isinstance(statement, gast.Assign) or len(statement.targets) > 1:
         return False
     target = statement.targets[0]
-    return (
-        core.is_name(target)
-        and count.writes.get(target.id) == 1
-        and count.reads.get(target.id, 0) == 1
-        and _foldable(target.id, statement.value)
-        and updated_name(statement) is None
-    )
+    if not core.is_name(target) or count.writes.get(target.id) != 1:
+        return False
+    if count.reads.get(target.id, 0) != 1 or not is_made(target.id):
+        return False
+    if _is_last_use(body, position, target.id):
+        return _size(statement.value) < 16
+    pops = updated_name(statement) is not None
+    if pops and not (position + 1 < len(body) and target.id in core.reads(body[position + 1])):
+        return False
+    return _foldable(target.id, statement.value)
 
 
 def _fold_one(body: list[gast.stmt], position: int, count: _Count) -> bool:
@@ -180,6 +252,8 @@ def _fold_one(body: list[gast.stmt], position: int, count: _Count) -> bool:
             if _too_wide(later, value) or not _may_move(value, later, target):
                 return False
             _put(place, value)
+            if getattr(later, "silent", False) or _is_append(later):
+                later.origin, later.silent = statement.origin, False
             return True
         if isinstance(later, (gast.For, gast.While, gast.If, gast.With)) and target in core.reads(later):
             return False

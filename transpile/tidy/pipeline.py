@@ -7,6 +7,7 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
+from redraft.transpile.tidy.conditional import join_branches
 from redraft.transpile.tidy.dead_code import remove_dead_code
 from redraft.transpile.tidy.fold import fold
 from redraft.transpile.tidy.naming import TAKEN_ALWAYS, name_for_readers
@@ -19,6 +20,7 @@ def tidy(function: gast.FunctionDef, unit: Any, source: Any, prepared: Any) -> N
     function.body = remove_dead_code(function.body, pure)
     fold(function.body, core.parameter_names(function.args))
     function.body = remove_dead_code(function.body, pure)
+    function.body = join_branches(function.body)
     name_for_readers(function, set(TAKEN_ALWAYS) | global_names(function) | unit.names)
     if not function.body:
         function.body = [gast.Pass()]

@@ -23,6 +23,7 @@ class Bar:
         uniform: a scalar that stands for an array of the variable's shape filled with it.
         owned: made by this code and seen by nothing else, so it may be changed in place.
         numeric: certainly a number or an array.
+        fresh: the value of an operation that makes a new array.
         wide: broadcasting is not undone yet: it may have more or longer axes than the variable.
     """
 
@@ -31,6 +32,16 @@ class Bar:
     owned: bool = False
     numeric: bool = True
     wide: bool = False
+    fresh: bool = False
+
+
+def is_fresh(value: Any) -> bool:
+    """Does the expression certainly make a new array (or a number)?"""
+    return isinstance(value, gast.BinOp) or (
+        isinstance(value, gast.Call)
+        and isinstance(value.func, gast.Attribute)
+        and value.func.attr in ("ones_like", "full_like", "zeros_like", "unsum", "multiply")
+    )
 
 
 def bar_name(id: str) -> str:
@@ -69,6 +80,8 @@ class Bars:
         self.lines.append(statement)
 
     def assign_bar(self, id: str, value: gast.expr) -> None:
+        if core.is_name(value) and value.id == bar_name(id):
+            return
         self.write(core.assign(bar_name(id), value))
 
     def bar(self, id: str) -> gast.expr:
@@ -87,7 +100,8 @@ class Bars:
         """Add a contribution to the cotangent of a variable."""
         old = self.bars.get(id)
         if old is None:
-            self.bars[id] = Bar(uniform=uniform, numeric=numeric, wide=wide)
+            fresh = numeric and is_fresh(value)
+            self.bars[id] = Bar(uniform=uniform, numeric=numeric, wide=wide, fresh=fresh)
             if uniform and isinstance(value, gast.Constant):
                 self.bars[id].literal = value
             else:
@@ -104,7 +118,7 @@ class Bars:
         self.assign_bar(id, both)
         both_uniform = uniform and old.uniform
         self.bars[id] = Bar(
-            uniform=both_uniform, numeric=numeric or old.numeric, wide=wide or old.wide
+            uniform=both_uniform, numeric=numeric or old.numeric, wide=wide or old.wide, fresh=plain
         )
 
     def take_line(self, id: str) -> gast.expr | None:
@@ -153,6 +167,8 @@ class Bars:
         elif known.uniform:
             self.full(id)
             self.bars[id].owned = True
+        elif known.fresh and known.literal is None and not known.wide:
+            known.owned = True
         elif not known.owned:
             numeric = self.fact(id).kind == "number"
             bar = self.bar(id)
@@ -192,7 +208,7 @@ class Bars:
         else:
             filled = self.call("np.full_like", self.read(id, after=True), value)
         self.assign_bar(id, filled)
-        self.bars[id] = Bar()
+        self.bars[id] = Bar(fresh=True)
 
     def fact_of_result(self, id: str) -> Fact:
         """What is known of a variable after the current statement."""

@@ -29,18 +29,40 @@ TITLES = {
 
 def title(kind: str, source: Source, arguments: list[str]) -> str:
     """The docstring of a generated function."""
+    arguments = arguments or ["nothing"]
     shown = ", ".join(arguments[:-1]) + (" and " if len(arguments) > 1 else "") + arguments[-1]
     return TITLES[kind].format(name=core.base(source.name), place=source.place, arguments=shown)
 
 
+def picked(source: Source, argnums: Any) -> tuple[list[tuple[str, int | None]], bool]:
+    """What `argnums` selects, and whether the result is a tuple.
+
+    An item is a parameter's name, and the place of the argument among ``*args`` (else None).
+    """
+    many = isinstance(argnums, (tuple, list))
+    arguments = source.node.args
+    own = [a.id for a in (*arguments.posonlyargs, *arguments.args)][len(source.captured) :]
+    inner = {user: name for name, user in source.renamed.items()}
+    items: list[tuple[str, int | None]] = []
+    for argnum in argnums if many else [argnums]:
+        if isinstance(argnum, str):
+            items.append((inner.get(argnum, argnum), None))
+        elif -len(own) <= argnum < len(own):
+            items.append((own[argnum], None))
+        elif arguments.vararg is not None and argnum >= 0:
+            items.append((arguments.vararg.id, argnum - len(own)))
+        else:
+            raise ValueError(
+                f"argnums: {argnum} is out of range; `{core.base(source.name)}` takes {len(own)} "
+                "positional arguments"
+            )
+    return items, many
+
+
 def selected(source: Source, argnums: Any) -> tuple[list[str], bool]:
     """Names of the parameters that `argnums` selects, and whether the result is a tuple."""
-    many = isinstance(argnums, (tuple, list))
-    own = source.parameters[len(source.captured) :]
-    names = []
-    for argnum in argnums if many else [argnums]:
-        names.append(argnum if isinstance(argnum, str) else own[argnum])
-    return names, many
+    items, many = picked(source, argnums)
+    return list(dict.fromkeys(name for name, _ in items)), many
 
 
 def write_fused(unit: Unit, source: Source, kind: str, options: dict[str, Any]) -> Source:
@@ -49,7 +71,8 @@ def write_fused(unit: Unit, source: Source, kind: str, options: dict[str, Any]) 
         from redraft.transpile.transforms.forward import write_jvp
 
         return write_jvp(unit, source, options)
-    names, many = selected(source, options.get("argnums", 0))
+    items, many = picked(source, options.get("argnums", 0))
+    names = [name for name, _ in items]
     has_aux = bool(options.get("has_aux", False))
     prepared = prepare(
         source, set(names), unit.dependencies, options.get("ranks"), has_aux, scalar_result=True
@@ -60,7 +83,7 @@ def write_fused(unit: Unit, source: Source, kind: str, options: dict[str, Any]) 
     forward, backward = reverse.block(prepared.body[:-1])
     reverse.statement = prepared.body[0]
     reverse.lines = backward
-    gradient = gradients(reverse, names, many)
+    gradient = gradients(reverse, items, many)
     value = fused_result(reverse, prepared, kind, has_aux, gradient)
     backward.append(returning(value, source, result))
     reverse.settle_function(backward, prepared.end)
@@ -68,7 +91,8 @@ def write_fused(unit: Unit, source: Source, kind: str, options: dict[str, Any]) 
     body = [*forward, *backward]
     name = unit.name_function(f"{core.base(source.name)}_{kind}")
     mark_parts(forward, backward)
-    function = definition(name, source.node.args, body, title(kind, source, names))
+    shown = [n if part is None else f"{n}[{part}]" for n, part in items]
+    function = definition(name, source.node.args, body, title(kind, source, shown))
     return finish(unit, function, source, prepared)
 
 
@@ -94,11 +118,16 @@ def prepared_scalars(reverse: Reverse) -> set[int]:
     return reverse.facts.scalars - reverse.facts.proven
 
 
-def gradients(reverse: Reverse, names: list[str], many: bool) -> gast.expr:
+def gradients(reverse: Reverse, items: list[tuple[str, int | None]], many: bool) -> gast.expr:
     """The cotangents of the selected parameters as the caller gets them."""
     if getattr(reverse, "seed_line", None) is not None:
         reverse.lines.insert(0, reverse.seed_line)
-    parts = [final_bar(reverse, n) for n in names]
+    parts = []
+    for name, place in items:
+        bar = final_bar(reverse, name)
+        if place is not None:
+            bar = gast.Subscript(bar, core.constant(place), gast.Load())
+        parts.append(bar)
     return gast.Tuple(parts, gast.Load()) if many else parts[0]
 
 
@@ -256,10 +285,11 @@ def definition(
 def finish(unit: Unit, function: gast.FunctionDef, source: Source, prepared: Prepared) -> Source:
     """Tidy and name a function, and add it to the unit; returns it as a source of its own."""
     tidy(function, unit, source, prepared)
-    unit.bind_globals(function, source)
+    numbered = unit.bind_globals(function, source)
     unit.functions.append(function)
     generated = Source(function, source.file, source.lines, source.globals, source.cells)
     generated.captured = source.captured
+    generated.extras, generated.renamed = {**source.extras, **numbered}, source.renamed
     generated.generated = True
     generated.modules = {"np": np, "rt": runtime}
     generated.local_functions = unit.written

@@ -218,8 +218,7 @@ class Pull(Bars):
     def pull_item(self, target: gast.Name, arguments: dict[str, Any]) -> None:
         """``t = x[i]``: the cotangent of `x` takes up that of `t` in place, in O(size of t)."""
         owner, index = arguments["x"], arguments["index"]
-        if self.bars[target.id].wide:
-            self.full(target.id)
+        wide = self.bars[target.id].wide
         known = self.bars.pop(target.id)
         value = known.literal if known.literal is not None else core.name(bar_name(target.id))
         if owner.id == target.id:  # x = x[i]: the old cotangent gives way to that of the whole
@@ -230,6 +229,10 @@ class Pull(Bars):
         fact = self.fact(owner.id)
         numeric = fact.kind == "number" or self.fact_of_result(target.id).kind == "number"
         place = gast.Subscript(core.name(bar_name(owner.id)), self.reading(index), gast.Store())
+        if wide:  # the item's place in the cotangent has its shape
+            now = core.copy(place)
+            now.ctx = gast.Load()
+            value = self.call("rt.unbroadcast", value, now)
         if numeric and self.is_basic(index):
             self.write(gast.AugAssign(place, gast.Add(), value))
         else:
@@ -263,9 +266,12 @@ class Pull(Bars):
         if self.bars[target.id].wide:
             self.full(target.id)
         known = self.bars[target.id]
+        alone = node.id not in self.bars and node.id != target.id
         self.settle_contributions(
             target.id, [(node.id, self.bar(target.id), known.uniform, known.numeric)]
         )
+        if alone:  # the cotangent changes hands
+            self.bars[node.id].owned, self.bars[node.id].fresh = known.owned, known.fresh
 
     # --- displays
 

@@ -83,8 +83,8 @@ class Residuals:
         if isinstance(value, gast.Subscript) and core.is_name(value.value):
             if isinstance(callee, Primitive) and callee.row.operator == "[]":
                 return self.is_view_index(value.slice, statement)
-        if isinstance(value, gast.Attribute) and isinstance(callee, Primitive):
-            return callee.row.view_of is not None and core.is_name(value.value)
+        if isinstance(value, gast.Attribute) and core.is_name(value.value):
+            return callee is None or callee.row.view_of is not None
         return False
 
     def is_view_index(self, index: Any, statement: Any) -> bool:
@@ -158,6 +158,9 @@ class Residuals:
     def read(self, id: str, after: bool = False) -> gast.Name:
         """A reading of a variable before (or after) the current statement."""
         statement = self.statement
+        definition = self.definitions.get(id)
+        if definition is not None and self.can_repeat(definition):
+            return self.reading(definition.value)
         if after and isinstance(statement, gast.Assign) and core.is_name(statement.targets[0]):
             if statement.targets[0].id == id:
                 return self.result_of(statement.targets[0])

@@ -203,8 +203,19 @@ class Reverse(Residuals, Pull):
                 self.accumulate(value.id, part, numeric=self.numeric(value.id))
             return
         method = call.func.attr
-        self.own(owner)
+        self.own_list(owner)
         self.reverse_list_method(method, owner, call.args)
+
+    def own_list(self, owner: str) -> None:
+        """As `own`, for a list: its cotangent may so far be an array, from `np.sum` or the like."""
+        known = self.bars[owner]
+        if known.owned and not known.numeric:
+            return
+        self.wants_own.add(owner)
+        self.full(owner)
+        if not known.owned or known.numeric:
+            self.assign_bar(owner, self.call("rt.own", self.call("list", self.bar(owner))))
+        self.bars[owner] = Bar(owned=True, numeric=False)
 
     def reverse_list_method(self, method: str, owner: str, args: list[gast.expr]) -> None:
         bar = core.name(bar_name(owner))
@@ -257,7 +268,10 @@ class Reverse(Residuals, Pull):
             after = self.reading_after(owner, statement)
             self.assign_bar(owner, self.call("rt.zeros_like", after))
             self.bars[owner] = Bar(owned=True, numeric=False)
-        self.own(owner)
+        if self.fact(owner).kind == "dict":
+            self.own(owner)
+        else:
+            self.own_list(owner)
         if target.id in self.bars:
             self.full(target.id)
             value = self.bar(target.id)

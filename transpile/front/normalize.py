@@ -1,0 +1,175 @@
+"""Make a function's tree independent of where it stood: defaults, `super()`, imports, names.
+
+Defaults become the values that the function holds, ``super()`` names its class, modules that the
+body imports are known when the source is written, and a user's own ``np``, ``rt`` or builtin gets
+a name that generated code does not use.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import math
+from typing import Any
+
+import gast
+import numpy
+
+from redraft import runtime
+from redraft.transpile import core
+
+BUILTINS = (
+    "dict", "enumerate", "len", "list", "max", "min", "range", "reversed", "slice", "sum", "tuple",
+    "type", "zip",
+)  # fmt: skip
+RESERVED: dict[str, Any] = {
+    "np": numpy, "rt": runtime, **{name: getattr(builtins, name) for name in BUILTINS},
+}  # fmt: skip
+
+
+def normalize(source: Any) -> None:
+    """Rewrite the source's tree in place; see the module's docstring."""
+    hoist_imports(source)
+    bind_defaults(source)
+    name_class_of_super(source)
+    rename_reserved(source)
+
+
+# --- defaults
+
+
+def bind_defaults(source: Any) -> None:
+    """Replace default expressions by the values of ``f.__defaults__`` and ``f.__kwdefaults__``."""
+    function, arguments = source.function, source.node.args
+    values = function.__defaults__ or ()
+    positional = [*arguments.posonlyargs, *arguments.args]
+    names = [a.id for a in positional[len(positional) - len(values) :]]
+    written = [*zip(reversed(positional), reversed(arguments.defaults), strict=False)]
+    written += zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    source.outer = {a.id: d.id for a, d in written if isinstance(d, gast.Name)}
+    arguments.defaults = [
+        default_of(source, name, value) for name, value in zip(names, values, strict=True)
+    ]
+    named = function.__kwdefaults__ or {}
+    arguments.kw_defaults = [
+        default_of(source, a.id, named[a.id]) if a.id in named else None
+        for a in arguments.kwonlyargs
+    ]
+
+
+def default_of(source: Any, name: str, value: Any) -> gast.expr:
+    """A literal for a simple constant, else a name for the value."""
+    if is_literal(value):
+        return core.constant(value)
+    wanted = f"{name}_default"
+    source.extras[wanted] = value
+    return core.name(wanted)
+
+
+def is_literal(value: Any) -> bool:
+    """Does ``repr`` of the value read back as the value?"""
+    if isinstance(value, float):
+        return type(value) is float and math.isfinite(value)
+    return value is None or type(value) in (int, bool, str)
+
+
+# --- super and imports
+
+
+def name_class_of_super(source: Any) -> None:
+    """``super()`` -> ``super(__class__, self)``."""
+    if "__class__" not in source.cells:
+        return
+    first = source.parameters[0] if source.parameters else None
+    for node in core.walk(source.node):
+        if (
+            isinstance(node, gast.Call)
+            and isinstance(node.func, gast.Name)
+            and node.func.id == "super"
+            and not node.args
+            and first is not None
+        ):
+            node.args = [core.name("__class__"), core.name(first)]
+
+
+def hoist_imports(source: Any) -> None:
+    """Modules that the body imports at its start are known when the source is written."""
+    body = source.node.body
+    while body:
+        found = imported(body[0]) if len(body) > 1 else None
+        if found is None:
+            if not _is_docstring(body[0]):
+                return
+            body = body[1:]
+            continue
+        source.extras.update(found)
+        source.node.body.remove(body[0])
+        body = body[1:]
+
+
+def _is_docstring(node: Any) -> bool:
+    return isinstance(node, gast.Expr) and isinstance(node.value, gast.Constant)
+
+
+def imported(node: Any) -> dict[str, Any] | None:
+    """Names and objects of an absolute import statement, or None."""
+    try:
+        if isinstance(node, gast.Import):
+            found = {}
+            for alias in node.names:
+                module = importlib.import_module(alias.name)
+                head = alias.name.partition(".")[0]
+                found[alias.asname or head] = module if alias.asname else importlib.import_module(head)
+            return found
+        if isinstance(node, gast.ImportFrom) and not node.level and node.names[0].name != "*":
+            module = importlib.import_module(node.module)
+            return {a.asname or a.name: getattr(module, a.name) for a in node.names}
+    except (ImportError, AttributeError):  # the user's own call raises it where it stands
+        return None
+    return None
+
+
+# --- names
+
+
+def rename_reserved(source: Any) -> None:
+    """Rename what generated code would take for NumPy, the runtime or a builtin."""
+    nodes = [n for n in core.walk(source.node) if isinstance(n, gast.Name)]
+    used = {n.id for n in nodes}
+    bound = {n.id for n in nodes if not isinstance(n.ctx, gast.Load)}
+    bound |= {n.name for n in core.walk(source.node) if isinstance(n, gast.FunctionDef)} - {
+        source.node.name
+    }
+    new: dict[str, str] = {}
+    for name in sorted(used & set(RESERVED)):
+        if name in bound or _meaning(source, name) is not RESERVED[name]:
+            free = f"{name}_"
+            while free in used or free in source.globals or free in source.cells:
+                free += "_"
+            new[name] = free
+    if not new:
+        return
+    for node in core.walk(source.node):
+        if isinstance(node, gast.Name):
+            node.id = new.get(node.id, node.id)
+        elif isinstance(node, gast.FunctionDef) and node is not source.node:
+            node.name = new.get(node.name, node.name)
+        elif isinstance(node, (gast.Global, gast.Nonlocal)):
+            node.names = [new.get(n, n) for n in node.names]
+        elif isinstance(node, gast.alias) and (node.asname or node.name) in new:
+            node.asname = new[node.asname or node.name]
+    source.renamed = {free: name for name, free in new.items()}
+
+
+def _meaning(source: Any, name: str) -> Any:
+    """What a name that is not local means to the user's function."""
+    if name in source.extras:
+        return source.extras[name]
+    if name in source.cells:
+        try:
+            return source.cells[name].cell_contents
+        except ValueError:
+            return None
+    if name in source.globals:
+        return source.globals[name]
+    return RESERVED[name]
