@@ -305,13 +305,15 @@ def seed(ans: Any) -> Any:
             )
         kind = ans.dtype.kind
     elif isinstance(ans, (int, float, complex)):
-        kind = "c" if isinstance(ans, complex) else "f"
+        kind = "c" if isinstance(ans, complex) else "f" if isinstance(ans, float) else "i"
     else:
         raise TypeError(
             f"grad requires a function with a scalar result; it returned a {type(ans).__name__}"
         )
     if kind == "c":
         raise TypeError("grad requires a real result; use holomorphic=True for a complex one")
+    if kind != "f":
+        raise TypeError(f"grad requires a floating-point result; it is {type(ans).__name__} {ans!r}")
     return 1.0
 
 

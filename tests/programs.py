@@ -789,14 +789,13 @@ class Verdict:
 
 
 def runs(problem: Problem) -> bool:
-    """Whether the program gives a number of reasonable size and is smooth near its arguments."""
+    """Whether the program leaves its arguments alone, gives a number, and is smooth near them."""
+    args = problem.fresh()
     with np.errstate(all="raise"):
-        value = problem.value()
+        value = problem.function(*args, **problem.static)
     if not problem.is_scalar or not np.isfinite(value) or abs(value) > LARGEST:
         return False
-    if not oracle.same_bits(problem.args, problem.fresh()):
-        return False
-    return oracle.is_smooth(problem)
+    return oracle.same_bits(args, problem.args) and oracle.is_smooth(problem)
 
 
 def judge(program: Program, order: int = 2) -> Verdict:

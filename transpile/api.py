@@ -6,6 +6,8 @@ import functools
 import inspect
 import threading
 import types
+import weakref
+from dataclasses import dataclass, field
 from typing import Any
 
 import gast
@@ -16,10 +18,14 @@ from redraft.transpile import primitives  # noqa: F401  (fills the table)
 from redraft.transpile.back.emit import print_function
 from redraft.transpile.back.load import file_name, load
 from redraft.transpile.errors import SourceError, TransformError
+from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.function import Unit
+from redraft.transpile.primitives import table
+from redraft.runtime.owned import detach
 
 _lock = threading.RLock()
+by_file: Any = weakref.WeakValueDictionary()  # generated functions, to find a line's origin
 
 
 class Generated:
@@ -44,6 +50,9 @@ class Generated:
         self.function = self.namespace[name]
         self.function.__redraft_source__ = self.text
         self.guards = self._guards()
+        self.target, self.argnums, self.renamed = Target(None), None, {}
+        self.pair = self.selection = None
+        by_file[self.file] = self
 
     def _namespace(self, source: Source) -> dict[str, Any]:
         namespace: dict[str, Any] = {"np": numpy, "rt": runtime}
@@ -73,6 +82,9 @@ class Generated:
             if holder.__class__ is dict:
                 if holder.get(name, _gone) is not value:
                     return False
+            elif holder.__class__ is types.FunctionType:
+                if getattr(holder, name) is not value:
+                    return False
             elif _cell_value(holder) is not value:
                 return False
         return True
@@ -94,27 +106,60 @@ def _global_names(functions: list[gast.FunctionDef]) -> set[str]:
     return {n.id for f in functions for n in core.free_names(f) if isinstance(n.ctx, gast.Load)}
 
 
-def _function_of(fun: Any) -> tuple[Any, tuple[Any, ...]]:
-    """The Python function behind a callable, and arguments to pass in front."""
+@dataclass
+class Target:
+    """The Python function behind a callable, and what the callable adds to a call's arguments.
+
+    Attributes:
+        function: a function with source.
+        leading: arguments to pass in front (the object of a bound method).
+        keywords: keyword arguments to add (those of a partial).
+        inner: the generated source of the function, if it is itself a derivative.
+    """
+
+    function: Any
+    leading: tuple[Any, ...] = ()
+    keywords: dict[str, Any] = field(default_factory=dict)
+    inner: Generated | None = None
+
+
+def target_of(fun: Any, count: int | None = None) -> Target:
+    """Take a callable apart; `count` is the number of positional arguments that it is called with.
+
+    Raises:
+        TypeError: it is not callable.
+        SourceError: there is no Python source behind it.
+    """
     if isinstance(fun, Transformed):
-        return fun.current().function, ()
+        generated = fun.current(count)
+        known = generated.target
+        return Target(generated.function, known.leading, known.keywords, generated)
+    if table.row_of(fun) is not None:
+        return Target(primitive_function(fun))
     if isinstance(fun, types.MethodType):
-        return fun.__func__, (fun.__self__,)
+        inner = target_of(fun.__func__, None if count is None else count + 1)
+        return Target(inner.function, (*inner.leading, fun.__self__), inner.keywords, inner.inner)
     if isinstance(fun, types.FunctionType):
-        return fun, ()
+        return Target(fun)
     if isinstance(fun, functools.partial):
-        inner, leading = _function_of(fun.func)
-        return inner, (*leading, *fun.args)
+        inner = target_of(fun.func, None if count is None else count + len(fun.args))
+        keywords = {**inner.keywords, **fun.keywords}
+        return Target(inner.function, (*inner.leading, *fun.args), keywords, inner.inner)
+    if isinstance(fun, _LRU):
+        return target_of(fun.__wrapped__, count)
     call = getattr(type(fun), "__call__", None)
     if isinstance(call, types.FunctionType):
-        return call, (fun,)
+        return Target(call, (fun,))
     if not callable(fun):
         raise TypeError(f"expected a function, got {fun!r}")
     raise SourceError(
-        f"`{getattr(fun, '__name__', fun)!s}` has no Python source",
+        f"`{getattr(fun, '__name__', fun)!s}` has no Python source and no rule",
         None,
-        "wrap it in a Python function: `lambda x: np.sin(x)`",
+        "wrap it in a Python function, or give it a rule with `rd.primitive`",
     )
+
+
+_LRU = type(functools.lru_cache(lambda: None))
 
 
 def generate(
@@ -140,12 +185,15 @@ def generate(
     """
     from redraft.transpile.transforms.build import selected, write_fused
 
-    function, leading = _function_of(fun)
+    count = None if arguments is None else len(arguments)
+    target = target_of(fun, count)
     with _lock:
-        source = read_source(function)
+        source = read_source(target.function)
         unit = Unit()
-        own = source.parameters[len(leading) :]
-        shifted = _shift(argnums, len(leading))
+        if target.inner is not None:
+            unit.dependencies.extend(target.inner.unit.dependencies)
+        own = source.parameters[len(target.leading) :]
+        shifted = _shift(argnums, len(target.leading))
         options: dict[str, Any] = {"argnums": shifted, "has_aux": has_aux, "holomorphic": holomorphic}
         if arguments is not None:
             options["ranks"] = _ranks(own, arguments)
@@ -154,18 +202,22 @@ def generate(
             pair = unit.pair(source, tuple(names), has_aux)
             generated = Generated(unit, source, pair.forward)
             generated.pair = pair
-            return generated
-        if transform == "jvp":
-            names, _ = selected(source, shifted)
-            options["names"] = names
-        written = write_fused(unit, source, transform, options)
-        return Generated(unit, source, written.name)
+        else:
+            if transform == "jvp":
+                options["names"], _ = selected(source, shifted)
+            written = write_fused(unit, source, transform, options)
+            generated = Generated(unit, source, written.name)
+        generated.target = target
+        generated.renamed = {user: name for name, user in source.renamed.items()}
+        return generated
 
 
 def _shift(argnums: Any, count: int) -> Any:
     if isinstance(argnums, (tuple, list)):
         return tuple(_shift(a, count) for a in argnums)
-    return argnums + count if isinstance(argnums, int) and argnums >= 0 else argnums
+    if isinstance(argnums, str) or argnums < 0:
+        return argnums
+    return int(argnums) + count
 
 
 def _ranks(names: list[str], arguments: tuple) -> dict[str, int]:
@@ -189,14 +241,40 @@ class Transformed:
                 setattr(self, attribute, getattr(fun, attribute))
         self.fun, self.redraft_kind, self.options = fun, kind, options
         self._generated: Generated | None = None
+        self.relative = _is_relative(options["argnums"])
+        self._by_argnums: dict[Any, Generated] = {}
 
-    def current(self) -> Generated:
-        """The generated source, written anew if something that it depends on was rebound."""
-        generated = self._generated
+    def current(self, count: int | None = None) -> Generated:
+        """The generated source, written anew if something that it depends on was rebound.
+
+        Negative `argnums` count from the end of the `count` positional arguments of a call.
+        """
+        if self.relative:
+            argnums = self._absolute(count)
+            generated = self._by_argnums.get(argnums)
+        else:
+            argnums, generated = self.options["argnums"], self._generated
         if generated is None or not generated.is_current():
-            generated = generate(self.fun, self.redraft_kind, **self.options)
+            generated = generate(self.fun, self.redraft_kind, **{**self.options, "argnums": argnums})
+            generated.argnums = argnums
+            if self.relative:
+                self._by_argnums[argnums] = generated
             self._generated = generated
         return generated
+
+    def _absolute(self, count: int | None) -> Any:
+        argnums = self.options["argnums"]
+        if count is None:
+            count = len(_positional(self.fun))
+
+        def absolute(argnum: Any) -> Any:
+            if isinstance(argnum, str) or argnum >= 0:
+                return argnum
+            if argnum + count < 0:
+                raise ValueError(f"argnums: {argnum} is out of range for {count} positional arguments")
+            return count + argnum
+
+        return tuple(map(absolute, argnums)) if isinstance(argnums, tuple) else absolute(argnums)
 
     @property
     def __wrapped__(self) -> Any:
@@ -220,51 +298,65 @@ class Transformed:
         return highlight(self.source)
 
 
+def _is_relative(argnums: Any) -> bool:
+    items = argnums if isinstance(argnums, tuple) else (argnums,)
+    return any(not isinstance(a, str) and a < 0 for a in items)
+
+
 class Gradient(Transformed):
     """`grad` and `value_and_grad`."""
 
     def __init__(self, fun: Any, kind: str, allow_int: bool, **options: Any) -> None:
-        self.leading: tuple[Any, ...] = ()
         super().__init__(fun, kind, **options)
         self.allow_int = allow_int
-        self.positions: list[int] | None = None
+        self.many = isinstance(options["argnums"], tuple)
+        self.kind, self.has_aux = kind, options["has_aux"]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         generated = self._generated
-        if generated is None or not generated.is_current():
-            generated = self.current()
-        if self.positions is None:
-            self.prepare_call(generated)
-        checked = self.check(args, kwargs)
-        if self.leading:
-            args = (*self.leading, *args)
-        if self.keywords:
-            kwargs = {**self.keywords, **kwargs}
-        result = generated.function(*args, **kwargs)
-        return self.finish(result, checked)
+        if generated is None or self.relative or not generated.is_current():
+            generated = self.current(len(args))
+        target = generated.target
+        if generated.renamed:
+            kwargs = {generated.renamed.get(k, k): v for k, v in kwargs.items()}
+        if target.leading or target.keywords:
+            checked = self.check(generated, args, {**target.keywords, **kwargs})
+            args, kwargs = (*target.leading, *args), {**target.keywords, **kwargs}
+        else:
+            checked = self.check(generated, args, kwargs)
+        return self.finish([generated.function(*args, **kwargs)], checked)
 
-    def prepare_call(self, generated: Generated) -> None:
-        _, self.leading = _function_of(self.fun)
-        self.keywords = self.fun.keywords if isinstance(self.fun, functools.partial) else {}
-        names = generated.source.parameters[len(self.leading) :]
-        many = isinstance(self.options["argnums"], (tuple, list))
-        argnums = self.options["argnums"] if many else [self.options["argnums"]]
-        self.names = [a if isinstance(a, str) else names[a] for a in argnums]
-        self.positions = [names.index(n) for n in self.names]
-        self.many = many
+    def selection(self, generated: Generated) -> list[tuple[int | None, str]]:
+        """Position (or None) and name of each differentiated argument."""
+        arguments = generated.source.node.args
+        names = [a.id for a in (*arguments.posonlyargs, *arguments.args)]
+        names = names[len(generated.target.leading) :]
+        found: list[tuple[int | None, str]] = []
+        for argnum in generated.argnums if self.many else [generated.argnums]:
+            if isinstance(argnum, str):
+                inner = generated.renamed.get(argnum, argnum)
+                found.append((names.index(inner) if inner in names else None, inner))
+            else:
+                found.append((argnum, names[argnum] if argnum < len(names) else f"argument {argnum}"))
+        return found
 
-    def check(self, args: tuple, kwargs: dict) -> list[Any]:
+    def check(self, generated: Generated, args: tuple, kwargs: dict) -> list[Any]:
         """The differentiated arguments, checked for their type."""
+        selection = generated.selection
+        if selection is None:
+            selection = generated.selection = self.selection(generated)
         found = []
-        for position, name in zip(self.positions or (), self.names, strict=True):
-            if position < len(args):
+        for position, name in selection:
+            if position is not None and position < len(args):
                 value = args[position]
             elif name in kwargs:
                 value = kwargs[name]
             else:
-                value = inspect.signature(self.current().function).bind(
-                    *self.leading, *args, **kwargs
-                ).arguments.get(name)
+                bound = inspect.signature(generated.function).bind(
+                    *generated.target.leading, *args, **kwargs
+                )
+                bound.apply_defaults()
+                value = bound.arguments.get(name)
             if value.__class__ is not float and not (
                 value.__class__ is numpy.ndarray and value.dtype.kind == "f"
             ):
@@ -292,43 +384,73 @@ class Gradient(Transformed):
                 )
             raise TypeError(f"grad requires numbers or arrays; `{name}` holds a {shown}")
 
-    def finish(self, result: Any, checked: list[Any]) -> Any:
-        """The result with the dtypes of the arguments."""
-        kind, aux = self.redraft_kind, self.options["has_aux"]
-        if kind == "grad" and not aux:
-            return self.cast(result, checked)
-        first, second = result
-        if kind == "grad":
-            return self.cast(first, checked), second
-        return first, self.cast(second, checked)
+    def finish(self, held: list[Any], checked: list[Any]) -> Any:
+        """The result with the dtypes of the arguments, in memory of its own."""
+        if self.kind == "grad" and not self.has_aux:
+            if self.many:
+                return tuple(_settle(list(held.pop()), checked))
+            return _settle(held, checked)[0]
+        first, second = held.pop()
+        own = [second] if self.kind == "value_and_grad" else [first]
+        if self.kind == "grad":
+            first = None
+        else:
+            second = None
+        gradient = own.pop()
+        held = list(gradient) if self.many else [gradient]
+        del gradient
+        held = _settle(held, checked)
+        gradient = tuple(held) if self.many else held[0]
+        return (gradient, second) if self.kind == "grad" else (first, gradient)
 
-    def cast(self, gradient: Any, checked: list[Any]) -> Any:
-        if self.many:
-            return tuple(_cast(g, x) for g, x in zip(gradient, checked, strict=True))
-        return _cast(gradient, checked[0])
+
+def _settle(held: list[Any], checked: list[Any]) -> list[Any]:
+    """Gradients with the structures and dtypes of the arguments, in memory that nobody shares."""
+    for place, x in enumerate(checked):
+        if x.__class__ is float:
+            continue
+        if not (
+            x.__class__ is numpy.ndarray
+            and held[place].__class__ is numpy.ndarray
+            and held[place].dtype == x.dtype
+            and held[place].shape == x.shape
+        ):
+            held[place] = runtime.as_gradient(held[place], x)
+    return detach(held)
 
 
-def _cast(gradient: Any, x: Any) -> Any:
-    """A gradient with the dtype of its argument."""
-    if x.__class__ is numpy.ndarray:
-        if gradient.__class__ is numpy.ndarray and gradient.dtype == x.dtype:
-            return gradient
-        return runtime.as_gradient(gradient, x)
-    if x.__class__ is float:
-        return gradient
-    return runtime.as_gradient(gradient, x)
+def _parameters(fun: Any) -> list[inspect.Parameter] | None:
+    """Parameters of a callable without those that it fills in itself, or None if unknown."""
+    try:
+        if isinstance(fun, Transformed):
+            return _parameters(fun.fun)
+        if table.row_of(fun) is not None:
+            return list(inspect.signature(primitive_function(fun)).parameters.values())
+        return list(inspect.signature(fun, follow_wrapped=False).parameters.values())
+    except (TypeError, ValueError):
+        return None
+
+
+def _positional(fun: Any) -> list[inspect.Parameter]:
+    return [
+        p
+        for p in _parameters(fun) or []
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
 
 
 def _check_argnums(fun: Any, argnums: Any) -> Any:
-    function, leading = _function_of(fun) if not isinstance(fun, Transformed) else (None, ())
     many = isinstance(argnums, (tuple, list))
     for argnum in argnums if many else [argnums]:
         if isinstance(argnum, bool) or not isinstance(argnum, (int, str, numpy.integer)):
             raise TypeError(f"argnums must hold positions or parameter names, got {argnum!r}")
-    if function is None:
+    argnums = [a if isinstance(a, str) else int(a) for a in argnums] if many else argnums
+    argnums = argnums if many or isinstance(argnums, str) else int(argnums)
+    parameters = _parameters(fun)
+    if parameters is None:
+        target_of(fun)  # says what is wrong with it
         return tuple(argnums) if many else argnums
-    parameters = list(inspect.signature(function).parameters.values())[len(leading) :]
-    named = [p.name for p in parameters]
+    named = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     name = getattr(fun, "__name__", "the function")
@@ -395,19 +517,12 @@ def _gradient(fun: Any, kind: str, argnums: Any, has_aux: bool, holomorphic: boo
     return Gradient(fun, kind, allow_int, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic)
 
 
-class Tangent(Transformed):
-    """The function behind `jvp`: ``f_jvp(x, …, x_dot, …)``."""
-
-    def __call__(self, *args: Any) -> Any:
-        generated = self.current()
-        _, leading = _function_of(self.fun)
-        return generated.function(*leading, *args)
-
-
 class Pullback:
     """The function that `vjp` returns: cotangent of the result -> cotangents of the primals."""
 
-    def __init__(self, function: Any, saved: Any, value: Any, primals: tuple, places: list[int]) -> None:
+    def __init__(
+        self, function: Any, saved: Any, value: Any, primals: tuple, places: list[Any]
+    ) -> None:
         self.function, self.saved, self.value = function, saved, value
         self.primals, self.places = primals, places
 
@@ -422,14 +537,22 @@ class Pullback:
 
     def __call__(self, ans_bar: Any) -> tuple:
         _check_like(ans_bar, self.value, "the cotangent", "the result")
-        bars = self.function(self.saved, ans_bar)
-        bars = [bars] if len(self.places) == 1 else list(bars) if self.places else []
-        by_place = dict(zip(self.places, bars, strict=True))
+        by_place: dict[int, Any] = {}
+        if self.function is not None:
+            bars = self.function(self.saved, ans_bar)
+            bars = [bars] if len(self.places) == 1 else list(bars) if self.places else []
+            for place, bar in zip(self.places, bars, strict=True):
+                if isinstance(place, range):  # the elements of *args
+                    by_place.update(zip(place, bar, strict=True))
+                else:
+                    by_place[place] = bar
+            bars = bar = None
         zero = runtime.zeros_like
-        return tuple(
-            runtime.as_gradient(by_place[i] if i in by_place else zero(x), x)
+        held = [
+            runtime.as_gradient(by_place.pop(i) if i in by_place else zero(x), x)
             for i, x in enumerate(self.primals)
-        )
+        ]
+        return tuple(detach(held))
 
 
 def _check_like(value: Any, like: Any, what: str, of: str) -> None:
@@ -504,17 +627,36 @@ def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
     active = tuple(i for i, x in enumerate(primals) if _differentiable(x))
     if not active:
         raise TypeError("jvp requires at least one primal with floating-point numbers")
-    make = lambda: Tangent(fun, "jvp", argnums=active, has_aux=has_aux)  # noqa: E731
-    transformed = _cached((fun, "jvp", active, has_aux), make)
-    generated = transformed.current()
-    _, leading = _function_of(fun)
     from redraft.transpile.transforms.forward import tangent_parameter
 
-    names = generated.source.parameters[len(leading) :]
+    make = lambda: Transformed(fun, "jvp", argnums=active, has_aux=has_aux)  # noqa: E731
+    generated = _cached((fun, "jvp", active, has_aux), make).current()
+    leading, keywords = generated.target.leading, generated.target.keywords
     every = generated.source.parameters
-    given = {tangent_parameter(every, names[i]): tangents[i] for i in active}
-    value, tangent, *aux = generated.function(*leading, *primals, **given)
-    return (value, _tangent_like(tangent, value), *aux)
+    given = {}
+    for name, place in _places(generated, len(primals)):
+        if isinstance(place, range):
+            given[name] = tuple(
+                tangents[i] if i in active else runtime.zeros_like(primals[i]) for i in place
+            )
+        elif place in active:
+            given[name] = tangents[place]
+    given = {tangent_parameter(every, name): x_dot for name, x_dot in given.items()}
+    value, tangent, *aux = generated.function(*leading, *primals, **keywords, **given)
+    held = [_tangent_like(tangent, value)]
+    del tangent, given
+    return (value, detach(held)[0], *aux)
+
+
+def _places(generated: Generated, count: int) -> list[tuple[str, Any]]:
+    """Parameters and the positions of the call's `count` arguments; a range for ``*args``."""
+    arguments = generated.source.node.args
+    names = [a.id for a in (*arguments.posonlyargs, *arguments.args)]
+    names = names[len(generated.target.leading) :]
+    places: list[tuple[str, Any]] = [*zip(names, range(count), strict=False)]
+    if count > len(names) and arguments.vararg is not None:
+        places.append((arguments.vararg.id, range(len(names), count)))
+    return places
 
 
 def _tangent_like(tangent: Any, value: Any) -> Any:
@@ -545,16 +687,21 @@ def vjp(fun: Any, *primals: Any, has_aux: bool = False) -> tuple:
     if not callable(fun):
         raise TypeError(f"vjp expects a function, got {type(fun).__name__}")
     active = tuple(i for i, x in enumerate(primals) if _differentiable(x))
+    if not active:
+        value, aux = fun(*primals), ()
+        if has_aux:
+            value, *aux = value
+        return (value, Pullback(None, None, value, primals, []), *aux)
     make = lambda: Transformed(fun, "vjp", argnums=active, has_aux=has_aux)  # noqa: E731
     generated = _cached((fun, "vjp", active, has_aux), make).current()
-    _, leading = _function_of(fun)
-    value, saved = generated.function(*leading, *primals)
+    leading, keywords = generated.target.leading, generated.target.keywords
+    value, saved = generated.function(*leading, *primals, **keywords)
     aux = ()
     if has_aux:
         value, *aux = value
     pair = generated.pair
-    names = generated.source.parameters[len(leading) :]
-    places = [names.index(n) for n in pair.returned()]
+    by_name = dict(_places(generated, len(primals)))
+    places = [by_name[n] for n in pair.returned()]
     backward = generated.namespace[pair.backward]
     backward.__redraft_source__ = generated.text
     return (value, Pullback(backward, saved, value, primals, places), *aux)

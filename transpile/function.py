@@ -15,6 +15,7 @@ from redraft.transpile.analysis.versions import number_versions
 from redraft.transpile.errors import SourceError, TransformError
 from redraft.transpile.front.callee import Function, Transformed
 from redraft.transpile.front.lower import Lowerer
+from redraft.transpile.front.normalize import RESERVED
 from redraft.transpile.front.scope import Dependency
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.transforms.pull import signature_of
@@ -52,8 +53,23 @@ def prepare(
     end = number_versions(body, source.parameters)
     mark_live(body, set())
     scalars = infer_scalars(body) if scalar_result else set()
+    proven = not scalars or _returns_scalar(body, source, lowerer, active, ranks)
     facts = find_facts(body, source, lowerer.scope, active, ranks, scalars)
+    facts.proven = set(scalars) if proven else set()
     return Prepared(source, body, facts, source.parameters, end, lowerer)
+
+
+def _returns_scalar(
+    body: list[gast.stmt], source: Source, lowerer: Lowerer, active: set[str], ranks: Any
+) -> bool:
+    """Is the result a scalar even if nobody says that it must be one?"""
+    try:
+        find_facts(body, source, lowerer.scope, active, ranks, set())
+    except TransformError:
+        return False
+    result = body[-1].value
+    known = body[-1].facts.get(result.id) if core.is_name(result) else None
+    return known is not None and known.rank == 0
 
 
 @dataclass(eq=False)
@@ -187,7 +203,7 @@ class Unit:
         defaults = [d for d in (*function.args.defaults, *function.args.kw_defaults) if d is not None]
         bound = set(core.parameter_names(function.args)) | core.writes(function.body)
         wanted = (core.reads(function.body) - bound) | core.reads(defaults)
-        for name in sorted(wanted - self.names):
+        for name in sorted(wanted - self.names - set(RESERVED)):
             holder, value = _lookup(source, name)
             if holder is None:
                 continue

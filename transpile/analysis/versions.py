@@ -24,7 +24,7 @@ import gast
 from redraft.transpile import core
 from redraft.transpile.front.coarse import MUTATORS
 
-Environment = dict[str, int]
+Environment = dict[str, Any]
 
 
 def updated_name(statement: gast.stmt) -> str | None:
@@ -103,9 +103,9 @@ class Versions:
         before = dict(env)
         stores = core.writes(statement)
         for name in sorted(stores):
-            env[name] = self.new(name, before.get(name) if compound else None)
+            bind(env, name, self.new(name, before.get(name) if compound else None))
         if updated is not None and updated in before:
-            env[updated] = self.new(updated, before[updated])
+            bind(env, updated, self.new(updated, before[updated]))
             statement.updated = updated
         for node in core.free_names(statement):
             if not isinstance(node.ctx, gast.Load) and node.id in env:
@@ -138,7 +138,7 @@ class Versions:
 
     def visit_FunctionDef(self, statement: gast.FunctionDef, env: Environment) -> None:
         self.read(statement, env)
-        env[statement.name] = self.new(statement.name)
+        bind(env, statement.name, self.new(statement.name))
 
     def visit_If(self, statement: gast.If, env: Environment) -> None:
         self.read(statement.test, env)
@@ -148,12 +148,14 @@ class Versions:
         statement.ends = (then, otherwise)
         for name in {**then, **otherwise}:
             a, b = then.get(name), otherwise.get(name)
-            if a == b:
+            if name.startswith(PAST):
+                env[name] = (*(a or ()), *(b or ()))
+            elif a == b:
                 env[name] = a
-            elif name in statement.live:
-                env[name] = self.new(name, a, b)
             else:
-                env[name] = self.new(name)
+                joined = (a, b) if name in statement.live else ()
+                env[name] = self.new(name, *joined)
+                env[PAST + name] = (*env.get(PAST + name, ()), *(v for v in (a, b) if v is not None))
         statement.after = dict(env)
 
     def visit_For(self, statement: gast.For, env: Environment) -> None:
@@ -167,23 +169,26 @@ class Versions:
         changed = changed_names(statement.body) | target
         head = dict(env)
         for name in sorted(changed & statement.head):
-            head[name] = self.new(name, env.get(name))
+            bind(head, name, self.new(name, env.get(name)))
         inside = dict(head)
         if isinstance(statement, gast.While):
             self.read(statement.test, inside)
         else:
             for node in core.free_names(statement.target):
-                inside[node.id] = self.new(node.id, head.get(node.id) if node.id in statement.head else None)
+                carried = head.get(node.id) if node.id in statement.head else None
+                bind(inside, node.id, self.new(node.id, carried))
                 self.mark(node, inside[node.id])
         statement.body_start = dict(inside)
         self.block(statement.body, inside)
         statement.body_end = inside
         for name in sorted(changed):
+            past = (*inside.get(PAST + name, ()), *(v for v in (inside.get(name),) if v is not None))
+            joined = ()
             if name in statement.head:
                 self.union(head[name], inside.get(name))
-                env[name] = self.new(name, head[name])
-            else:
-                env[name] = self.new(name)
+                joined = (head[name],)
+            env[name] = self.new(name, *joined)
+            env[PAST + name] = past
 
     # --- names
 
@@ -199,6 +204,16 @@ class Versions:
             count[name] = count.get(name, 0) + 1
             ids[root] = name if number == 0 else f"{name}.{number}"
         return {version: ids[self.find(version)] for version in range(len(self.parent))}
+
+
+PAST = "past "  # env[PAST + name]: the versions of a variable before the current one
+
+
+def bind(env: Environment, name: str, version: int) -> None:
+    """Make a version the current one of a variable."""
+    if name in env:
+        env[PAST + name] = (*env.get(PAST + name, ()), env[name])
+    env[name] = version
 
 
 def changed_names(body: list[gast.stmt]) -> set[str]:
@@ -235,8 +250,15 @@ def _captured(body: list[gast.stmt]) -> set[str]:
     return found
 
 
-def _by_id(env: Environment, ids: dict[int, str]) -> Environment:
-    return {ids[v]: v for v in env.values()}
+def _by_id(env: Environment, ids: dict[int, str]) -> dict[str, int]:
+    """Id -> the version that it holds: the current one, or the last one of a life that is over."""
+    held: dict[str, int] = {}
+    for name, past in env.items():
+        if name.startswith(PAST):
+            for version in past:
+                held[ids[version]] = max(version, held.get(ids[version], -1))
+    held.update({ids[v]: v for name, v in env.items() if not name.startswith(PAST)})
+    return held
 
 
 def _rename_marks(body: list[gast.stmt], ids: dict[int, str]) -> None:

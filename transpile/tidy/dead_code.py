@@ -26,10 +26,27 @@ PURE_NAMES = frozenset({"range", "len", "reversed", "zip", "enumerate", "list", 
 
 def remove_dead_code(body: list[gast.stmt], pure: Any = None) -> list[gast.stmt]:
     """The body without the lines whose result is never read."""
-    return _Dead(pure or (lambda node: False)).block(body, set())
+    dead = _Dead(pure or (lambda node: False))
+    dead.made = _made_here(body)
+    return dead.block(body, set())
+
+
+def _made_here(body: list[gast.stmt]) -> set[str]:
+    """Variables that the body binds, and that so may hold something nobody else sees."""
+    found: set[str] = set()
+    for statement in core.walk_statements(body):
+        if isinstance(statement, gast.Assign) and updated_name(statement) is None:
+            found |= core.writes(statement.targets)
+        elif isinstance(statement, gast.For):
+            found |= core.writes(statement.target)
+        elif isinstance(statement, gast.With):
+            found |= core.writes([i.optional_vars for i in statement.items if i.optional_vars])
+    return {core.base(name) for name in found}
 
 
 class _Dead:
+    made: set[str] = set()
+
     def __init__(self, pure: Any) -> None:
         self.known_pure = pure
 
@@ -56,7 +73,8 @@ class _Dead:
         updated = updated_name(statement)
         if updated is not None:
             targets = core.writes(statement)
-            if updated not in live and not targets & live and self.pure(statement):
+            made = core.base(updated) in self.made
+            if made and updated not in live and not targets & live and self.pure(statement):
                 return None
             live -= targets
         elif isinstance(statement, (gast.Assign, gast.FunctionDef)):

@@ -100,7 +100,12 @@ def seed(reverse: Reverse, result: Any, holomorphic: bool) -> None:
     """The cotangent of the result: one, once it is known to be a scalar."""
     reverse.statement = result
     value = result.value
-    if not core.is_name(value) or not result.facts.get(value.id, UNKNOWN).active:
+    if not core.is_name(value):
+        return
+    if not result.facts.get(value.id, UNKNOWN).active:
+        helper = "rt.seed_holomorphic" if holomorphic else "rt.seed"
+        reverse.seed_line = gast.Expr(core.call(helper, reverse.read(value.id)))
+        reverse.seed_line.origin = result.origin
         return
     fact = result.facts[value.id]
     assumed = getattr(value, "v", None) in prepared_scalars(reverse)
