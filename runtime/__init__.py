@@ -113,6 +113,8 @@ from redraft.runtime.apply import (  # noqa: E402
     call_star,
     method_fwd,
     method_jvp,
+    partial_dot,
+    partial_func,
     star_fwd,
     star_jvp,
 )

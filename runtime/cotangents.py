@@ -21,6 +21,12 @@ class Struct:
     def __init__(self, fields: dict[str, Any]) -> None:
         self.__dict__.update(fields)
 
+    def __getattr__(self, name: str) -> Any:
+        """What is no field is taken for a method of the object: it carries the object."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return {"__self__": self}
+
     def __getitem__(self, index: Any) -> Any:
         return list(self.__dict__.values())[index]
 
@@ -42,6 +48,9 @@ def fields_of(x: Any) -> dict[str, Any] | None:
         return dict(zip(x._fields, x, strict=True))
     if dataclasses.is_dataclass(x) and not isinstance(x, type):
         return {f.name: getattr(x, f.name) for f in dataclasses.fields(x)}
+    own = getattr(type(x), "redraft_fields", None)
+    if own is not None:
+        return {name: getattr(x, name) for name in own}
     return None
 
 
@@ -274,8 +283,28 @@ def add_field(x_bar: Any, name: str, bar: Any) -> None:
             add_field(x_bar, field, part)
     elif isinstance(x_bar, dict):
         x_bar[name] = add(x_bar.get(name), bar)
+    elif isinstance(x_bar, Struct) and name not in x_bar.__dict__:
+        raise TypeError(
+            f"`.{name}` is no field of the object (perhaps a property): its derivative is not known; "
+            "call a method instead"
+        )
     else:
         setattr(x_bar, name, add(getattr(x_bar, name), bar))
+
+
+def as_tangent(x_dot: Any, x: Any) -> Any:
+    """A tangent that the user gives: objects become structures with the tangents of the fields."""
+    if isinstance(x, (np.ndarray, *NUMBERS)) or isinstance(x_dot, Struct):
+        return x_dot
+    if x.__class__ is list or x.__class__ is tuple:
+        return x.__class__([as_tangent(d, v) for d, v in zip(x_dot, x, strict=True)])
+    if isinstance(x, dict):
+        return {k: as_tangent(x_dot[k], v) for k, v in x.items()}
+    fields = fields_of(x)
+    if fields is None:
+        return x_dot
+    dots = fields_of(x_dot) or dict(zip(fields, x_dot, strict=True))
+    return Struct({k: as_tangent(dots[k], v) for k, v in fields.items()})
 
 
 def snapshot(x: Any) -> Any:

@@ -214,6 +214,10 @@ class Problem:
         """Return one cotangent of the result, the same one for every check."""
         return 1.0 if self.is_scalar else random_like(self.value(), self.rng)
 
+    @functools.cached_property
+    def value_and_grad(self) -> Callable:
+        return rd.value_and_grad(self.function, self.argnums)
+
     @property
     def argnums(self) -> Any:
         return 0 if len(self.args) == 1 else tuple(range(len(self.args)))
@@ -245,7 +249,7 @@ def is_smooth(problem: Problem, tolerance: float = 1e-6) -> bool:
 def pulled(problem: Problem, *args: Any) -> tuple:
     """Return the value of the function and the gradient of <y_bar, value>, as a tuple."""
     if problem.is_scalar:
-        value, grad = rd.value_and_grad(problem.function, problem.argnums)(*args, **problem.static)
+        value, grad = problem.value_and_grad(*args, **problem.static)
         return value, (grad if isinstance(problem.argnums, tuple) else (grad,))
     value, pullback = rd.vjp(problem.closed(), *args)
     return value, pullback(problem.y_bar)
@@ -330,11 +334,17 @@ def gradient_function(problem: Problem) -> Callable:
 
 def slope_function(problem: Problem, x_dot: tuple) -> Callable:
     """Return x -> <y_bar, J(x) x_dot> made with the forward mode; scalar functions only."""
-    function = problem.closed()
+    f = problem.closed()
     if len(x_dot) == 1:
-        (v,) = x_dot
-        return lambda x: rd.jvp(function, (x,), (v,))[1]
-    return lambda *xs: rd.jvp(function, xs, x_dot)[1]
+        (u,) = x_dot
+        return lambda x: rd.jvp(f, (x,), (u,))[1]
+    if len(x_dot) == 2:
+        u, v = x_dot
+        return lambda x, y: rd.jvp(f, (x, y), (u, v))[1]
+    if len(x_dot) == 3:
+        u, v, w = x_dot
+        return lambda x, y, z: rd.jvp(f, (x, y, z), (u, v, w))[1]
+    return lambda *xs: rd.jvp(f, xs, x_dot)[1]
 
 
 def hessian_products(problem: Problem, x_dot: tuple) -> dict[str, Any]:

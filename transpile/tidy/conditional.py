@@ -38,7 +38,7 @@ def _joined(statement: Any) -> gast.stmt:
     if size > WIDEST or any(isinstance(s[1], gast.IfExp) for s in sides):
         return statement
     value = gast.IfExp(statement.test, sides[0][1], sides[1][1])
-    new = core.assign(sides[0][0], value, statement.body[0].origin)
+    new = core.assign(sides[0][0], value, getattr(statement.body[0], "origin", None))
     for mark in ("forward", "backward", "first_forward", "first_backward"):
         if getattr(statement, mark, False):
             setattr(new, mark, True)

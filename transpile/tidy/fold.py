@@ -92,7 +92,7 @@ class _Copies:
             for node in (n for s in self.body for n in core.walk(s)):
                 if isinstance(node, gast.Name) and node.id == old:
                     node.id = target.id
-        self.body[:] = _without_self_copies(self.body)
+        self.body[:] = without_self_copies(self.body)
 
     def used_before(self, statements: list[gast.stmt], id: str) -> bool:
         return any(
@@ -163,13 +163,14 @@ def _written(statement: gast.stmt) -> set[str]:
     return core.writes(statement) | ({updated} if updated else set())
 
 
-def _without_self_copies(body: list[gast.stmt]) -> list[gast.stmt]:
+def without_self_copies(body: list[gast.stmt]) -> list[gast.stmt]:
+    """The block without ``x = x``."""
     out = []
     for statement in body:
         for field in ("body", "orelse"):
             inner = getattr(statement, field, None)
             if isinstance(inner, list) and inner and not isinstance(statement, core.FUNCTIONS):
-                kept = _without_self_copies(inner)
+                kept = without_self_copies(inner)
                 setattr(statement, field, kept or ([gast.Pass()] if field == "body" else []))
         if isinstance(statement, gast.Assign) and core.is_name(statement.value):
             target = statement.targets[0]

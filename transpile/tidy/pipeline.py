@@ -9,7 +9,7 @@ import gast
 from redraft.transpile import core
 from redraft.transpile.tidy.conditional import join_branches
 from redraft.transpile.tidy.dead_code import remove_dead_code
-from redraft.transpile.tidy.fold import fold
+from redraft.transpile.tidy.fold import fold, without_self_copies
 from redraft.transpile.tidy.naming import TAKEN_ALWAYS, name_for_readers
 
 
@@ -22,6 +22,7 @@ def tidy(function: gast.FunctionDef, unit: Any, source: Any, prepared: Any) -> N
     function.body = remove_dead_code(function.body, pure)
     function.body = join_branches(function.body)
     name_for_readers(function, set(TAKEN_ALWAYS) | global_names(function) | unit.names)
+    function.body = without_self_copies(function.body)
     if not function.body:
         function.body = [gast.Pass()]
 

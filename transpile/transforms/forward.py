@@ -57,14 +57,24 @@ def write_jvp(unit: Unit, source: Source, options: dict[str, Any]) -> Source:
     body += [*forward.lines, returning(gast.Tuple(parts, gast.Load()), source, result)]
     mark_parts(body, [])
     arguments = core.copy(source.node.args)
+    dots: list[Any] = []
     for name in names:
         tangent_argument = gast.Name(tangent_parameter(source.parameters, name), gast.Param(), None, None)
         body.insert(0, _receive(name, tangent_argument.id, result))
-        if arguments.vararg is None and not arguments.defaults:
+        if "count" in options:
+            dots.append(tangent_argument)
+        elif arguments.vararg is None and not arguments.defaults:
             arguments.args.append(tangent_argument)
         else:
             arguments.kwonlyargs.append(tangent_argument)
             arguments.kw_defaults.append(None)
+    if dots:  # after the arguments of the call, which are all given
+        first = len(source.captured) + options["count"]
+        positional = [*arguments.posonlyargs, *arguments.args]
+        rest = len(positional) - first
+        arguments.posonlyargs = []
+        arguments.args = [*positional[:first], *dots, *positional[first:]]
+        arguments.defaults = arguments.defaults[-rest:] if rest else []
     name = unit.name_function(f"{core.base(source.name)}_jvp")
     function = definition(name, arguments, body, title("jvp", source, list(names)))
     return finish(unit, function, source, prepared)
@@ -151,7 +161,7 @@ class Forward:
             check = _with_origin(gast.Expr(core.call("rt.refuse_view", core.name(name))), statement)
             self.leading = [*self.leading, check]
         if getattr(statement, "shared", False):
-            check = gast.Expr(core.call("rt.refuse_in_place", core.name(statement.targets[0].id)))
+            check = gast.Expr(core.call("rt.refuse_in_place", core.copy(statement.value.left)))
             check.origin = statement.origin
             self.leading = [*self.leading, check]
 
@@ -245,11 +255,11 @@ class Forward:
     def partial_tangent(self, node: gast.Call) -> gast.expr:
         function = node.args[0]
         active = core.is_name(function) and self.fact(function.id).active
-        parts = {
-            "func": self.dot(function) if active else core.constant(None),
-            "args": gast.List([self.dot(a) for a in node.args[1:]], gast.Load()),
-        }
-        return gast.Dict([core.constant(k) for k in parts], list(parts.values()))
+        held = self.dot(function) if active else core.constant(None)
+        args = gast.List([self.dot(a) for a in node.args[1:]], gast.Load())
+        keys = [core.constant(k.arg) for k in node.keywords]
+        keywords = gast.Dict(keys, [self.dot(k.value) for k in node.keywords])
+        return self.call("rt.partial_dot", core.copy(function), held, args, keywords)
 
     def construct_tangent(self, value: gast.Call, callee: Construct) -> gast.expr:
         fields = [*zip(callee.fields, value.args, strict=False)]
@@ -393,14 +403,18 @@ class Forward:
 
     def dynamic_call(self, node: gast.Call) -> gast.Call:
         func = node.func
-        method = isinstance(func, gast.Attribute) and core.is_name(func.value)
+        method = isinstance(func, gast.Attribute) and core.is_name(func.value) and func.value.id != "rt"
         owner = func.value if method else func
         tangents = [self.dot(owner) if core.is_name(owner) and self.fact(owner.id).active else core.constant(None)]
-        tangents += [self.dot(a) for a in node.args]
+        operands = [*node.args, *(k.value for k in node.keywords)]
+        tangents += [self.dot(a) if self.any_active(a) else core.constant(None) for a in operands]
         pack = gast.Tuple(tangents, gast.Load())
         if method:
-            return core.call("rt.method_jvp", core.constant(func.attr), pack, owner, *node.args)
-        return core.call("rt.call_jvp", pack, func, *node.args)
+            call = core.call("rt.method_jvp", core.constant(func.attr), pack, owner, *node.args)
+        else:
+            call = core.call("rt.call_jvp", pack, func, *node.args)
+        call.keywords = node.keywords
+        return call
 
     # --- updates
 

@@ -366,8 +366,10 @@ class Pull(Bars):
                 value = gast.Subscript(value, core.constant(key), gast.Load())
             return value
 
-        found = [(node.args[0], part("func"))]
-        found += [(a, part("args", i)) for i, a in enumerate(node.args[1:])]
+        function, *args = node.args
+        inner = self.call("rt.partial_func", self.reading(function), core.copy(bar), core.constant(len(args)))
+        found = [(function, inner)]
+        found += [(a, part("args", i - len(args))) for i, a in enumerate(args)]
         found += [(k.value, part("keywords", k.arg)) for k in node.keywords]
         parts = [
             (v.id, value, False, self.numeric(v.id))
@@ -467,7 +469,7 @@ class Pull(Bars):
         if node.keywords and any(k.arg is None for k in node.keywords):
             raise self.refuse(node, "`**` in a call of values that are differentiated")
         func, args = node.func, [*node.args]
-        method = isinstance(func, gast.Attribute) and core.is_name(func.value)
+        method = isinstance(func, gast.Attribute) and core.is_name(func.value) and func.value.id != "rt"
         owner = func.value if method else func
         operands = [owner, *args, *(k.value for k in node.keywords)]
         active = [i for i, o in enumerate(operands) if self.is_active_operand(o)]
@@ -483,7 +485,8 @@ class Pull(Bars):
         active = [i for i, o in enumerate(node.args) if self.is_active_operand(o)]
         residuals = self.fresh_name(f"{core.base(target.id)}_saved")
         mask = gast.Tuple([core.constant(i) for i in active], gast.Load())
-        self.replace(target, core.call("rt.star_fwd", mask, *node.args), residuals)
+        operands = [node.args[0], *map(self.unchanged, node.args[1:])]
+        self.replace(target, core.call("rt.star_fwd", mask, *operands), residuals)
         result = self.call("rt.call_bwd", self.mark_forward(residuals), self.bar(target.id))
         self.bars.pop(target.id)
         self.distribute_dynamic(result, [node.args[i] for i in active])
@@ -508,7 +511,8 @@ class Pull(Bars):
             parts.append(self.part_bar(place, element))
         kind = self.fact(value.id).kind
         display = gast.Tuple(parts, gast.Load())
-        if kind in ("tuple", "list") or self.is_part_of_parameter(value.id):
+        part = kind != "number" and self.is_part_of_parameter(value.id)
+        if kind in ("tuple", "list") or part:
             whole: gast.expr = display
         else:
             whole = self.call("rt.pack", self.reading(value), display)
@@ -531,7 +535,7 @@ class Pull(Bars):
     def part_bar(self, place: gast.Name, element: Any) -> gast.expr:
         known = self.bars.get(place.id)
         reading = core.name(place.id)
-        reading.v, reading.site = place.v, self.statement
+        reading.v, reading.site, reading.late = place.v, self.statement, True
         if known is None:
             return self.call("rt.zeros_like", reading)
         if known.uniform or known.literal is not None:

@@ -266,7 +266,7 @@ class Residuals:
 
     def endangered(self, node: gast.Name) -> bool:
         """May the memory of the value be changed in place after it was read?"""
-        if node.v == -1 or getattr(node, "shape_only", False):
+        if node.v == -1:
             return False
         facts = getattr(node.site, "facts", {})
         fact = facts.get(node.id)
@@ -274,6 +274,8 @@ class Residuals:
             fact = node.site.result
         if fact is None or fact.rank == 0 or not fact.reach & self.mutated_roots:
             return False
+        if fact.kind == "number" and getattr(node, "shape_only", False):
+            return False  # an array changes its elements, a list also its length
         return self.mutated_later(fact.reach, node.site)
 
     def mutated_later(self, roots: Any, site: gast.stmt) -> bool:

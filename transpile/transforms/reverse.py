@@ -112,7 +112,7 @@ class Reverse(Residuals, Pull):
             self.before(statement, check)
         if getattr(statement, "shared", False):
             guard = gast.Expr(
-                self.call("rt.refuse_in_place", core.name(statement.targets[0].id))
+                self.call("rt.refuse_in_place", core.copy(statement.value.left))
             )
             guard.origin = statement.origin
             self.before(statement, guard)
@@ -579,11 +579,23 @@ class Reverse(Residuals, Pull):
 
     def replace_call(self, target: gast.Name, node: Any, function: str, residuals: str) -> None:
         captured = list(getattr(node, "captured", ()))
-        call = gast.Call(core.name(function), [*captured, *node.args], node.keywords)
-        self.replace(target, call, residuals)
+        args = [self.unchanged(a) for a in (*captured, *node.args)]
+        keywords = [gast.keyword(k.arg, self.unchanged(k.value)) for k in node.keywords]
+        self.replace(target, gast.Call(core.name(function), args, keywords), residuals)
+
+    def unchanged(self, argument: Any) -> Any:
+        """An argument that the callee may keep: a copy, if it changes in place later."""
+        if not core.is_name(argument):
+            return argument
+        fact = self.fact(argument.id)
+        if fact.rank == 0 or not fact.reach & self.mutated_roots:
+            return argument
+        if not self.mutated_later(fact.reach, self.statement):
+            return argument
+        return self.call("rt.snapshot", argument)
 
     def replace_dynamic(self, target: gast.Name, node: gast.Call, mask: Any, residuals: str) -> None:
-        call = core.call("rt.call_fwd", mask, node.func, *node.args)
+        call = core.call("rt.call_fwd", mask, node.func, *map(self.unchanged, node.args))
         call.keywords = node.keywords
         if isinstance(node.func, gast.Attribute) and core.is_name(node.func.value):
             call.args[1:2] = [node.func.value]

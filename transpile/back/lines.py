@@ -1,0 +1,39 @@
+"""From a line of generated text back to the user's line that it was written for."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from redraft.transpile.errors import Span
+
+
+def place_of_line(generated: Any, line: int) -> Span | None:
+    """The place of the user's statement behind a generated line, or that of the generated line."""
+    origin = None
+    tree = ast.parse(generated.text)
+    for function, printed in zip(generated.unit.functions, tree.body, strict=False):
+        if printed.lineno <= line <= printed.end_lineno:
+            for statement, shown in _pairs(function.body, printed.body[1:]):
+                if shown.lineno <= line and getattr(statement, "origin", None) is not None:
+                    origin = statement.origin
+    if origin is not None:
+        span = origin.source.span(origin.node)
+        if span is not None:
+            return span
+    lines = generated.text.splitlines()
+    if not 0 < line <= len(lines):
+        return None
+    text = lines[line - 1]
+    return Span(generated.file, line, len(text) - len(text.lstrip()), len(text), text)
+
+
+def _pairs(body: list[Any], printed: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """Statements of a generated function beside what its text parses to."""
+    for statement, shown in zip(body, printed, strict=False):
+        yield statement, shown
+        for field in ("body", "orelse"):
+            inner = getattr(statement, field, None)
+            if isinstance(inner, list) and not isinstance(shown, ast.FunctionDef):
+                yield from _pairs(inner, getattr(shown, field, []))
