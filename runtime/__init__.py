@@ -88,6 +88,7 @@ from redraft.runtime.cotangents import (  # noqa: E402
     add_field,
     all_floats,
     as_gradient,
+    as_items,
     cleared,
     fits,
     gather_bar,
@@ -107,6 +108,7 @@ from redraft.runtime.cotangents import (  # noqa: E402
 )
 from redraft.runtime.tree import leaves, register  # noqa: E402
 from redraft.runtime.apply import (  # noqa: E402
+    Pulled,
     call_bwd,
     call_fwd,
     call_jvp,

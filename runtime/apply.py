@@ -6,6 +6,7 @@ calls the forward one; the pair is cached by the function's code.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -77,6 +78,16 @@ def method_fwd(
 def call_bwd(record: CallRecord, ans_bar: Any) -> list[Any]:
     """Cotangents of the differentiated operands, in the order of the mask."""
     return record.arrangement.operands(record.backward(record.residuals, ans_bar))
+
+
+@dataclasses.dataclass
+class Pulled:
+    """What ``rd.vjp`` returns inside a transformed function; calls of ``f(*args)`` alone."""
+
+    record: CallRecord
+
+    def __call__(self, ans_bar: Any) -> tuple:
+        return tuple(call_bwd(self.record, ans_bar)[0])
 
 
 def call_jvp(tangents: tuple, function: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:

@@ -460,3 +460,8 @@ def fits(x_bar: Any, x: Any) -> bool:
     if kind is dict:
         return all(k in x_bar and fits(x_bar[k], v) for k, v in x.items())
     return len(x_bar) == len(x) and all(map(fits, x_bar, x))
+
+
+def as_items(x_bar: Any) -> list:
+    """The items of a cotangent in order: of a dict, its values."""
+    return list(x_bar.values()) if isinstance(x_bar, dict) else list(x_bar)

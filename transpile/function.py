@@ -129,6 +129,8 @@ class Unit:
             try:
                 self.sources[function] = read_source(function)
             except SourceError as error:
+                if error.lineno is not None:
+                    raise
                 raise refuse(error.msg, error.hint) from None
         return self.sources[function]
 

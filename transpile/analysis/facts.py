@@ -372,8 +372,7 @@ class Facts:
         if node.attr in SHAPE_ATTRIBUTES:
             return Fact(kind="other")
         owner = self.value(node.value, env, place)
-        reach = owner.reach | self.roots_of_names(core.reads(node), env)
-        return Fact(owner.active, roots=reach, holds=reach)
+        return Fact(owner.active, roots=owner.holds, holds=owner.holds)
 
     def value_Tuple(self, node: Any, env: Environment, place: Any) -> Fact:
         facts = [self.value(e, env, place) for e in node.elts]
@@ -454,7 +453,9 @@ class Facts:
         rank, shape = self.shape_of(row, arguments, facts, env, place)
         roots = frozenset({self.site(place)})
         if row.view_of is not None:
-            roots = facts[row.view_of].reach if row.view_of in facts else roots
+            owner = facts.get(row.view_of)
+            if owner is not None:  # an item of a list is no part of the list's own memory
+                roots = owner.holds if owner.kind in ("list", "dict", "tuple") else owner.reach
         kind = "number" if self.gives_number(row) else "unknown"
         if row.gives is not None:
             same = facts.get(row.gives.removeprefix("like "))

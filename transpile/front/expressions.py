@@ -68,6 +68,7 @@ class Expressions:
 
     def __init__(self) -> None:
         self.counter = 0
+        self.known_reads: dict[str, str] = {}
 
     # --- names and errors
 
@@ -93,8 +94,13 @@ class Expressions:
         """A name or a constant with the value of `node`."""
         if not self.coarse.active(node):
             return self.inactive_atom(node)
-        value = self.expression(node)
-        return value if isinstance(value, gast.Name) else self.temporary(value)
+        if not isinstance(node, (gast.Subscript, gast.Attribute)) or has_call(node):
+            value = self.expression(node)
+            return value if isinstance(value, gast.Name) else self.temporary(value)
+        key = gast.dump(node)  # `x[0]` is read once in a statement, however often it stands there
+        if key not in self.known_reads:
+            self.known_reads[key] = self.temporary(self.expression(node)).id
+        return core.name(self.known_reads[key])
 
     def inactive_atom(self, node: gast.expr) -> gast.expr:
         node = self.plain(node)
@@ -158,6 +164,7 @@ class Expressions:
 
     def lower_NamedExpr(self, node: gast.NamedExpr) -> gast.expr:
         self.emit(core.assign(node.target.id, self.expression(node.value)))
+        self.known_reads.clear()
         # a copy: the name may be bound again before the value is used
         return self.temporary(core.name(node.target.id))
 
@@ -183,8 +190,10 @@ class Expressions:
     def block_of(self, emit: Any) -> list[gast.stmt]:
         """The lines that `emit` writes, apart from the current block."""
         saved, self.out = self.out, []
+        reads, self.known_reads = self.known_reads, {}
         emit()
         block, self.out = self.out, saved
+        self.known_reads = reads
         return block
 
     def test(self, node: gast.expr) -> gast.expr:
@@ -282,7 +291,18 @@ class Expressions:
         self.emit(gast.copy_location(gast.For(pattern, items, body, [], None), place))
 
     def lower_Lambda(self, node: gast.Lambda) -> gast.expr:
+        self.check_defaults(node)
         return node
+
+    def check_defaults(self, node: Any) -> None:
+        """A default that is differentiated must be a variable: its cotangent goes by that name."""
+        for default in (*node.args.defaults, *node.args.kw_defaults):
+            if default is None or isinstance(default, gast.Name) or not self.coarse.active(default):
+                continue
+            raise self.refuse(
+                default, "a default that is differentiated must be a variable",
+                "give it a name before the function is defined",
+            )  # fmt: skip
 
     # --- comprehensions
 
@@ -620,6 +640,8 @@ class Expressions:
         kind = getattr(value, "redraft_transform", None)
         if kind == "jvp":
             return self.jvp_call(node)
+        if kind == "vjp":
+            return self.vjp_call(node)
         if len(node.args) >= 1 and isinstance(node.args[0], gast.GeneratorExp):
             if value in (sum, list, tuple, min, max) or table.row_of(value) is not None:
                 items = self.lower_ListComp(node.args[0])
@@ -725,6 +747,34 @@ class Expressions:
         self.emit(gast.copy_location(loop, node))
         return core.name(total)
 
+    def vjp_call(self, node: gast.Call) -> gast.expr:
+        """``rd.vjp(f, x, …)`` inside: a call at run time whose record the pullback carries."""
+        if node.keywords or len(node.args) < 2:
+            raise self.refuse(
+                node, "`rd.vjp` with options inside a transformed function is not supported",
+                "write `rd.vjp(f, x, …)`",
+            )  # fmt: skip
+        function, *primals = node.args
+        items = gast.copy_location(gast.Tuple(primals, gast.Load()), node)
+        args = self.atom(items)
+        new = core.call("rt.star_fwd", core.constant((1,)), self.atom(function), args, gast.Dict([], []))
+        new.args[0] = gast.Tuple([core.constant(1)], gast.Load())
+        new.callee = None
+        pair = self.temporary(gast.copy_location(new, node), "pair")
+        self.coarse.names.add(pair.id)
+        value = self.temporary(self.pair_item(pair, 0))
+        record = self.temporary(self.pair_item(pair, 1), "record")
+        pull = core.call("rt.Pulled", record)
+        pull.callee = self.constructor(apply.Pulled)
+        pulled = self.temporary(gast.copy_location(pull, node), "pullback")
+        self.coarse.names.update((value.id, record.id, pulled.id))
+        return gast.copy_location(gast.Tuple([value, pulled], gast.Load()), node)
+
+    def pair_item(self, pair: gast.Name, place: int) -> gast.expr:
+        new = gast.Subscript(core.name(pair.id), core.constant(place), gast.Load())
+        new.callee = Primitive(table.rows_index()["operator"]["[]"])
+        return new
+
     def run_time_jvp(self, node: gast.Call) -> gast.expr:
         """``rd.jvp(f, primals, tangents)`` of a function that is known when the code runs."""
         function = self.atom(node.args[0])
@@ -808,6 +858,11 @@ def _with_own_names(node: Any, lowerer: Expressions) -> Any:
             stored = {n.id for n in core.walk(generator.target) if core.is_name(n)}
             lowerer.coarse.names.update(stored)
     return node
+
+
+def has_call(node: Any) -> bool:
+    """Does the expression hold anything that may give another value the next time?"""
+    return any(isinstance(n, (gast.Call, gast.NamedExpr, gast.IfExp)) for n in core.walk(node))
 
 
 def is_simple(node: Any) -> bool:

@@ -48,6 +48,7 @@ class Lowerer(Expressions):
         self.local_functions = dict(getattr(source, "local_functions", {}) or {})
         self.definitions: dict[str, Any] = {}
         self.insert_grad_of: list[Any] = []
+        self.outer_names: dict[str, str] = {}
         self.find_local_functions(body)
         self.coarse = Coarse(body, active, self.is_no_derivative)
         self.body = body
@@ -154,8 +155,8 @@ class Lowerer(Expressions):
         return block
 
     def statement(self, node: gast.stmt) -> None:
-        if isinstance(node, (gast.Global, gast.Nonlocal)) and set(node.names) & self.coarse.names:
-            raise self.refuse_statement(node)
+        self.known_reads = {}
+        self.check_outer_names(node)
         if isinstance(node, gast.Delete) and all(core.is_name(t) for t in node.targets):
             return  # the derivative may still need the value: the name just goes out of use
         if isinstance(node, gast.FunctionDef):
@@ -171,9 +172,30 @@ class Lowerer(Expressions):
         else:
             lower(node)
 
+    def check_outer_names(self, node: gast.stmt) -> None:
+        """Refuse to bind a `global` or `nonlocal` name to a value that is differentiated."""
+        if isinstance(node, (gast.Global, gast.Nonlocal)):
+            kind = "global" if isinstance(node, gast.Global) else "nonlocal"
+            self.outer_names.update(dict.fromkeys(node.names, kind))
+            return
+        if isinstance(node, (gast.Assign, gast.AugAssign, gast.AnnAssign, gast.For)) and self.outer_names:
+            names = core.writes(node) if not isinstance(node, gast.For) else core.writes(node.target)
+            for name in sorted(names & set(self.outer_names) & self.coarse.names):
+                kind = self.outer_names[name]
+                raise self.refuse(
+                    node, f"assignment of a value that is differentiated to `{name}`, which is `{kind}`",
+                    "return the value instead",
+                )  # fmt: skip
+
     def check_nonlocal(self, node: gast.FunctionDef) -> None:
         """A nested function that rebinds a variable of this one changes it behind our back."""
+        self.check_defaults(node)
         for inner in core.walk(node):
+            if isinstance(inner, (gast.Yield, gast.YieldFrom)) and self.coarse.mentions(node):
+                raise self.refuse(
+                    inner, "`yield` of values that are differentiated is not supported",
+                    "build a list and return it",
+                )  # fmt: skip
             if isinstance(inner, (gast.Nonlocal, gast.Global)) and set(inner.names) & self.coarse.names:
                 raise self.refuse_statement(inner)
 
@@ -255,6 +277,11 @@ class Lowerer(Expressions):
 
     def place(self, node: gast.expr) -> tuple[gast.Name, Any]:
         """A name for a container that is written into, and how to put it back where it was."""
+        if isinstance(node, gast.Name) and node.id in self.definitions:
+            raise self.refuse(
+                node, f"`{node.id}` is a function; its attributes cannot hold values that are "
+                "differentiated", "use a variable",
+            )  # fmt: skip
         if isinstance(node, gast.Name):
             return core.name(node.id), lambda: None
         if isinstance(node, (gast.Subscript, gast.Attribute)):
@@ -327,6 +354,7 @@ class Lowerer(Expressions):
     def stmt_AugAssign(self, node: gast.AugAssign) -> None:
         value = self.atom(node.value)
         target = node.target
+        self.known_reads = {}
         if isinstance(target, gast.Name):
             self.emit(self.augmented_name(node, target.id, value))
             return

@@ -16,6 +16,7 @@ def primitive_function(function: Any, count: int | None = None, keywords: tuple[
     names = _positional(row, count)
     given = [k for k in keywords if k not in names]
     own = row.name.rpartition(".")[2]
+    own = own if own != row.name else f"{own}_"  # a builtin: the function must not call itself
     called = row.name if table.resolve(row.name) is function else f"{own}_function"
     arguments = ", ".join([*names, *(f"{k}={k}" for k in given)])
     text = f"def {own}({', '.join([*names, *given])}):\n    return {called}({arguments})\n"
@@ -23,7 +24,7 @@ def primitive_function(function: Any, count: int | None = None, keywords: tuple[
     namespace: dict[str, Any] = {"__name__": getattr(function, "__module__", None) or "redraft"}
     if head == called and called.endswith("_function"):
         namespace[called] = function
-    elif head != called:
+    elif "." in called:
         namespace[head] = __import__(table.MODULES.get(head, head))
     tag = "".join(f" {part}" for part in (len(names), *given))
     load(text, f"<primitive {row.name}{tag} {id(function)}>", namespace)

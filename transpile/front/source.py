@@ -6,10 +6,12 @@ parameters, so that lambdas that share a line and functions from `exec` with `li
 
 from __future__ import annotations
 
+import __future__
 import ast
 import functools
 import inspect
 import linecache
+import os
 import types
 from dataclasses import dataclass, field
 from typing import Any
@@ -136,14 +138,9 @@ def read_source(function: types.FunctionType) -> Source:
             None,
             "define it in a file or a notebook cell; for `exec`, register the text in `linecache`",
         )
-    if code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR | inspect.CO_COROUTINE):
-        kind = "a generator" if code.co_flags & inspect.CO_GENERATOR else "an `async` function"
-        raise SourceError(
-            f"`{code.co_name}` is {kind} and cannot be rewritten",
-            _first_line(code, lines),
-            "write an ordinary function; return a list instead of yielding",
-        )
     node = _find_node(code, "".join(lines))
+    if code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR | inspect.CO_COROUTINE):
+        raise _not_ordinary(code, node, lines)
     # gast's converter builds new nodes and leaves the cached tree alone
     definition = _as_definition(gast.ast_to_gast(node))
     cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
@@ -152,13 +149,18 @@ def read_source(function: types.FunctionType) -> Source:
     return source
 
 
-def _first_line(code: types.CodeType, lines: list[str]) -> Span | None:
-    number = code.co_firstlineno
-    if number > len(lines):
-        return None
-    text = lines[number - 1]
-    indent = len(text) - len(text.lstrip())
-    return Span(code.co_filename, number, indent, len(text.rstrip()), text)
+def _not_ordinary(code: types.CodeType, node: Any, lines: list[str]) -> SourceError:
+    """The error for generators and `async` functions, at the `yield` or at the `def`."""
+    places = [n for n in ast.walk(node) if isinstance(n, (ast.Yield, ast.YieldFrom))]
+    kind = "`async` functions" if isinstance(node, ast.AsyncFunctionDef) else "functions with `yield`"
+    place = places[0] if places and kind.startswith("functions") else node
+    text = lines[place.lineno - 1]
+    end = place.end_col_offset if place.end_lineno == place.lineno else len(text.rstrip())
+    return SourceError(
+        f"`{code.co_name}`: {kind} cannot be rewritten",
+        Span(code.co_filename, place.lineno, place.col_offset, end, text),
+        "write an ordinary function that returns a list",
+    )
 
 
 @functools.lru_cache(maxsize=64)
@@ -183,7 +185,7 @@ def _find_node(code: types.CodeType, text: str) -> ast.AST:
         matching = [n for n in matching if _same_bytecode(n, code)] or matching
     if len(matching) > 1 and not _all_same(matching):
         matching = [n for n in matching if _same_columns(n, code)]
-    if not matching:
+    if not matching or not _is_text_of(code, text):
         raise SourceError(
             f"the text of {code.co_filename} no longer holds `{code.co_name}` at line "
             f"{code.co_firstlineno}, or holds it more than once",
@@ -191,6 +193,33 @@ def _find_node(code: types.CodeType, text: str) -> ast.AST:
             "reload the module after an edit; give lambdas that share a line names of their own",
         )
     return matching[0]
+
+
+def _is_text_of(code: types.CodeType, text: str) -> bool:
+    """Is this still the text that the code was compiled from? Asked for cells and `exec` only."""
+    if os.path.exists(code.co_filename) or len(text) > 100_000:
+        return True
+    made = _codes(text, code.co_filename, code.co_flags & _FUTURES)
+    same = [c for c in made if (c.co_firstlineno, c.co_name) == (code.co_firstlineno, code.co_name)]
+    return not same or any(c.co_code == code.co_code for c in same)
+
+
+_FUTURES = functools.reduce(
+    lambda flags, name: flags | getattr(__future__, name).compiler_flag,
+    __future__.all_feature_names, 0,
+)  # fmt: skip
+
+
+@functools.lru_cache(maxsize=64)
+def _codes(text: str, filename: str, flags: int) -> tuple[types.CodeType, ...]:
+    """All code objects that a text compiles to."""
+    try:
+        found = [compile(text, filename, "exec", flags, dont_inherit=True)]
+    except SyntaxError:
+        return ()
+    for code in found:
+        found.extend(c for c in code.co_consts if isinstance(c, types.CodeType))
+    return tuple(found)
 
 
 def _all_same(nodes: list[ast.AST]) -> bool:

@@ -26,19 +26,19 @@ primitive(
 primitive(
     "rt.pack(x, parts)",
     shape_only="x",
-    vjp={"parts": "list(ans_bar)"},
+    vjp={"parts": "rt.as_items(ans_bar)"},
     jvp={"parts": "rt.pack(x, parts_dot)"},
 )
 primitive(
     "rt.stack_items(x, items)",
     shape_only="x",
-    vjp={"items": "list(ans_bar)[:len(items)]"},
+    vjp={"items": "rt.as_items(ans_bar)[:len(items)]"},
     jvp={"items": "rt.stack_items(x, items_dot)"},
 )
 primitive(
     "rt.stack_items_last(x, items)",
     shape_only="x",
-    vjp={"items": "list(ans_bar)[len(x) - len(items):]"},
+    vjp={"items": "rt.as_items(ans_bar)[len(x) - len(items):]"},
     jvp={"items": "rt.stack_items_last(x, items_dot)"},
 )
 primitive(
@@ -68,3 +68,6 @@ for _name in ("list", "tuple"):
         jvp={"x": f"{_name}(x_dot)"},
     )
 primitive("dict(x=())", vjp={"x": "ans_bar"}, jvp={"x": "dict(x_dot)"})
+primitive(
+    "rt.as_items(x)", vjp={"x": "rt.stack_items(x, ans_bar)"}, jvp={"x": "rt.as_items(x_dot)"}
+)

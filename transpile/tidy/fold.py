@@ -19,6 +19,7 @@ import gast
 from redraft.transpile import core
 from redraft.transpile.analysis.versions import updated_name
 
+SHORT = 9  # nodes of a user's cotangent that needs no line of its own
 WIDEST = 34  # nodes of an expression that still reads well
 
 
@@ -197,7 +198,7 @@ def _foldable(id: str, value: gast.expr) -> bool:
         inner = head[:-4]
         if inner in ("t", "ans", "item", "items", "part", "value") or core.is_name(value):
             return True
-        return isinstance(value, gast.UnaryOp) and core.is_name(value.operand)
+        return _size(value) <= SHORT
     return is_made(id)
 
 
@@ -335,8 +336,8 @@ def _size(node: Any) -> int:
 
 
 def _touches_memory(value: gast.expr) -> bool:
-    """Does the expression read memory that another line could change?"""
-    return not isinstance(value, gast.Constant)
+    """Does the expression read memory that another line could change? (A mere name does not.)"""
+    return not isinstance(value, (gast.Constant, gast.Name))
 
 
 def _changes_memory(statement: gast.stmt, reads: set[str]) -> bool:
