@@ -48,9 +48,9 @@ def fields_of(x: Any) -> dict[str, Any] | None:
         return dict(zip(x._fields, x, strict=True))
     if dataclasses.is_dataclass(x) and not isinstance(x, type):
         return {f.name: getattr(x, f.name) for f in dataclasses.fields(x)}
-    own = getattr(type(x), "redraft_fields", None)
-    if own is not None:
-        return {name: getattr(x, name) for name in own}
+    names = getattr(type(x), "redraft_fields", None)
+    if names is not None:
+        return {name: getattr(x, name) for name in names}
     return None
 
 

@@ -930,6 +930,10 @@ def test_changed_argument(problem, mode):
         assert same_bits(args, problem.args)
         assert same_bits(static, problem.static)
         return
+    except TypeError as error:  # refused where it runs: only an array would be changed
+        assert "write `" in str(error)
+        assert same_bits(args, problem.args)
+        return
     assert got == pytest.approx(want, rel=1e-6)
     numpy_args, numpy_static = problem.fresh(), copy.deepcopy(problem.static)
     problem.function(*numpy_args, **numpy_static)

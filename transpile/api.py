@@ -571,7 +571,10 @@ def _check_like(value: Any, like: Any, what: str, of: str) -> None:
                 f"{what} must have the shape of {of}: expected {numpy.shape(like)}, got "
                 f"{numpy.shape(value)}"
             )
-        if numpy.asarray(value).dtype.kind not in "fciub":
+        kind = numpy.asarray(value).dtype.kind
+        if kind in "iub" and isinstance(value, (numpy.ndarray, numpy.generic)):
+            raise TypeError(f"{what} must hold floating-point numbers, got dtype {value.dtype}")
+        if kind not in "fciub":
             raise TypeError(f"{what} must be a number or an array, got {type(value).__name__}")
 
 

@@ -204,6 +204,12 @@ def base(id: str) -> str:
     return id.partition(".")[0]
 
 
+def is_temporary(id: str) -> bool:
+    """Was the name made by the lowering, for a part of an expression (``t.t3``)?"""
+    head, _, rest = id.partition(".")
+    return head == "t" and rest[:1] == "t"
+
+
 def same(a: Any, b: Any) -> bool:
     """Are two trees equal, marks aside?"""
     if isinstance(a, gast.AST):

@@ -18,6 +18,7 @@ from redraft.transpile.front.lower import Lowerer
 from redraft.transpile.front.normalize import RESERVED
 from redraft.transpile.front.scope import Dependency
 from redraft.transpile.front.source import Source, read_source
+from redraft.transpile.primitives import table
 from redraft.transpile.transforms.pull import signature_of
 
 
@@ -206,6 +207,9 @@ class Unit:
         bound = set(core.parameter_names(function.args)) | core.writes(function.body)
         wanted = (core.reads(function.body) - bound) | core.reads(defaults)
         for name in sorted(wanted - self.names - set(RESERVED)):
+            if name in table.HELPERS:
+                self.bindings[name] = numbered[name] = table.HELPERS[name]
+                continue
             holder, value = _lookup(source, name)
             if holder is None:
                 continue

@@ -107,6 +107,8 @@ class Facts:
             return
         fact = self.value(statement.value, env, statement)
         statement.result = fact
+        if getattr(statement, "write_back", False):
+            self.check_part(statement, env)
         if isinstance(target, gast.Name):
             self.mutation(statement, statement.value, env)
             self.bind(target.id, fact, statement, env)
@@ -114,6 +116,23 @@ class Facts:
             self.unpack(target, fact, statement, env)
         else:
             self.update(statement, target, fact, env)
+
+    def check_part(self, statement: Any, env: Environment) -> None:
+        """``x[i][j] = v`` writes through a part: the part must be a view, and go back in place."""
+        access = statement.value if core.is_name(statement.targets[0]) else statement.targets[0]
+        owner = self.value(access.value, env, statement)
+        index = getattr(access, "slice", None)
+        plain = index is not None and (
+            isinstance(index, (gast.Slice, gast.Constant)) or self.integers(index, env)
+        )
+        if owner.kind in ("list", "dict") or (owner.kind == "number" and plain):
+            return
+        if owner.active or statement.result.active:
+            raise self.refuse(
+                statement,
+                "assignment into a part of an object",
+                "give the part a name, change it, and put it back: `part = x[i]; …; x[i] = part`",
+            )
 
     def unpack(self, target: Any, fact: Fact, statement: Any, env: Environment) -> None:
         if fact.parts and len(fact.parts) == len(target.elts):
@@ -144,8 +163,9 @@ class Facts:
                 if known.shape == fact.shape and other != name:
                     env[other] = replace(known, shape=("old", other, *known.shape))
         if getattr(statement, "augmented", False):
-            self.check_rebinding(statement, name, env)
-            previous = env.get(name, UNKNOWN)
+            old = statement.value.left.id
+            self.check_rebinding(statement, old, env)
+            previous = env.get(old, UNKNOWN)
             fact = replace(fact, roots=fact.roots | previous.roots, holds=previous.holds)
         if fact.shape is None:  # whatever its shape is, it has a name now
             fact = replace(fact, shape=("made", id(statement), ""))
@@ -344,7 +364,7 @@ class Facts:
 
     def unknown_value(self, node: Any, env: Environment, place: Any) -> Fact:
         if isinstance(node, (gast.Compare, gast.JoinedStr)):
-            return Fact(kind="number" if isinstance(node, gast.Compare) else "other")
+            return Fact(kind="mask" if isinstance(node, gast.Compare) else "other")
         names = core.reads(node)
         roots = self.roots_of_names(names, env) | {self.site(place)}
         if isinstance(node, (gast.BinOp, gast.UnaryOp)):
@@ -456,6 +476,8 @@ class Facts:
             owner = facts.get(row.view_of)
             if owner is not None:  # an item of a list is no part of the list's own memory
                 roots = owner.holds if owner.kind in ("list", "dict", "tuple") else owner.reach
+                if row.operator == "[]" and self.copies(arguments["index"], env):
+                    roots = frozenset({self.site(place)})
         kind = "number" if self.gives_number(row) else "unknown"
         if row.gives is not None:
             same = facts.get(row.gives.removeprefix("like "))
@@ -475,6 +497,8 @@ class Facts:
         holds = frozenset().union(*(f.holds for f in facts.values())) if kind == "unknown" else NOTHING
         if rank == 0:
             roots, holds = NOTHING, NOTHING
+        if row.gives in ("list", "tuple") and row.view_of in facts:
+            roots, holds = frozenset({self.site(place)}), facts[row.view_of].reach
         if row.name in FRESH_INSIDE and kind == "unknown":
             holds = frozenset({("inside", *self.site(place))})
         if row.name in ("list", "tuple", "dict"):
@@ -484,6 +508,13 @@ class Facts:
         return Fact(
             active, kind, rank, shape, roots, integer and rank == 0, None, holds, element=element
         )
+
+    def copies(self, index: Any, env: Environment) -> bool:
+        """Does the index certainly give a copy: a list of places, or a mask?"""
+        if isinstance(index, gast.List):
+            return True
+        fact = env.get(index.id, UNKNOWN) if core.is_name(index) else UNKNOWN
+        return fact.kind == "mask"
 
     def integers(self, index: Any, env: Environment) -> bool:
         parts = index.elts if isinstance(index, gast.Tuple) else [index]
@@ -667,10 +698,18 @@ class Facts:
         fact = env.get(name, UNKNOWN)
         if fact.rank == 0 or not (fact.active or statement.result.active):
             return
+        target = statement.targets[0].id
         shared = any(r[0] == "argument" for r in fact.roots) or any(
-            n != name and n in env and env[n].reach & fact.roots for n in statement.live
+            n not in (name, target) and n in env and env[n].reach & fact.roots
+            for n in statement.live
         )
         statement.shared = shared
+        if shared and fact.kind in ("list", "dict"):
+            raise self.refuse(
+                statement,
+                f"`{core.base(name)}` is changed in place, and another variable holds it too",
+                f"write `{core.base(name)} = {core.base(name)} + …`",
+            )
 
     def refuse(self, statement: Any, message: str, hint: str) -> TransformError:
         return TransformError(message, self.source.span(statement.origin.node), hint)

@@ -131,6 +131,9 @@ class Versions:
                 inside[name] = self.new(name)
                 self.mark(item.optional_vars, inside[name])
             self.block(statement.body, inside)
+            for item in statement.items:  # the gradient that goes on: the variable's last value
+                statement.last = core.name(item.optional_vars.id)
+                self.mark(statement.last, inside[item.optional_vars.id])
             return
         for item in statement.items:
             self.plain(item, env)

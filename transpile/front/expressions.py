@@ -36,6 +36,7 @@ from redraft.transpile.front.callee import (
     partial_parts,
 )
 from redraft.transpile.front.coarse import SHAPE_ATTRIBUTES, Coarse
+from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Origin, Source
 from redraft.transpile.primitives import table
@@ -65,6 +66,7 @@ class Expressions:
     out: list[gast.stmt]
     origin: Any
     local_functions: dict[str, Source]
+    local_partials: dict[str, gast.Call]
 
     def __init__(self) -> None:
         self.counter = 0
@@ -377,6 +379,8 @@ class Expressions:
         special = self.special_call(node)
         if special is not None:
             return special
+        if isinstance(node.func, gast.Name) and node.func.id in self.local_partials:
+            return self.lower_Call(self.completed(node))
         if any(isinstance(a, gast.Starred) for a in node.args) or any(
             k.arg is None for k in node.keywords
         ):
@@ -401,6 +405,15 @@ class Expressions:
         new.callee = callee
         self.check_binding(new, callee)
         return new
+
+    def completed(self, node: gast.Call) -> gast.Call:
+        """A call of a local partial as a call of its function."""
+        made = self.local_partials[node.func.id]
+        given = {k.arg for k in node.keywords}
+        args = [*(core.copy(a) for a in made.args[1:]), *node.args]
+        keywords = [core.copy(k) for k in made.keywords if k.arg not in given]
+        new = gast.Call(core.copy(made.args[0]), args, [*keywords, *node.keywords])
+        return gast.copy_location(new, node)
 
     def is_get(self, node: gast.Call) -> bool:
         """Is this ``d.get(key)`` or ``d.get(key, default)``?"""
@@ -630,6 +643,8 @@ class Expressions:
         if hasattr(value, "redraft_kind"):
             inner = derivative(value, None)
             return Function(inner) if inner is not None else None
+        if value is not UNKNOWN and table.row_of(value) is not None:
+            return Function(primitive_function(value))
         return Function(value) if is_python_function(value) else None
 
     def special_call(self, node: gast.Call) -> gast.expr | None:
@@ -779,10 +794,8 @@ class Expressions:
         """``rd.jvp(f, primals, tangents)`` of a function that is known when the code runs."""
         function = self.atom(node.args[0])
         primals, dots = map(self.atom, node.args[1:])
-        none = core.constant(None)
-        tangents = self.atom(
-            gast.copy_location(gast.Tuple([none, dots, core.constant(None)], gast.Load()), node)
-        )
+        display = gast.Tuple([core.constant(None), dots, core.constant(None)], gast.Load())
+        tangents = self.temporary(gast.copy_location(display, node), "tangents")
         new = core.call("rt.star_jvp", tangents, function, primals, gast.Dict([], []))
         new.callee = None
         return gast.copy_location(new, node)

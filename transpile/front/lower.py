@@ -8,6 +8,7 @@ Relies on `exits`: one return, at the end.
 from __future__ import annotations
 
 import builtins
+import functools
 import io
 import logging
 import time
@@ -49,6 +50,7 @@ class Lowerer(Expressions):
         self.definitions: dict[str, Any] = {}
         self.insert_grad_of: list[Any] = []
         self.outer_names: dict[str, str] = {}
+        self.local_partials: dict[str, gast.Call] = {}
         self.find_local_functions(body)
         self.coarse = Coarse(body, active, self.is_no_derivative)
         self.body = body
@@ -73,6 +75,7 @@ class Lowerer(Expressions):
             once = stores.count(name) == 1 and name not in self.source.parameters
             if once and has_literal_defaults(node):
                 self.definitions[name] = node
+        self.find_local_partials(body, stores)
         for name in self.definitions:
             self.local_functions.pop(name, None)
         self.local_functions.update({n: None for n in self.definitions})
@@ -82,6 +85,29 @@ class Lowerer(Expressions):
             lifted = self.local_functions[name]
             lifted.local_functions = self.local_functions
             lifted.generated, lifted.modules = self.source.generated, self.source.modules
+
+    def find_local_partials(self, body: list[gast.stmt], stores: list[str]) -> None:
+        """``g = partial(f, a)`` of a known `f` and a variable `a` that never changes."""
+        parameters = set(self.source.parameters)
+
+        def settled(node: Any) -> bool:
+            if isinstance(node, gast.Constant):
+                return True
+            bindings = stores.count(node.id) + (node.id in parameters) if core.is_name(node) else 2
+            return bindings <= 1
+
+        for statement in body:  # at the top, so that every later call sees it
+            if not (isinstance(statement, gast.Assign) and core.is_name(statement.targets[0])):
+                continue
+            name, value = statement.targets[0].id, statement.value
+            if not isinstance(value, gast.Call) or stores.count(name) != 1 or name in parameters:
+                continue
+            if self.scope.value(value.func) is not functools.partial or not value.args:
+                continue
+            operands = [*value.args[1:], *(k.value for k in value.keywords)]
+            known = self.scope.value(value.args[0]) is not UNKNOWN
+            if known and all(map(settled, operands)) and all(k.arg for k in value.keywords):
+                self.local_partials[name] = value
 
     def is_no_derivative(self, func: gast.expr) -> bool:
         """Does the called function return something that has no derivative?"""
@@ -99,7 +125,7 @@ class Lowerer(Expressions):
         self.refuse_hidden_access()
         *body, result = self.body
         self.statements(body)
-        self.origin = result
+        self.origin, self.known_reads = result, {}
         node, aux = result.value, None
         if has_aux:
             node, aux = self.split_aux(node)
@@ -132,9 +158,12 @@ class Lowerer(Expressions):
         if not (isinstance(node, gast.Tuple) and len(node.elts) == 2):
             pair = self.atom(node) if self.coarse.active(node) else self.inactive_atom(node)
             pair = pair if core.is_name(pair) else self.temporary(pair)
-            parts = [self.temporary(self.subscript(pair, core.constant(i))) for i in (0, 1)]
-            self.coarse.names.update(p.id for p in parts if pair.id in self.coarse.names)
-            return parts[0], parts[1]
+            value, aux = self.fresh("ans"), self.fresh("aux")
+            if self.coarse.active(node):
+                self.coarse.names.update((value, aux))
+            places = gast.Tuple([core.store(value), core.store(aux)], gast.Store())
+            self.emit(gast.Assign([places], core.name(pair.id), None))
+            return core.name(value), core.name(aux)
         aux = node.elts[1]
         if not core.is_name(aux):
             lowered = self.atom(aux) if self.coarse.active(aux) else self.plain(aux)
@@ -513,6 +542,9 @@ class Lowerer(Expressions):
         transparent = {"numpy.errstate", "contextlib.nullcontext", "warnings.catch_warnings"}
         if not all(n in transparent or n.startswith("redraft.") for n in names):
             raise self.refuse_statement(node)
+        for item in node.items:
+            if item.optional_vars is not None and self.coarse.active(item.context_expr):
+                raise self.refuse_statement(node)
         body = self.nested(node.body)
         self.emit(gast.copy_location(gast.With(node.items, body, None), node))
 

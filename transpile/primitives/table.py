@@ -275,9 +275,30 @@ def rows_index() -> dict[str, dict[Any, Row]]:
     return _index(any(name in sys.modules for name in ("scipy.special", "scipy.linalg")))
 
 
+CUSTOM: dict[Any, Row] = {}  # rows of users' functions
+HELPERS: dict[str, Any] = {}  # names in their templates -> rules that are Python functions
+
+
+def declare_custom(function: Any, row: Row) -> None:
+    """Add the row of a user's function."""
+    CUSTOM[function] = row
+
+
+def name_helper(wanted: str, rule: Any) -> str:
+    """A name by which generated code calls a rule that is a Python function."""
+    name, number = wanted, 1
+    while name in HELPERS and HELPERS[name] is not rule:
+        number += 1
+        name = f"{wanted}_{number}"
+    HELPERS[name] = rule
+    return name
+
+
 def row_of(function: Any) -> Row | None:
     """The row of a callable, or None."""
     try:
+        if CUSTOM and function in CUSTOM:
+            return CUSTOM[function]
         return rows_index()["function"].get(function)
     except TypeError:  # unhashable callable
         return None

@@ -196,7 +196,8 @@ def _foldable(id: str, value: gast.expr) -> bool:
     head, _, rest = id.partition(".")
     if head.endswith(("_bar", "_dot")):
         inner = head[:-4]
-        if inner in ("t", "ans", "item", "items", "part", "value") or core.is_name(value):
+        temporary = inner in ("t", "ans", "item", "items", "part", "value") and rest[:2] == "ct"
+        if temporary or core.is_name(value):
             return True
         return _size(value) <= SHORT
     return is_made(id)

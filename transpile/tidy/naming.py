@@ -44,14 +44,15 @@ def name_for_readers(
 def _choose(id: str, names: dict[str, str], clashes: set[str], taken: set[str]) -> str:
     wanted = core.base(id)
     used = {names[c] for c in clashes if c in names}
-    if wanted in NUMBERED:
+    made = id.partition(".")[2].lstrip("cd")[:1] in ("t", "b")  # not a user's variable `t`
+    if wanted in NUMBERED and made:
         number = 0
         while f"{wanted}{number}" in used or f"{wanted}{number}" in taken:
             number += 1
         return f"{wanted}{number}"
     for prefix in NUMBERED:
         for suffix in ("_bar", "_dot"):
-            if wanted == prefix + suffix:
+            if wanted == prefix + suffix and made:
                 return _number(prefix, suffix, used, taken, 0)
     if wanted not in used and wanted not in taken and not keyword.iskeyword(wanted):
         return wanted

@@ -109,13 +109,27 @@ def seed(reverse: Reverse, result: Any, holomorphic: bool) -> None:
         return
     fact = result.facts[value.id]
     assumed = getattr(value, "v", None) in prepared_scalars(reverse)
-    if fact.rank == 0 and not assumed and not holomorphic:
+    complex_ = may_be_complex(reverse.source.node)
+    if fact.rank == 0 and not assumed and not holomorphic and not complex_:
         reverse.bars[value.id] = Bar(literal=core.constant(1.0))
         return
     helper = "rt.seed_holomorphic" if holomorphic else "rt.seed"
     reading = reverse.read(value.id)
     reverse.seed_line = core.assign(bar_name(value.id), core.call(helper, reading), result.origin)
     reverse.bars[value.id] = Bar()
+
+
+COMPLEX_NAMES = frozenset({"complex", "complex64", "complex128", "conj", "conjugate", "imag", "angle", "fft"})
+
+
+def may_be_complex(node: Any) -> bool:
+    """Does the function mention complex numbers? Then its result is checked to be real."""
+    return any(
+        (isinstance(n, gast.Constant) and isinstance(n.value, complex))
+        or (isinstance(n, gast.Attribute) and n.attr in COMPLEX_NAMES)
+        or (isinstance(n, gast.Name) and n.id in COMPLEX_NAMES)
+        for n in core.walk(node)
+    )
 
 
 def prepared_scalars(reverse: Reverse) -> set[int]:

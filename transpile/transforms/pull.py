@@ -206,7 +206,7 @@ class Pull(Bars):
 
     def may_stay_wide(self, id: str) -> bool:
         """A temporary's broadcasting is undone once, where its cotangent reaches a variable."""
-        return core.base(id) == "t" and self.fact(id).rank != 0
+        return core.is_temporary(id) and self.fact(id).rank != 0
 
     def unbroadcast(self, value: gast.expr, operand: gast.Name) -> gast.expr:
         if self.fact(operand.id).rank == 0:

@@ -339,7 +339,7 @@ class Residuals:
 
     def read_shape_elsewhere(self, node: gast.Name) -> None:
         """The shape of a temporary is read from an operand that has it for certain."""
-        while core.base(node.id) == "t" and node.v in self.by_version:
+        while core.is_temporary(node.id) and node.v in self.by_version:
             definition = self.by_version[node.v]
             operand = self.same_shaped(definition, node.shape_only == "np.size")
             if operand is None:

@@ -461,7 +461,7 @@ class Reverse(Residuals, Pull):
             value = self.item_value(target, statement)
             if value is None:
                 continue
-            items = f"{core.base(bar_name(source.id))}s.i{source.id}"
+            items = f"{core.base(bar_name(source.id))}s.i{source.id}{len(kept) or ''}"
             append = gast.Attribute(core.name(items), "append", gast.Load())
             self.write(gast.Expr(gast.Call(append, [value], [])))
             kept.append((items, source, flipped, how))
@@ -569,11 +569,19 @@ class Reverse(Residuals, Pull):
             self.own(variable)
         self.full_at(variable)
         self.write(core.assign(name, self.bar(variable)))
+        own = core.writes(statement.body) | {name}
         for inner in statement.body:
-            self.write(self.reading(inner))
-        if name in core.writes(statement.body) or True:
-            self.assign_bar(variable, core.name(name))
-            self.bars[variable] = Bar(numeric=self.numeric(variable))
+            self.write(self.user_code(inner, own))
+        self.assign_bar(variable, core.name(statement.last.id))
+        self.bars[variable] = Bar(numeric=self.numeric(variable))
+
+    def user_code(self, node: Any, own: set[str]) -> Any:
+        """A statement of the user's for the backward part; `own` names are bound there."""
+        copied = core.copy(node)
+        for name in core.free_names(copied):
+            if name.id in own:
+                name.__dict__.pop("v", None)
+        return self.mark_readings(copied)
 
     # --- calls are replaced in the forward part
 
@@ -597,7 +605,8 @@ class Reverse(Residuals, Pull):
     def replace_dynamic(self, target: gast.Name, node: gast.Call, mask: Any, residuals: str) -> None:
         call = core.call("rt.call_fwd", mask, node.func, *map(self.unchanged, node.args))
         call.keywords = node.keywords
-        if isinstance(node.func, gast.Attribute) and core.is_name(node.func.value):
+        func = node.func
+        if isinstance(func, gast.Attribute) and core.is_name(func.value) and func.value.id != "rt":
             call.args[1:2] = [node.func.value]
             call.args.insert(0, core.constant(node.func.attr))
             call.func = core.dotted("rt.method_fwd")
