@@ -91,7 +91,7 @@ class Pulled:
 
 
 def call_jvp(tangents: tuple, function: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-    """Value and tangent of ``function(*args)``; `tangents` holds the function's and the arguments'."""
+    """Value and tangent of ``function(*args)``; `tangents`: of the function, then the arguments."""
     from redraft.transpile.dynamic import tangent_of
 
     return tangent_of(function, tangents, args, kwargs)

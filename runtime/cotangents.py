@@ -283,6 +283,11 @@ def add_field(x_bar: Any, name: str, bar: Any) -> None:
             add_field(x_bar, field, part)
     elif isinstance(x_bar, dict):
         x_bar[name] = add(x_bar.get(name), bar)
+    elif x_bar is None:
+        raise TypeError(
+            f"the object with the attribute `{name}` cannot hold values that are differentiated; "
+            "make its class a dataclass"
+        )
     elif isinstance(x_bar, Struct) and name not in x_bar.__dict__:
         raise TypeError(
             f"`.{name}` is no field of the object (perhaps a property): its derivative is not known; "

@@ -30,6 +30,18 @@ def detach(held: list[Any]) -> list[Any]:
     return held
 
 
+def is_own(held: list[Any], x: np.ndarray) -> bool:
+    """Is the only item an array like `x` that nobody else holds? The common case, decided fast."""
+    return (
+        held[0].__class__ is np.ndarray
+        and held[0].base is None
+        and held[0].dtype is x.dtype
+        and _count is not None
+        and _count(held[0]) == _ONE
+        and held[0].shape == x.shape
+    )
+
+
 def _is_shared_view(held: list[Any], place: int) -> bool:
     if held[place].base is None:
         return False

@@ -23,6 +23,7 @@ import linecache
 import random
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -119,7 +120,9 @@ class Program:
         filename = f"<program {self.seed} {next(_loads)}>"
         linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
         namespace: dict = {"__name__": "a_random_program"}
-        exec(compile(text, filename, "exec"), namespace)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # of programs cut into by `simpler`
+            exec(compile(text, filename, "exec"), namespace)
         return namespace["f"]
 
     def problem(self) -> Problem:

@@ -15,7 +15,7 @@ import numpy
 
 from redraft import runtime
 from redraft.runtime.cotangents import as_tangent
-from redraft.runtime.owned import detach
+from redraft.runtime.owned import detach, is_own
 from redraft.transpile import primitives  # noqa: F401  (fills the table)
 from redraft.transpile.back.emit import print_function
 from redraft.transpile.back.load import file_name, load
@@ -52,7 +52,7 @@ class Generated:
         self.function.__redraft_source__ = self.text
         self.guards = self._guards()
         self.target, self.argnums, self.renamed = Target(None), None, {}
-        self.pair = self.selection = None
+        self.pair = self.selection = self.place = None
         by_file[self.file] = self
 
     def _namespace(self, source: Source) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def target_of(fun: Any, count: int | None = None) -> Target:
         return Target(inner.function, (*inner.leading, *fun.args), keywords, inner.inner)
     if isinstance(fun, _LRU):
         return target_of(fun.__wrapped__, count)
-    call = getattr(type(fun), "__call__", None)
+    call = inspect.getattr_static(type(fun), "__call__", None)
     if isinstance(call, types.FunctionType):
         return Target(call, (fun,))
     if not callable(fun):
@@ -195,7 +195,11 @@ def generate(
             unit.dependencies.extend(target.inner.unit.dependencies)
         own = source.parameters[len(target.leading) :]
         shifted = _shift(argnums, len(target.leading))
-        options: dict[str, Any] = {"argnums": shifted, "has_aux": has_aux, "holomorphic": holomorphic}
+        options: dict[str, Any] = {
+            "argnums": shifted,
+            "has_aux": has_aux,
+            "holomorphic": holomorphic,
+        }
         if arguments is not None:
             options["ranks"] = _ranks(own, arguments)
         if transform == "vjp":
@@ -256,7 +260,9 @@ class Transformed:
         else:
             argnums, generated = self.options["argnums"], self._generated
         if generated is None or not generated.is_current():
-            generated = generate(self.fun, self.redraft_kind, **{**self.options, "argnums": argnums})
+            generated = generate(
+                self.fun, self.redraft_kind, **{**self.options, "argnums": argnums}
+            )
             generated.argnums = argnums
             if self.relative:
                 self._by_argnums[argnums] = generated
@@ -272,7 +278,9 @@ class Transformed:
             if isinstance(argnum, str) or argnum >= 0:
                 return argnum
             if argnum + count < 0:
-                raise ValueError(f"argnums: {argnum} is out of range for {count} positional arguments")
+                raise ValueError(
+                    f"argnums: {argnum} is out of range for {count} positional arguments"
+                )
             return count + argnum
 
         return tuple(map(absolute, argnums)) if isinstance(argnums, tuple) else absolute(argnums)
@@ -317,6 +325,14 @@ class Gradient(Transformed):
         generated = self._generated
         if generated is None or self.relative or not generated.is_current():
             generated = self.current(len(args))
+        place = generated.place
+        if place is not None and place < len(args):
+            x = args[place]
+            if x.__class__ is numpy.ndarray and x.dtype.kind == "f":
+                held = [generated.function(*args, **kwargs)]
+                if is_own(held, x):
+                    return held[0]
+                return _settle(held, [x])[0]
         target = generated.target
         if generated.renamed:
             kwargs = {generated.renamed.get(k, k): v for k, v in kwargs.items()}
@@ -338,7 +354,9 @@ class Gradient(Transformed):
                 inner = generated.renamed.get(argnum, argnum)
                 found.append((names.index(inner) if inner in names else None, inner))
             else:
-                found.append((argnum, names[argnum] if argnum < len(names) else f"argument {argnum}"))
+                found.append(
+                    (argnum, names[argnum] if argnum < len(names) else f"argument {argnum}")
+                )
         return found
 
     def check(self, generated: Generated, args: tuple, kwargs: dict) -> list[Any]:
@@ -346,6 +364,9 @@ class Gradient(Transformed):
         selection = generated.selection
         if selection is None:
             selection = generated.selection = self.selection(generated)
+            plain = self.kind == "grad" and not (self.has_aux or self.many or generated.renamed)
+            if plain and not (generated.target.leading or generated.target.keywords):
+                generated.place = selection[0][0]  # nothing to do but to check the argument's type
         found = []
         for position, name in selection:
             if position is not None and position < len(args):
@@ -434,9 +455,7 @@ def _parameters(fun: Any) -> list[inspect.Parameter] | None:
 
 def _positional(fun: Any) -> list[inspect.Parameter]:
     return [
-        p
-        for p in _parameters(fun) or []
-        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        p for p in _parameters(fun) or [] if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
 
 
@@ -511,7 +530,9 @@ def value_and_grad(
     return _gradient(fun, "value_and_grad", argnums, has_aux, holomorphic, allow_int)
 
 
-def _gradient(fun: Any, kind: str, argnums: Any, has_aux: bool, holomorphic: bool, allow_int: bool) -> Gradient:
+def _gradient(
+    fun: Any, kind: str, argnums: Any, has_aux: bool, holomorphic: bool, allow_int: bool
+) -> Gradient:
     if not callable(fun):
         raise TypeError(f"{kind} expects a function, got {type(fun).__name__}")
     argnums = _check_argnums(fun, argnums)
@@ -597,7 +618,9 @@ def _cached(key: Any, make: Any) -> Any:
 
 def _differentiable(value: Any) -> bool:
     return any(
-        numpy.asarray(leaf).dtype.kind in "fc" for leaf in runtime.leaves(value) if not callable(leaf)
+        numpy.asarray(leaf).dtype.kind in "fc"
+        for leaf in runtime.leaves(value)
+        if not callable(leaf)
     )
 
 
@@ -623,9 +646,7 @@ def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
         if not isinstance(value, (tuple, list)):
             raise TypeError(f"jvp expects {name} as a tuple or list, got {type(value).__name__}")
     if len(primals) != len(tangents):
-        raise TypeError(
-            f"jvp: {len(primals)} primals need as many tangents, got {len(tangents)}"
-        )
+        raise TypeError(f"jvp: {len(primals)} primals need as many tangents, got {len(tangents)}")
     for x_dot, x in zip(tangents, primals, strict=True):
         _check_like(x_dot, x, "a tangent", "its primal")
     active = tuple(i for i, x in enumerate(primals) if _differentiable(x))
@@ -641,7 +662,9 @@ def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
     for name, place in _places(generated, len(primals)):
         if isinstance(place, range):
             given[name] = tuple(
-                as_tangent(tangents[i], primals[i]) if i in active else runtime.zeros_like(primals[i])
+                as_tangent(tangents[i], primals[i])
+                if i in active
+                else runtime.zeros_like(primals[i])
                 for i in place
             )
         elif place in active:

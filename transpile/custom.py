@@ -49,7 +49,9 @@ def primitive(
     if not callable(fun):
         raise TypeError(f"primitive expects a function, got {type(fun).__name__}")
     if not vjp and not jvp:
-        raise TableError("primitive needs rules: vjp={parameter: rule}, jvp={parameter: rule}, or both")
+        raise TableError(
+            "primitive needs rules: vjp={parameter: rule}, jvp={parameter: rule}, or both"
+        )
     name = getattr(fun, "__name__", type(fun).__name__)
     name = name if name.isidentifier() else "function"
     shown = _signature(fun, name, signature)
@@ -75,7 +77,9 @@ def _signature(fun: Any, name: str, text: str | None) -> str:
         try:
             core.expression(f"lambda {_inside(text)}: None")
         except SyntaxError:
-            raise TableError(f"signature: {text!r} cannot be read; write `(x, axis=None)`") from None
+            raise TableError(
+                f"signature: {text!r} cannot be read; write `(x, axis=None)`"
+            ) from None
         return text.strip()
     try:
         found = inspect.signature(fun)
@@ -115,11 +119,15 @@ def _template(row: Row, kind: str, parameter: str, rule: Any) -> str:
         helper = table.name_helper(f"{row.name}_{kind}_{parameter}", rule)
         return f"{helper}({first}, ans, {', '.join(_arguments(row))})"
     if not isinstance(rule, str):
-        raise TableError(f"{kind}: the rule for `{parameter}` must be an expression in quotes or a function")
+        raise TableError(
+            f"{kind}: the rule for `{parameter}` must be an expression in quotes or a function"
+        )
     try:
         expression = core.expression(rule)
     except SyntaxError as error:
-        raise TableError(f"{kind}: the rule for `{parameter}` is no expression: {error.msg}") from None
+        raise TableError(
+            f"{kind}: the rule for `{parameter}` is no expression: {error.msg}"
+        ) from None
     known = {*row.parameters, first, "ans", "np"}
     known |= {f"{p}_dot" for p in row.parameters} if kind == "jvp" else set()
     for node in core.free_names(expression):

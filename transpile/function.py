@@ -203,7 +203,9 @@ class Unit:
         returns the numbered names and their objects.
         """
         numbered: dict[str, Any] = {}
-        defaults = [d for d in (*function.args.defaults, *function.args.kw_defaults) if d is not None]
+        defaults = [
+            d for d in (*function.args.defaults, *function.args.kw_defaults) if d is not None
+        ]
         bound = set(core.parameter_names(function.args)) | core.writes(function.body)
         wanted = (core.reads(function.body) - bound) | core.reads(defaults)
         for name in sorted(wanted - self.names - set(RESERVED)):

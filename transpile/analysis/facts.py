@@ -805,11 +805,14 @@ def find_facts(
     facts = Facts(source, numeric_evidence(body), scalars)
     facts.scope = scope
     env: Environment = {}
+    arguments = source.node.args
+    variadic = {a.id: k for a, k in ((arguments.vararg, "tuple"), (arguments.kwarg, "dict")) if a}
     for version, name in enumerate(source.parameters):
         rank = (ranks or {}).get(name)
         if version in facts.scalars:  # parameters have the first versions
             rank = 0
         kind = "number" if rank is not None or name in facts.numbers else "unknown"
+        kind = variadic.get(name, kind)
         shape = SCALAR if rank == 0 else ("argument", name)
         roots = NOTHING if rank == 0 else frozenset({("argument", name)})
         env[name] = Fact(name in active, kind, rank, shape, roots, holds=roots if kind != "number" else NOTHING)

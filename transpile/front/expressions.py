@@ -387,6 +387,11 @@ class Expressions:
             return self.star_call(node)
         if self.is_get(node):
             return self.dict_get(node)
+        for value in (*node.args, *(k.value for k in node.keywords)):
+            if isinstance(value, gast.Name) and self.scope.value(value) is object:
+                raise self.refuse(
+                    node, "arrays of objects have no derivative", "use a list, or an array of numbers"
+                )
         callee, leading = self.callee(node)
         if isinstance(callee, Primitive) and callee.row.kind == "missing":
             raise self.refuse(node, f"{callee.row.name}: {callee.row.reason}", "see `redraft rules`")

@@ -119,7 +119,9 @@ def imported(node: Any) -> dict[str, Any] | None:
             for alias in node.names:
                 module = importlib.import_module(alias.name)
                 head = alias.name.partition(".")[0]
-                found[alias.asname or head] = module if alias.asname else importlib.import_module(head)
+                found[alias.asname or head] = (
+                    module if alias.asname else importlib.import_module(head)
+                )
             return found
         if isinstance(node, gast.ImportFrom) and not node.level and node.names[0].name != "*":
             module = importlib.import_module(node.module)

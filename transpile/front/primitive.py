@@ -1,4 +1,4 @@
-"""A primitive as a Python function of its own: ``rd.grad(np.sin)``, or `np.sin` passed as a value."""
+"""A primitive as a Python function of its own: ``rd.grad(np.sin)``, or `np.sin` as a value."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from redraft.transpile.primitives import table
 
 
 @functools.lru_cache(maxsize=512)
-def primitive_function(function: Any, count: int | None = None, keywords: tuple[str, ...] = ()) -> Any:
-    """A function with `count` positional parameters (by default the required ones) that calls a primitive."""
+def primitive_function(
+    function: Any, count: int | None = None, keywords: tuple[str, ...] = ()
+) -> Any:
+    """A function that calls a primitive with `count` arguments (by default the required ones)."""
     row = table.row_of(function)
     names = _positional(row, count)
     given = [k for k in keywords if k not in names]
@@ -36,7 +38,9 @@ def primitive_function(function: Any, count: int | None = None, keywords: tuple[
 def _positional(row: table.Row, count: int | None) -> list[str]:
     parameters = [p for p in row.parameters.values() if p.kind is not p.KEYWORD_ONLY]
     if count is None:
-        required = [p for p in parameters if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
+        required = [
+            p for p in parameters if p.default is p.empty and p.kind is not p.VAR_POSITIONAL
+        ]
         count = max(len(required), 1)
     names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL][:count]
     return [*names, *(f"x{i}" for i in range(len(names), count))]

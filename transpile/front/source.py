@@ -5,8 +5,8 @@ parameters, so that lambdas that share a line and functions from `exec` with `li
 """
 
 from __future__ import annotations
-
 import __future__
+
 import ast
 import functools
 import inspect
@@ -152,7 +152,9 @@ def read_source(function: types.FunctionType) -> Source:
 def _not_ordinary(code: types.CodeType, node: Any, lines: list[str]) -> SourceError:
     """The error for generators and `async` functions, at the `yield` or at the `def`."""
     places = [n for n in ast.walk(node) if isinstance(n, (ast.Yield, ast.YieldFrom))]
-    kind = "`async` functions" if isinstance(node, ast.AsyncFunctionDef) else "functions with `yield`"
+    kind = (
+        "`async` functions" if isinstance(node, ast.AsyncFunctionDef) else "functions with `yield`"
+    )
     place = places[0] if places and kind.startswith("functions") else node
     text = lines[place.lineno - 1]
     end = place.end_col_offset if place.end_lineno == place.lineno else len(text.rstrip())

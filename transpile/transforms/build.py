@@ -119,7 +119,9 @@ def seed(reverse: Reverse, result: Any, holomorphic: bool) -> None:
     reverse.bars[value.id] = Bar()
 
 
-COMPLEX_NAMES = frozenset({"complex", "complex64", "complex128", "conj", "conjugate", "imag", "angle", "fft"})
+COMPLEX_NAMES = frozenset(
+    {"complex", "complex64", "complex128", "conj", "conjugate", "imag", "angle", "fft"}
+)
 
 
 def may_be_complex(node: Any) -> bool:
@@ -160,7 +162,11 @@ def final_bar(reverse: Reverse, name: str, internal: bool = False) -> gast.expr:
         return reverse.call("np.zeros_like" if numeric else "rt.zeros_like", reading)
     if (known.uniform or known.literal is not None) and fact.rank != 0:
         return reverse.call("np.full_like", reverse.read(name), reverse.bar(name))
-    if known.numeric or fact.kind == "number" or (internal and not reverse.is_part_of_parameter(name)):
+    if (
+        known.numeric
+        or fact.kind == "number"
+        or (internal and not reverse.is_part_of_parameter(name))
+    ):
         return reverse.bar(name)
     return reverse.call("rt.like", reverse.bar(name), reverse.read(name))
 
@@ -252,7 +258,9 @@ def write_forward(
     value = gast.Tuple([answer, saved], gast.Load())
     body = [*forward, returning(value, source, result)]
     mark_parts(body, [])
-    text = title("fwd", source, list(pair.active)).replace(f"{core.base(source.name)}_bwd", pair.backward)
+    text = title("fwd", source, list(pair.active)).replace(
+        f"{core.base(source.name)}_bwd", pair.backward
+    )
     finish(unit, definition(pair.forward, source.node.args, body, text), source, prepared)
 
 
@@ -266,7 +274,10 @@ def write_backward(
     ans_bar: str,
 ) -> None:
     places: list[Any] = [core.store(r) for r in residuals]
-    parameters = [gast.Name("saved.p", gast.Param(), None, None), gast.Name(ans_bar, gast.Param(), None, None)]
+    parameters = [
+        gast.Name("saved.p", gast.Param(), None, None),
+        gast.Name(ans_bar, gast.Param(), None, None),
+    ]
     if len(residuals) == 1:
         parameters[0].id = residuals[0]
     elif residuals:

@@ -265,7 +265,13 @@ class Forward:
         fields = [*zip(callee.fields, value.args, strict=False)]
         fields += [(k.arg, k.value) for k in value.keywords]
         keys = [core.constant(f) for f, _ in fields]
-        return self.call("rt.Struct", gast.Dict(keys, [self.dot(v) for _, v in fields]))
+        dots = [self.dot(v) for _, v in fields]
+        for field in callee.fields:  # left out in the call: it has its default
+            if field not in {f for f, _ in fields}:
+                keys.append(core.constant(field))
+                default = gast.Attribute(core.name(RESULT), field, gast.Load())
+                dots.append(self.call("rt.zeros_like", default))
+        return self.call("rt.Struct", gast.Dict(keys, dots))
 
     def closure_tangent(self, node: Any, own: str | None) -> gast.expr:
         names = [n for n in sorted(core.reads(node)) if n != own and self.fact(n).active]

@@ -461,7 +461,8 @@ class Reverse(Residuals, Pull):
             value = self.item_value(target, statement)
             if value is None:
                 continue
-            items = f"{core.base(bar_name(source.id))}s.i{source.id}{len(kept) or ''}"
+            place = f"{len(self.loops)}x{len(kept)}"  # nested loops may run over one container
+            items = f"{core.base(bar_name(source.id))}s.i{place}{source.id}"
             append = gast.Attribute(core.name(items), "append", gast.Load())
             self.write(gast.Expr(gast.Call(append, [value], [])))
             kept.append((items, source, flipped, how))

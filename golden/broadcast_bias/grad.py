@@ -1,0 +1,17 @@
+# redraft: gradient of broadcast_bias (original.py:8) with respect to x, b and c.
+# Generated, do not edit. Regenerate: redraft golden update broadcast_bias
+
+import numpy as np
+from redraft import runtime as rt
+
+
+def broadcast_bias_grad(x, b, c):
+    """Gradient of broadcast_bias (original.py:8) with respect to x, b and c."""
+    # forward
+    shifted = x + b
+    scaled = shifted * c
+    y = np.exp(scaled)
+    # backward
+    scaled_bar = y                            # 11  y = np.exp(scaled)
+    shifted_bar = rt.unbroadcast(scaled_bar * c, shifted)  # 10  scaled = shifted * c
+    return rt.unbroadcast(shifted_bar, x), rt.unbroadcast(shifted_bar, b), rt.unbroadcast(scaled_bar * shifted, c)

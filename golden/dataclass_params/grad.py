@@ -1,0 +1,17 @@
+# redraft: gradient of dataclass_params (original.py:14) with respect to line.
+# Generated, do not edit. Regenerate: redraft golden update dataclass_params
+
+from redraft import runtime as rt
+
+
+def dataclass_params_grad(line, x, y):
+    """Gradient of dataclass_params (original.py:14) with respect to line."""
+    predicted = x @ line.slope + line.offset
+    error = predicted - y
+    predicted_bar = rt.unbroadcast(2.0 * error, predicted)  # 16  error = predicted - y
+    t0_bar = predicted_bar                    # 15  predicted = x @ line.slope + line.offset
+    t0_bar = rt.unbroadcast(t0_bar, line.offset)
+    line_bar = rt.zeros_like(line)
+    rt.add_field(line_bar, 'offset', t0_bar)
+    rt.add_field(line_bar, 'slope', rt.matmul_bar_y(predicted_bar, x, line.slope))
+    return rt.like(line_bar, line)
