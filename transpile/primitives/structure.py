@@ -12,13 +12,15 @@ no_derivative("rt.refuse_in_place(x)")
 no_derivative("rt.refuse_view(x)")
 primitive(
     "rt.add(a, b)",
+    sequences=("a", "b"),
     vjp={"a": "ans_bar", "b": "ans_bar"},
     jvp={"a": "a_dot", "b": "b_dot"},
 )
-primitive("rt.own(x)", vjp={"x": "ans_bar"}, jvp={"x": "rt.own(x_dot)"}, like="x")
-primitive("rt.snapshot(x)", vjp={"x": "ans_bar"}, jvp={"x": "rt.snapshot(x_dot)"}, like="x")
+primitive("rt.own(x)", sequences="x", vjp={"x": "ans_bar"}, jvp={"x": "rt.own(x_dot)"}, like="x")
+primitive("rt.snapshot(x)", sequences="x", vjp={"x": "ans_bar"}, jvp={"x": "rt.snapshot(x_dot)"}, like="x")
 primitive(
     "rt.like(z_bar, x)",
+    sequences="z_bar",
     shape_only="x",
     vjp={"z_bar": "ans_bar"},
     jvp={"z_bar": "rt.like(z_bar_dot, x)"},
@@ -43,12 +45,14 @@ primitive(
 )
 primitive(
     "rt.item_bar(z_bar, index, value)",
+    sequences="z_bar",
     shape_only="value",
     linear_in="z_bar",
     vjp={"z_bar": "rt.unitem_bar(ans_bar, z_bar, index)"},
 )
 primitive(
     "rt.gather_bar(z_bar, index, value)",
+    sequences="z_bar",
     shape_only="value",
     linear_in="z_bar",
     vjp={"z_bar": "rt.unitem_bar(ans_bar, z_bar, index, False)"},
@@ -56,6 +60,7 @@ primitive(
 no_derivative("rt.add_field(x, name, bar)")  # an update: handled like ``x.name += bar``
 primitive(
     "rt.unitem_bar(z_bar, x_bar, index, last=True)",
+    sequences="z_bar",
     shape_only="x_bar",
     linear_in="z_bar",
     vjp={"z_bar": "rt.item_bar(ans_bar, index, z_bar) if last else rt.gather_bar(ans_bar, index, z_bar)"},
@@ -64,10 +69,11 @@ primitive(
 for _name in ("list", "tuple"):
     primitive(
         f"{_name}(x=())",
+        sequences="x",
         vjp={"x": "rt.stack_items(x, ans_bar)"},
         jvp={"x": f"{_name}(x_dot)"},
     )
-primitive("dict(x=())", vjp={"x": "ans_bar"}, jvp={"x": "dict(x_dot)"})
+primitive("dict(x=())", sequences="x", vjp={"x": "ans_bar"}, jvp={"x": "dict(x_dot)"})
 primitive(
-    "rt.as_items(x)", vjp={"x": "rt.stack_items(x, ans_bar)"}, jvp={"x": "rt.as_items(x_dot)"}
+    "rt.as_items(x)", sequences="x", vjp={"x": "rt.stack_items(x, ans_bar)"}, jvp={"x": "rt.as_items(x_dot)"}
 )

@@ -107,6 +107,13 @@ class Bars:
             else:
                 self.assign_bar(id, value)
             return
+        # contributions may be broadcast to different shapes: only in the variable's own do they add
+        if wide:
+            value, wide = self.call("rt.unbroadcast", value, self.read(id)), False
+        if old.wide:
+            narrow = self.call("rt.unbroadcast", self.take_line(id) or self.bar(id), self.read(id))
+            self.assign_bar(id, narrow)
+            old.wide = False
         plain = (numeric or old.numeric) and self.fact(id).kind not in CONTAINERS
         if plain and old.owned and not uniform and not wide:
             self.write(gast.AugAssign(core.store(bar_name(id)), gast.Add(), value))

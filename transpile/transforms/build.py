@@ -144,11 +144,16 @@ def gradients(reverse: Reverse, items: list[tuple[str, int | None]], many: bool)
     if getattr(reverse, "seed_line", None) is not None:
         reverse.lines.insert(0, reverse.seed_line)
     parts = []
+    whole: dict[str, str] = {}  # the cotangent of `*args`, of which several elements may be wanted
     for name, place in items:
-        bar = final_bar(reverse, name)
-        if place is not None:
-            bar = gast.Subscript(bar, core.constant(place), gast.Load())
-        parts.append(bar)
+        if place is None:
+            parts.append(final_bar(reverse, name))
+            continue
+        if name not in whole:
+            whole[name] = reverse.fresh_name(f"{core.base(name)}_bar")
+            reverse.write(core.assign(whole[name], final_bar(reverse, name)))
+        element = gast.Subscript(core.name(whole[name]), core.constant(place), gast.Load())
+        parts.append(element)
     return gast.Tuple(parts, gast.Load()) if many else parts[0]
 
 

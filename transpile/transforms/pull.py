@@ -48,6 +48,10 @@ class Pull(Bars):
             wide = bool(rest and rest[0])
             if name in joined:
                 _, old, was_uniform, was_numeric, was_wide = joined[name]
+                if wide or was_wide:  # they add in the variable's own shape only
+                    value = self.call("rt.unbroadcast", value, self.read(name))
+                    old = self.call("rt.unbroadcast", old, self.read(name))
+                    wide = was_wide = False
                 value = self.sum_of(old, value, numeric or was_numeric)
                 uniform, numeric = uniform and was_uniform, numeric or was_numeric
                 wide = wide or was_wide
