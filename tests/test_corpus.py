@@ -2,6 +2,7 @@
 
 import pytest
 from corpus import CASES
+from limits import checked
 from oracle import (
     Problem,
     check_float32,
@@ -48,39 +49,39 @@ def test_case_is_smooth(case):
 
 @each(CASES)
 def test_value_is_unchanged(case):
-    check_value(problem(case))
+    checked(check_value, case, problem(case), 1)
 
 
 @each(CASES)
 def test_gradient_against_differences(case):
-    check_gradient(problem(case))
+    checked(check_gradient, case, problem(case), 1)
 
 
 @each(CASES)
 def test_tangent_against_differences(case):
-    check_jvp(problem(case))
+    checked(check_jvp, case, problem(case), 1)
 
 
 @each(CASES)
 def test_forward_and_reverse_are_transposed(case):
-    check_transposed(problem(case))
+    checked(check_transposed, case, problem(case), 1)
 
 
 @each(case for case in CASES if case.order >= 2)
 def test_second_order_in_all_modes(case):
-    check_second_order(problem(case))
+    checked(check_second_order, case, problem(case), 2)
 
 
 @each(case for case in CASES if case.order >= 3)
 def test_third_order_in_all_modes(case):
-    check_third_order(problem(case))
+    checked(check_third_order, case, problem(case), 2)
 
 
 @each(case for case in CASES if case.single)
 def test_float32_stays_float32(case):
-    check_float32(problem(case))
+    checked(check_float32, case, problem(case), 1)
 
 
 @each(case for case in CASES if case.jax)
 def test_gradient_against_jax(case):
-    check_jax(problem(case))
+    checked(check_jax, case, problem(case), 1)
