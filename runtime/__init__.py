@@ -2,6 +2,45 @@
 
 # ruff: noqa: F401  (this is the list of what generated code may call)
 
+from redraft.runtime.apply import (
+    Pulled,
+    call_bwd,
+    call_fwd,
+    call_jvp,
+    call_star,
+    method_fwd,
+    method_jvp,
+    partial_dot,
+    partial_func,
+    star_fwd,
+    star_jvp,
+)
+
+# The compiler's helpers
+from redraft.runtime.cotangents import (
+    Struct,
+    add,
+    add_field,
+    all_floats,
+    as_gradient,
+    as_items,
+    cleared,
+    fits,
+    gather_bar,
+    item_bar,
+    like,
+    own,
+    pack,
+    refuse_in_place,
+    refuse_view,
+    seed,
+    seed_holomorphic,
+    snapshot,
+    stack_items,
+    stack_items_last,
+    unitem_bar,
+    zeros_like,
+)
 from redraft.runtime.elementwise import (
     power_dx,
     safe_inverse,
@@ -81,43 +120,4 @@ from redraft.runtime.shapes import (
     untranspose,
 )
 from redraft.runtime.special import digamma, polygamma
-
-# The compiler's helpers
-from redraft.runtime.cotangents import (  # noqa: E402
-    add,
-    add_field,
-    all_floats,
-    as_gradient,
-    as_items,
-    cleared,
-    fits,
-    gather_bar,
-    item_bar,
-    like,
-    own,
-    pack,
-    refuse_in_place,
-    refuse_view,
-    seed,
-    seed_holomorphic,
-    snapshot,
-    stack_items,
-    stack_items_last,
-    unitem_bar,
-    zeros_like,
-)
-from redraft.runtime.tree import leaves, register  # noqa: E402
-from redraft.runtime.apply import (  # noqa: E402
-    Pulled,
-    call_bwd,
-    call_fwd,
-    call_jvp,
-    call_star,
-    method_fwd,
-    method_jvp,
-    partial_dot,
-    partial_func,
-    star_fwd,
-    star_jvp,
-)
-from redraft.runtime.cotangents import Struct  # noqa: E402
+from redraft.runtime.tree import leaves, register

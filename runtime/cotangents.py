@@ -347,7 +347,9 @@ def seed(ans: Any) -> Any:
     if kind == "c":
         raise TypeError("grad requires a real result; use holomorphic=True for a complex one")
     if kind != "f":
-        raise TypeError(f"grad requires a floating-point result; it is {type(ans).__name__} {ans!r}")
+        raise TypeError(
+            f"grad requires a floating-point result; it is {type(ans).__name__} {ans!r}"
+        )
     return 1.0
 
 
@@ -398,7 +400,11 @@ def as_gradient(x_bar: Any, x: Any) -> Any:
         if x.dtype.kind != "c" and bar.dtype.kind == "c":
             bar = bar.real
         dtype = x.dtype if x.dtype.kind in "fc" else float
-        return np.broadcast_to(bar, x.shape).astype(dtype) if bar.shape != x.shape else bar.astype(dtype)
+        return (
+            np.broadcast_to(bar, x.shape).astype(dtype)
+            if bar.shape != x.shape
+            else bar.astype(dtype)
+        )
     if isinstance(x, np.generic):
         kind = x.dtype.kind
         bar = np.asarray(x_bar)

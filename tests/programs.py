@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import ast
 import collections
+import contextlib
 import copy
 import dataclasses
 import itertools
@@ -41,6 +42,7 @@ NAMES = [
 ]
 NUMBERS = ("0.5", "1.5", "-0.7", "2.0", "0.3", "1", "-1.2", "3")
 LARGEST = 1e3
+MOST_LINES = 5000
 
 
 @dataclass(frozen=True)
@@ -791,10 +793,28 @@ class Verdict:
         return self.word, self.detail.partition(":")[0]
 
 
+@contextlib.contextmanager
+def lines_at_most(count: int) -> Iterator[None]:
+    """Raise `TimeoutError` in programs that run for ever (a counter may have been left out)."""
+    left = itertools.count(count, -1)
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        if next(left) < 0:
+            raise TimeoutError(f"more than {count} lines")
+        return trace if frame.f_code.co_filename.startswith("<program") else None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
 def runs(problem: Problem) -> bool:
     """Whether the program leaves its arguments alone, gives a number, and is smooth near them."""
     args = problem.fresh()
-    with np.errstate(all="raise"):
+    with np.errstate(all="raise"), lines_at_most(MOST_LINES):
         value = problem.function(*args, **problem.static)
     if not problem.is_scalar or not np.isfinite(value) or abs(value) > LARGEST:
         return False

@@ -220,9 +220,6 @@ SAME = {
         "def f(x):\n    return np.sum(h(x, x))\n",
         "def f(x):\n    def g(y):\n        return np.exp(-x * y)\n    return np.sum(g(x) * x)\n",
         "def f(x):\n    g = lambda: np.exp(-x * x)\n    return np.sum(g() * x)\n",
-        "class A:\n    def __init__(self, s):\n        self.s = s\n    def g(self, x):\n"
-        "        return np.exp(self.s * x * x)\nA1 = A(-1.0)\n"
-        "def f(x):\n    return np.sum(A1.g(x) * x)\n",
         "from functools import partial\ndef g(s, x, y=1.0):\n    return np.exp(s * x * x) * y\n"
         "def f(x):\n    return np.sum(partial(g, -1.0, y=x)(x))\n",
         "def g(*a, **k):\n    return np.exp(k['s'] * a[0] * a[1]) * a[-1]\n"

@@ -6,7 +6,6 @@ import hypothesis
 import programs
 import pytest
 from hypothesis import strategies as st
-from oracle import Problem
 
 SEEDS = st.integers(0, 2**32 - 1)
 # programs that stop with an error instead of a derivative; a wrong number fails at once

@@ -61,7 +61,7 @@ def tuple_of(items: list[gast.expr], ctx: Any = None) -> gast.expr:
     return gast.Tuple(items, ctx or gast.Load())
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _parsed(text: str) -> gast.expr:
     return gast.parse(text, mode="eval").body
 
@@ -215,9 +215,7 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, gast.AST):
         if a.__class__ is not b.__class__:
             return False
-        return all(
-            same(getattr(a, f, None), getattr(b, f, None)) for f in a._fields if f != "ctx"
-        )
+        return all(same(getattr(a, f, None), getattr(b, f, None)) for f in a._fields if f != "ctx")
     if isinstance(a, list):
         return isinstance(b, list) and len(a) == len(b) and all(map(same, a, b))
     return type(a) is type(b) and a == b

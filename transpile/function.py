@@ -177,7 +177,7 @@ class Unit:
         key = (source, active, has_aux)
         if key not in self.pairs:
             parameters = [p for p in source.parameters if p in active]
-            every = len(active) == len([p for p in source.parameters])
+            every = len(active) == len(list(source.parameters))
             tag = "" if every else "_" + "_".join(parameters)
             base = core.base(source.name)
             pair = Pair(

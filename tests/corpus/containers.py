@@ -1,6 +1,6 @@
 """Lists, tuples, dicts, unpacking, records, and what may be written into them."""
 
-# ruff: noqa: C408, RUF005
+# ruff: noqa: C408
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 

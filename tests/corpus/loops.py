@@ -1,6 +1,6 @@
 """Loops: every kind of iterable, every way to leave, and what survives the loop."""
 
-# ruff: noqa: B007, B020, B905, SIM102, SIM108, SIM118
+# ruff: noqa: B007, B020, B905, SIM108, SIM118
 import numpy as np
 
 from corpus.case import M23, M33, X3, X5, Y3, case

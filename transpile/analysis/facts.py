@@ -156,7 +156,9 @@ class Facts:
             for other, known in env.items():
                 if site in known.reach and other != name:
                     env[other] = replace(
-                        known, roots=_aged(known.roots, site, old), holds=_aged(known.holds, site, old)
+                        known,
+                        roots=_aged(known.roots, site, old),
+                        holds=_aged(known.holds, site, old),
                     )
         if fact.shape is not None and id(statement) in fact.shape:
             for other, known in env.items():  # a shape from an earlier round is another shape
@@ -210,7 +212,9 @@ class Facts:
             return
         facts = [self.value(a, env, statement) for a in value.args]
         facts += [self.value(k.value, env, statement) for k in value.keywords]
-        joined = Fact(any(f.active for f in facts), roots=frozenset().union(*(f.reach for f in facts)))
+        joined = Fact(
+            any(f.active for f in facts), roots=frozenset().union(*(f.reach for f in facts))
+        )
         if owner in env:
             self.change(statement, owner, joined, env)
 
@@ -222,7 +226,11 @@ class Facts:
             self.check_exclusive(statement, owner, env)
         holds = known.holds | (fact.reach if known.kind != "number" else NOTHING)
         env[owner] = replace(
-            known, active=known.active or fact.active, holds=holds, length=None, item=self.new_item(statement, known, env)
+            known,
+            active=known.active or fact.active,
+            holds=holds,
+            length=None,
+            item=self.new_item(statement, known, env),
         )
         if fact.active and not known.active:
             self.activate_aliases(owner, known, env)
@@ -304,7 +312,9 @@ class Facts:
             else:
                 fact = a.get(name) or b[name]
                 if carried is not None:  # first bound inside the loop: its shape may vary
-                    fact = replace(fact, shape=("round", id(place), name) if fact.rank != 0 else fact.shape)
+                    fact = replace(
+                        fact, shape=("round", id(place), name) if fact.rank != 0 else fact.shape
+                    )
                 joined[name] = replace(fact, maybe=True)
         return joined
 
@@ -349,7 +359,9 @@ class Facts:
         if isinstance(node, gast.Name):
             return env.get(node.id, UNKNOWN)
         if isinstance(node, gast.Constant):
-            number = isinstance(node.value, (int, float, complex)) and not isinstance(node.value, str)
+            number = isinstance(node.value, (int, float, complex)) and not isinstance(
+                node.value, str
+            )
             integer = number and isinstance(node.value, int)
             return replace(NUMBER, integer=integer) if number else Fact(kind="other")
         if isinstance(node, gast.Starred):
@@ -376,7 +388,9 @@ class Facts:
         operands = [node.operand] if isinstance(node, gast.UnaryOp) else [node.left, node.right]
         facts = [self.value(o, env, place) for o in operands]
         if all(f.rank == 0 for f in facts):
-            integer = all(f.integer for f in facts) and not isinstance(getattr(node, "op", None), gast.Div)
+            integer = all(f.integer for f in facts) and not isinstance(
+                getattr(node, "op", None), gast.Div
+            )
             return replace(NUMBER, integer=integer)
         return Fact(roots=frozenset({self.site(place)}))
 
@@ -401,7 +415,12 @@ class Facts:
         roots = frozenset({self.site(place)})
         parts = tuple(map(_timeless, facts)) if kind == "tuple" else None
         return Fact(
-            any(f.active for f in facts), kind, roots=roots, length=len(facts), holds=holds, parts=parts
+            any(f.active for f in facts),
+            kind,
+            roots=roots,
+            length=len(facts),
+            holds=holds,
+            parts=parts,
         )
 
     value_List = value_Tuple
@@ -409,7 +428,9 @@ class Facts:
     def value_Dict(self, node: gast.Dict, env: Environment, place: Any) -> Fact:
         facts = [self.value(v, env, place) for v in node.values]
         holds = frozenset().union(*(f.reach for f in facts))
-        return Fact(any(f.active for f in facts), "dict", roots=frozenset({self.site(place)}), holds=holds)
+        return Fact(
+            any(f.active for f in facts), "dict", roots=frozenset({self.site(place)}), holds=holds
+        )
 
     def value_Lambda(self, node: gast.Lambda, env: Environment, place: Any) -> Fact:
         names = core.reads(node)
@@ -492,9 +513,13 @@ class Facts:
                 return Fact(active, kinds[0], roots=own, holds=holds)
         if row.operator in ("|", "&", "^") and any(f.active for f in facts.values()):
             raise self.refuse(
-                place, f"`{row.operator}` of values that are differentiated", "merge dicts with `{**a, **b}`"
+                place,
+                f"`{row.operator}` of values that are differentiated",
+                "merge dicts with `{**a, **b}`",
             )
-        holds = frozenset().union(*(f.holds for f in facts.values())) if kind == "unknown" else NOTHING
+        holds = (
+            frozenset().union(*(f.holds for f in facts.values())) if kind == "unknown" else NOTHING
+        )
         if rank == 0:
             roots, holds = NOTHING, NOTHING
         if row.gives in ("list", "tuple") and row.view_of in facts:
@@ -503,7 +528,9 @@ class Facts:
             holds = frozenset({("inside", *self.site(place))})
         if row.name in ("list", "tuple", "dict"):
             kind, holds = row.name, frozenset().union(*(f.reach for f in facts.values()))
-        integer = bool(facts) and all(f.integer for f in facts.values()) and row.operator not in ("/",)
+        integer = (
+            bool(facts) and all(f.integer for f in facts.values()) and row.operator not in ("/",)
+        )
         element = row.operator == "[]" and rank is None and self.integers(arguments["index"], env)
         return Fact(
             active, kind, rank, shape, roots, integer and rank == 0, None, holds, element=element
@@ -537,7 +564,9 @@ class Facts:
     ) -> tuple[int | None, Any]:
         if row.operator == "[]":
             return self.item_shape(arguments, facts, env)
-        if row.kind == "elementwise" or (row.kind == "no_derivative" and row.rank is None and row.like is None and row.operator):
+        if row.kind == "elementwise" or (
+            row.kind == "no_derivative" and row.rank is None and row.like is None and row.operator
+        ):
             return broadcast([facts[p] for p in facts], place)
         if row.like is not None and row.like in facts:
             return facts[row.like].rank, facts[row.like].shape
@@ -554,7 +583,10 @@ class Facts:
 
     def made_rank(self, row: table.Row, arguments: Any, env: Environment) -> int | None:
         """Rank of ``np.zeros(n)`` and its kin, where the shape is an integer or a display of them."""
-        if row.name not in ("np.zeros", "np.ones", "np.empty", "np.full") or "shape" not in arguments:
+        if (
+            row.name not in ("np.zeros", "np.ones", "np.empty", "np.full")
+            or "shape" not in arguments
+        ):
             return None
         shape = arguments["shape"]
         if isinstance(shape, (gast.Tuple, gast.List)):
@@ -607,8 +639,16 @@ class Facts:
             env[target.id] = self.with_evidence(target.id, fact, target)
             return
         parts = fact if isinstance(fact, list) and len(fact) == len(target.elts) else None
-        if parts is None and isinstance(fact, Fact) and fact.parts and len(fact.parts) == len(target.elts):
-            parts = [p if p.rank == 0 else replace(p, roots=fact.holds, holds=fact.holds) for p in fact.parts]
+        if (
+            parts is None
+            and isinstance(fact, Fact)
+            and fact.parts
+            and len(fact.parts) == len(target.elts)
+        ):
+            parts = [
+                p if p.rank == 0 else replace(p, roots=fact.holds, holds=fact.holds)
+                for p in fact.parts
+            ]
         for position, element in enumerate(target.elts):
             inner = parts[position] if parts else _part(fact)
             self.bind_pattern(element, inner, env)
@@ -627,7 +667,10 @@ class Facts:
         if isinstance(node, gast.Call) and isinstance(node.func, gast.Attribute):
             owner = self.value(node.func.value, env, place)
             if node.func.attr == "items":
-                return [Fact(kind="other"), Fact(owner.active, roots=owner.reach, holds=owner.holds)]
+                return [
+                    Fact(kind="other"),
+                    Fact(owner.active, roots=owner.reach, holds=owner.holds),
+                ]
             if node.func.attr == "values":
                 return Fact(owner.active, roots=owner.reach, holds=owner.holds)
             if node.func.attr == "keys":
@@ -642,7 +685,9 @@ class Facts:
         if fact.kind == "number":
             rank = None if fact.rank is None else fact.rank - 1
             roots = NOTHING if rank == 0 else fact.roots
-            return Fact(fact.active, "number", rank, SCALAR if rank == 0 else ("row", id(place)), roots)
+            return Fact(
+                fact.active, "number", rank, SCALAR if rank == 0 else ("row", id(place)), roots
+            )
         inside = fact.holds if fact.kind in ("list", "tuple", "dict") else fact.reach
         if fact.kind == "list" and fact.item is not None:
             if fact.item.rank == 0:
@@ -667,7 +712,9 @@ class Facts:
         roots = env[owner].roots
         if any(roots & source for source in self.iterating):
             raise self.refuse(
-                statement, f"`{core.base(owner)}` changes while a loop runs over it", "loop over a copy"
+                statement,
+                f"`{core.base(owner)}` changes while a loop runs over it",
+                "loop over a copy",
             )
         arguments = sorted(str(r[1]) for r in roots if r[0] == "argument")
         if arguments:
@@ -678,7 +725,11 @@ class Facts:
                 "before it",
             )
         for name in sorted(statement.live - {owner}):
-            if name in env and env[name].reach & roots and not self.holds_parts(statement, name, owner):
+            if (
+                name in env
+                and env[name].reach & roots
+                and not self.holds_parts(statement, name, owner)
+            ):
                 if env[name].element:  # no view if it is a number, which is checked when it runs
                     statement.numbers = [*getattr(statement, "numbers", []), name]
                     continue
@@ -815,6 +866,8 @@ def find_facts(
         kind = variadic.get(name, kind)
         shape = SCALAR if rank == 0 else ("argument", name)
         roots = NOTHING if rank == 0 else frozenset({("argument", name)})
-        env[name] = Fact(name in active, kind, rank, shape, roots, holds=roots if kind != "number" else NOTHING)
+        env[name] = Fact(
+            name in active, kind, rank, shape, roots, holds=roots if kind != "number" else NOTHING
+        )
     facts.block(body, env)
     return facts

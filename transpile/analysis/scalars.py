@@ -71,7 +71,7 @@ class _Search:
 
     def infer_loop(self, version: int, known: set[int]) -> None:
         """A loop's result: only if the body carries the knowledge from its end to its start."""
-        head, before, end = self.exits[version]
+        head, _before, end = self.exits[version]
         trial = set(known) | {version}
         self.infer(end, trial)
         if head in trial:

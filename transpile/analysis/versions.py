@@ -158,7 +158,10 @@ class Versions:
             else:
                 joined = (a, b) if name in statement.live else ()
                 env[name] = self.new(name, *joined)
-                env[PAST + name] = (*env.get(PAST + name, ()), *(v for v in (a, b) if v is not None))
+                env[PAST + name] = (
+                    *env.get(PAST + name, ()),
+                    *(v for v in (a, b) if v is not None),
+                )
         statement.after = dict(env)
 
     def visit_For(self, statement: gast.For, env: Environment) -> None:
@@ -185,7 +188,10 @@ class Versions:
         self.block(statement.body, inside)
         statement.body_end = inside
         for name in sorted(changed):
-            past = (*inside.get(PAST + name, ()), *(v for v in (inside.get(name),) if v is not None))
+            past = (
+                *inside.get(PAST + name, ()),
+                *(v for v in (inside.get(name),) if v is not None),
+            )
             joined = ()
             if name in statement.head:
                 self.union(head[name], inside.get(name))

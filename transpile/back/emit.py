@@ -116,4 +116,10 @@ def _with_margin(line: str, comment: str) -> str:
     if len(full) <= WIDTH:
         return full
     tight = f"{line}  {comment}"
-    return tight if len(tight) <= WIDTH else tight[: WIDTH - 3].rstrip() + "..." if len(line) < WIDTH - 20 else line
+    return (
+        tight
+        if len(tight) <= WIDTH
+        else tight[: WIDTH - 3].rstrip() + "..."
+        if len(line) < WIDTH - 20
+        else line
+    )

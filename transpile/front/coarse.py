@@ -123,9 +123,9 @@ def _statement_flows(statement: gast.stmt) -> Any:
     if isinstance(statement, gast.Assign):
         for target in statement.targets:
             yield _stored(target), [statement.value]
-    elif isinstance(statement, gast.AnnAssign) and statement.value is not None:
-        yield _stored(statement.target), [statement.value]
-    elif isinstance(statement, gast.AugAssign):
+    elif (isinstance(statement, gast.AnnAssign) and statement.value is not None) or isinstance(
+        statement, gast.AugAssign
+    ):
         yield _stored(statement.target), [statement.value]
     elif isinstance(statement, gast.For):
         yield _stored(statement.target), [statement.iter]

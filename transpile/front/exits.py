@@ -46,7 +46,9 @@ class _Exits:
         head, last = body[:-1], body[-1]
         if isinstance(last, gast.Return) and not any(_exits(s, gast.Return) for s in head):
             return self.block(head, None) + [_with_value(last)]
-        out = [] if _always_exits(body) and not self.flag_return else [self._set(ANS, None, body[0])]
+        out = (
+            [] if _always_exits(body) and not self.flag_return else [self._set(ANS, None, body[0])]
+        )
         if self.flag_return:
             out.append(self._set(RETURNED, False, body[0]))
         out += self.block(body, None)
@@ -125,7 +127,9 @@ class _Exits:
             new.insert(0, self._set(context["skip"], False, statement))
         flags = [context["stop"]] * has_break + [RETURNED] * has_return
         if flags:
-            test = name(flags[0]) if len(flags) == 1 else gast.BoolOp(gast.Or(), [*map(name, flags)])
+            test = (
+                name(flags[0]) if len(flags) == 1 else gast.BoolOp(gast.Or(), [*map(name, flags)])
+            )
             new.append(_at(gast.If(test, [_at(gast.Break(), statement)], []), statement))
         statement.body = new or [_at(gast.Pass(), statement)]
         out = [self._set(context["stop"], False, statement)] * has_break + [statement]
@@ -163,7 +167,7 @@ def _exits(node: Any, kind: Any = (gast.Return, gast.Break, gast.Continue)) -> b
     """Does the statement hold an exit of this kind that leaves it?"""
     if isinstance(node, kind):
         return True
-    if isinstance(node, FUNCTIONS) or isinstance(node, gast.ClassDef):
+    if isinstance(node, (FUNCTIONS, gast.ClassDef)):
         return False
     if isinstance(node, (gast.For, gast.While)):
         leaving = gast.Return

@@ -185,7 +185,9 @@ class Expressions:
             test: gast.expr = core.name(target)
             if isinstance(node.op, gast.Or):
                 test = gast.UnaryOp(gast.Not(), test)
-            assign = self.block_of(lambda v=value: self.emit(core.assign(target, self.expression(v))))
+            assign = self.block_of(
+                lambda v=value: self.emit(core.assign(target, self.expression(v)))
+            )
             self.emit(gast.copy_location(gast.If(test, assign, []), node))
         return core.name(target)
 
@@ -213,9 +215,13 @@ class Expressions:
     def index(self, node: gast.expr) -> gast.expr:
         """An index; what is not simple in it gets a line of its own."""
         if isinstance(node, gast.Tuple):
-            return gast.copy_location(gast.Tuple([self.index(e) for e in node.elts], node.ctx), node)
+            return gast.copy_location(
+                gast.Tuple([self.index(e) for e in node.elts], node.ctx), node
+            )
         if isinstance(node, gast.Slice):
-            parts = [None if p is None else self.index(p) for p in (node.lower, node.upper, node.step)]
+            parts = [
+                None if p is None else self.index(p) for p in (node.lower, node.upper, node.step)
+            ]
             return gast.Slice(*parts)
         if self.coarse.active(node):
             return self.atom(node)
@@ -234,7 +240,9 @@ class Expressions:
         return any(map(self.depends_on_data, core.children(node)))
 
     def lower_Attribute(self, node: gast.Attribute) -> gast.expr:
-        new = gast.copy_location(gast.Attribute(self.atom(node.value), node.attr, gast.Load()), node)
+        new = gast.copy_location(
+            gast.Attribute(self.atom(node.value), node.attr, gast.Load()), node
+        )
         row = table.rows_index()["attribute"].get(node.attr)
         new.callee = Primitive(row, attribute=True) if row is not None else None
         return new
@@ -390,11 +398,15 @@ class Expressions:
         for value in (*node.args, *(k.value for k in node.keywords)):
             if isinstance(value, gast.Name) and self.scope.value(value) is object:
                 raise self.refuse(
-                    node, "arrays of objects have no derivative", "use a list, or an array of numbers"
+                    node,
+                    "arrays of objects have no derivative",
+                    "use a list, or an array of numbers",
                 )
         callee, leading = self.callee(node)
         if isinstance(callee, Primitive) and callee.row.kind == "missing":
-            raise self.refuse(node, f"{callee.row.name}: {callee.row.reason}", "see `redraft rules`")
+            raise self.refuse(
+                node, f"{callee.row.name}: {callee.row.reason}", "see `redraft rules`"
+            )
         func = node.func
         if isinstance(callee, Primitive) and callee.method:
             func = gast.Attribute(self.atom(func.value), func.attr, gast.Load())
@@ -453,7 +465,9 @@ class Expressions:
         func = node.func
         if isinstance(func, gast.Attribute) and self.coarse.active(func.value):
             raise self.refuse(
-                node, "`*` in a call of a method of an active object", "pass the arguments one by one"
+                node,
+                "`*` in a call of a method of an active object",
+                "pass the arguments one by one",
             )
         function = self.atom(func)
         items = gast.copy_location(gast.Tuple(node.args, gast.Load()), node)
@@ -528,7 +542,9 @@ class Expressions:
         if row is not None:
             return Primitive(row), []
         if is_python_function(value):
-            if value in RUN_TIME_CALLS or value is dataclasses.replace:  # of a derivative: what they call is known at run time
+            if (
+                value in RUN_TIME_CALLS or value is dataclasses.replace
+            ):  # of a derivative: what they call is known at run time
                 return None, []
             return Function(value), []
         bound = bound_parts(value)
@@ -548,7 +564,7 @@ class Expressions:
         if hasattr(value, "redraft_kind"):
             inner = derivative(value, count)
             return (inner, []) if inner is not None else (None, [])
-        method = getattr(type(value), "__call__", None)
+        method = getattr(type(value), "__call__", None)  # noqa: B004
         if is_python_function(method) and not isinstance(value, (type, functools_partial)):
             return Function(method), [func]
         return None
@@ -626,7 +642,7 @@ class Expressions:
             return None
         inner = self.known_function(node.args[0])
         names = ["argnums", "has_aux", "holomorphic", "allow_int"]
-        options = {k: v for k, v in zip(names, map(table.literal, node.args[1:]), strict=False)}
+        options = dict(zip(names, map(table.literal, node.args[1:]), strict=False))
         options.update({k.arg: table.literal(k.value) for k in node.keywords})
         if inner is None or table.UNKNOWN in options.values():
             return None
@@ -740,8 +756,14 @@ class Expressions:
         self.coarse.names.update(names)
         self.scope.local.update(names)
         target = [core.store(n) for n in names]
-        source = node.args[1] if len(names) == 1 else gast.Call(gast.Name("zip", gast.Load(), None, None), node.args[1:], [])
-        element = gast.copy_location(gast.Call(node.args[0], [core.name(n) for n in names], []), node)
+        source = (
+            node.args[1]
+            if len(names) == 1
+            else gast.Call(gast.Name("zip", gast.Load(), None, None), node.args[1:], [])
+        )
+        element = gast.copy_location(
+            gast.Call(node.args[0], [core.name(n) for n in names], []), node
+        )
         pattern = target[0] if len(names) == 1 else gast.Tuple(target, gast.Store())
         generator = gast.comprehension(pattern, source, [], 0)
         return self.lower_ListComp(gast.copy_location(gast.ListComp(element, [generator]), node))
@@ -777,7 +799,9 @@ class Expressions:
         function, *primals = node.args
         items = gast.copy_location(gast.Tuple(primals, gast.Load()), node)
         args = self.atom(items)
-        new = core.call("rt.star_fwd", core.constant((1,)), self.atom(function), args, gast.Dict([], []))
+        new = core.call(
+            "rt.star_fwd", core.constant((1,)), self.atom(function), args, gast.Dict([], [])
+        )
         new.args[0] = gast.Tuple([core.constant(1)], gast.Load())
         new.callee = None
         pair = self.temporary(gast.copy_location(new, node), "pair")

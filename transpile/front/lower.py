@@ -78,7 +78,7 @@ class Lowerer(Expressions):
         self.find_local_partials(body, stores)
         for name in self.definitions:
             self.local_functions.pop(name, None)
-        self.local_functions.update({n: None for n in self.definitions})
+        self.local_functions.update(dict.fromkeys(self.definitions))
         for name, node in self.definitions.items():
             self.local_functions[name] = self.lift(node, name)
         for name in self.definitions:
@@ -207,8 +207,13 @@ class Lowerer(Expressions):
             kind = "global" if isinstance(node, gast.Global) else "nonlocal"
             self.outer_names.update(dict.fromkeys(node.names, kind))
             return
-        if isinstance(node, (gast.Assign, gast.AugAssign, gast.AnnAssign, gast.For)) and self.outer_names:
-            names = core.writes(node) if not isinstance(node, gast.For) else core.writes(node.target)
+        if (
+            isinstance(node, (gast.Assign, gast.AugAssign, gast.AnnAssign, gast.For))
+            and self.outer_names
+        ):
+            names = (
+                core.writes(node) if not isinstance(node, gast.For) else core.writes(node.target)
+            )
             for name in sorted(names & set(self.outer_names) & self.coarse.names):
                 kind = self.outer_names[name]
                 raise self.refuse(
@@ -225,7 +230,10 @@ class Lowerer(Expressions):
                     inner, "`yield` of values that are differentiated is not supported",
                     "build a list and return it",
                 )  # fmt: skip
-            if isinstance(inner, (gast.Nonlocal, gast.Global)) and set(inner.names) & self.coarse.names:
+            if (
+                isinstance(inner, (gast.Nonlocal, gast.Global))
+                and set(inner.names) & self.coarse.names
+            ):
                 raise self.refuse_statement(inner)
 
     def refuse_statement(self, node: gast.stmt) -> TransformError:
@@ -322,7 +330,11 @@ class Lowerer(Expressions):
             self.coarse.names.add(inner.id)
 
             def put_back() -> None:
-                self.emit(gast.Assign([self._access(outer, index, gast.Store())], core.name(inner.id), None))
+                self.emit(
+                    gast.Assign(
+                        [self._access(outer, index, gast.Store())], core.name(inner.id), None
+                    )
+                )
                 self.out[-1].write_back = True
                 write_back()
 
@@ -526,19 +538,24 @@ class Lowerer(Expressions):
         first = self.fresh("again")
         self.emit(core.assign(first, self.test(core.copy(node.test))))
         body = self.nested(node.body)
-        tail = self.block_of(
-            lambda: self.emit(core.assign(first, self.test(core.copy(node.test))))
-        )
+        tail = self.block_of(lambda: self.emit(core.assign(first, self.test(core.copy(node.test)))))
         exit_ = body.pop() if body and _is_exit(body[-1]) else None
         loop = gast.While(core.name(first), [*body, *tail, *([exit_] if exit_ else [])], [])
         self.emit(gast.copy_location(loop, node))
 
     def stmt_With(self, node: gast.With) -> None:
-        contexts = [self.scope.value(getattr(i.context_expr, "func", i.context_expr)) for i in node.items]
-        if len(contexts) == 1 and getattr(contexts[0], "redraft_transform", None) == "insert_grad_of":
+        contexts = [
+            self.scope.value(getattr(i.context_expr, "func", i.context_expr)) for i in node.items
+        ]
+        if (
+            len(contexts) == 1
+            and getattr(contexts[0], "redraft_transform", None) == "insert_grad_of"
+        ):
             self.insert_gradient(node)
             return
-        names = {f"{getattr(c, '__module__', '')}.{getattr(c, '__qualname__', '')}" for c in contexts}
+        names = {
+            f"{getattr(c, '__module__', '')}.{getattr(c, '__qualname__', '')}" for c in contexts
+        }
         transparent = {"numpy.errstate", "contextlib.nullcontext", "warnings.catch_warnings"}
         if not all(n in transparent or n.startswith("redraft.") for n in names):
             raise self.refuse_statement(node)

@@ -17,7 +17,9 @@ primitive(
     jvp={"a": "a_dot", "b": "b_dot"},
 )
 primitive("rt.own(x)", sequences="x", vjp={"x": "ans_bar"}, jvp={"x": "rt.own(x_dot)"}, like="x")
-primitive("rt.snapshot(x)", sequences="x", vjp={"x": "ans_bar"}, jvp={"x": "rt.snapshot(x_dot)"}, like="x")
+primitive(
+    "rt.snapshot(x)", sequences="x", vjp={"x": "ans_bar"}, jvp={"x": "rt.snapshot(x_dot)"}, like="x"
+)
 primitive(
     "rt.like(z_bar, x)",
     sequences="z_bar",
@@ -63,7 +65,9 @@ primitive(
     sequences="z_bar",
     shape_only="x_bar",
     linear_in="z_bar",
-    vjp={"z_bar": "rt.item_bar(ans_bar, index, z_bar) if last else rt.gather_bar(ans_bar, index, z_bar)"},
+    vjp={
+        "z_bar": "rt.item_bar(ans_bar, index, z_bar) if last else rt.gather_bar(ans_bar, index, z_bar)"
+    },
 )
 
 for _name in ("list", "tuple"):
@@ -75,5 +79,8 @@ for _name in ("list", "tuple"):
     )
 primitive("dict(x=())", sequences="x", vjp={"x": "ans_bar"}, jvp={"x": "dict(x_dot)"})
 primitive(
-    "rt.as_items(x)", sequences="x", vjp={"x": "rt.stack_items(x, ans_bar)"}, jvp={"x": "rt.as_items(x_dot)"}
+    "rt.as_items(x)",
+    sequences="x",
+    vjp={"x": "rt.stack_items(x, ans_bar)"},
+    jvp={"x": "rt.as_items(x_dot)"},
 )

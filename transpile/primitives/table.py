@@ -114,7 +114,7 @@ class Row:
         return f"<row {self.text}>"
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _signature(text: str) -> inspect.Signature:
     body = text[text.index("(") :]
     namespace: dict[str, Any] = {}
@@ -175,7 +175,10 @@ def bind(row: Row, args: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str
     arguments: dict[str, Any] = {}
     positional = [p for p in row.parameters.values() if p.kind is not p.KEYWORD_ONLY]
     for position, value in enumerate(args):
-        if position < len(positional) and positional[position].kind is not inspect.Parameter.VAR_POSITIONAL:
+        if (
+            position < len(positional)
+            and positional[position].kind is not inspect.Parameter.VAR_POSITIONAL
+        ):
             arguments[positional[position].name] = value
         elif positional and positional[-1].kind is inspect.Parameter.VAR_POSITIONAL:
             arguments.setdefault(positional[-1].name, []).append(value)
@@ -253,10 +256,15 @@ def resolve(dotted: str, load: bool = False) -> Any:
     return value
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _index(scipy: bool) -> dict[str, dict[Any, Row]]:
     """Rows by function, operator, method and attribute."""
-    index: dict[str, dict[Any, Row]] = {"function": {}, "operator": {}, "method": {}, "attribute": {}}
+    index: dict[str, dict[Any, Row]] = {
+        "function": {},
+        "operator": {},
+        "method": {},
+        "attribute": {},
+    }
     for row in ROWS:
         for dotted in (row.name, *row.aliases):
             if dotted.startswith("scipy") and not scipy:

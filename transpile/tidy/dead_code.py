@@ -21,7 +21,9 @@ from redraft.transpile.analysis.versions import updated_name
 from redraft.transpile.front.callee import Primitive
 
 PURE_ROOTS = frozenset({"np", "rt", "math", "numpy"})
-PURE_NAMES = frozenset({"range", "len", "reversed", "zip", "enumerate", "list", "tuple", "dict", "abs", "float", "int"})
+PURE_NAMES = frozenset(
+    {"range", "len", "reversed", "zip", "enumerate", "list", "tuple", "dict", "abs", "float", "int"}
+)
 
 
 def remove_dead_code(body: list[gast.stmt], pure: Any = None) -> list[gast.stmt]:
@@ -104,7 +106,9 @@ class _Dead:
 
     def loop(self, statement: Any, live: set[str]) -> gast.stmt | None:
         after = set(live)
-        head = set(live) | (core.reads(statement.test) if isinstance(statement, gast.While) else set())
+        head = set(live) | (
+            core.reads(statement.test) if isinstance(statement, gast.While) else set()
+        )
         while True:
             inside = set(head)
             trial = core.copy(statement.body)
@@ -114,7 +118,9 @@ class _Dead:
             head |= inside
         statement.body = self.block(statement.body, head)
         body = [s for s in statement.body if not _is_exit(s)]
-        if not body and (isinstance(statement, gast.While) or not core.writes(statement.target) & after):
+        if not body and (
+            isinstance(statement, gast.While) or not core.writes(statement.target) & after
+        ):
             return None
         if not statement.body:
             statement.body = [gast.Pass()]
@@ -142,7 +148,14 @@ class _Dead:
             return "random" not in _path(func)
         if core.is_name(func) and func.id in PURE_NAMES:
             return True
-        if isinstance(func, gast.Attribute) and func.attr in ("append", "pop", "copy", "items", "values", "extend"):
+        if isinstance(func, gast.Attribute) and func.attr in (
+            "append",
+            "pop",
+            "copy",
+            "items",
+            "values",
+            "extend",
+        ):
             return True
         return self.known_pure(func)
 

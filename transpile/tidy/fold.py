@@ -66,7 +66,11 @@ class _Copies:
                 continue
             if count.writes.get(target.id) != 1 or target.id in updated:
                 continue
-            if core.is_name(value) and value.id not in updated and count.writes.get(value.id, 0) <= 1:
+            if (
+                core.is_name(value)
+                and value.id not in updated
+                and count.writes.get(value.id, 0) <= 1
+            ):
                 if self.stable(value.id, count):
                     renames[target.id] = value
             elif isinstance(value, gast.Constant) and not isinstance(value.value, str):
@@ -258,7 +262,9 @@ def _fold_one(body: list[gast.stmt], position: int, count: _Count) -> bool:
             if getattr(later, "silent", False) or _is_append(later):
                 later.origin, later.silent = statement.origin, False
             return True
-        if isinstance(later, (gast.For, gast.While, gast.If, gast.With)) and target in core.reads(later):
+        if isinstance(later, (gast.For, gast.While, gast.If, gast.With)) and target in core.reads(
+            later
+        ):
             return False
         if core.writes(later) & reads or (fragile and _changes_memory(later, reads)):
             return False
@@ -306,7 +312,11 @@ def _search(node: Any, id: str, fields: Any) -> Any:
                 return found
         elif isinstance(value, list):
             for position, item in enumerate(value):
-                if isinstance(item, gast.Name) and item.id == id and isinstance(item.ctx, gast.Load):
+                if (
+                    isinstance(item, gast.Name)
+                    and item.id == id
+                    and isinstance(item.ctx, gast.Load)
+                ):
                     return node, field, position
                 if isinstance(item, gast.AST) and not isinstance(item, core.FUNCTIONS):
                     found = _search(item, id, None)
@@ -375,7 +385,13 @@ def _impure(node: Any) -> bool:
                 root = root.value
             if core.is_name(root) and root.id in ("np", "rt", "math") and root is not inner.func:
                 continue
-            if core.is_name(inner.func) and inner.func.id in ("range", "reversed", "len", "zip", "enumerate"):
+            if core.is_name(inner.func) and inner.func.id in (
+                "range",
+                "reversed",
+                "len",
+                "zip",
+                "enumerate",
+            ):
                 continue
             return True
     return False

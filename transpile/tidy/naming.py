@@ -18,9 +18,7 @@ from redraft.transpile.analysis.liveness import mark_live
 NUMBERED = ("t", "part")
 
 
-def name_for_readers(
-    function: gast.FunctionDef, taken: set[str], merge: bool = True
-) -> None:
+def name_for_readers(function: gast.FunctionDef, taken: set[str], merge: bool = True) -> None:
     """Rename all ids of a function in place. `taken`: names that mean something else."""
     parameters = core.parameter_names(function.args)
     clashes = _overlaps(function.body, set(parameters))
@@ -88,7 +86,9 @@ def _inside_functions(body: list[gast.stmt]) -> set[str]:
     for statement in body:
         for node in core.walk(statement):
             if isinstance(node, (*core.FUNCTIONS, *core.COMPREHENSIONS)):
-                found |= {n.id for n in core.walk(node) if isinstance(n, gast.Name) and "." not in n.id}
+                found |= {
+                    n.id for n in core.walk(node) if isinstance(n, gast.Name) and "." not in n.id
+                }
     return found
 
 
@@ -110,12 +110,18 @@ def _overlaps(body: list[gast.stmt], parameters: set[str]) -> dict[str, set[str]
         for statement in block:
             if isinstance(statement, gast.For):
                 target = core.writes(statement.target)
-                meet(target, statement.head | statement.live | _live_before(statement.body, statement.head))
+                meet(
+                    target,
+                    statement.head | statement.live | _live_before(statement.body, statement.head),
+                )
             if isinstance(statement, (gast.For, gast.While, gast.If, gast.With)):
                 visit(statement.body)
                 visit(getattr(statement, "orelse", []))
                 if isinstance(statement, gast.With):
-                    meet(core.writes([i.optional_vars for i in statement.items if i.optional_vars]), statement.live)
+                    meet(
+                        core.writes([i.optional_vars for i in statement.items if i.optional_vars]),
+                        statement.live,
+                    )
             else:
                 meet(core.writes(statement), getattr(statement, "live", set()))
 

@@ -71,7 +71,9 @@ def add(a: gast.expr, b: gast.expr) -> gast.expr:
         return gast.BinOp(a, gast.Sub(), b.operand)
     if isinstance(b, gast.BinOp) and isinstance(b.op, (gast.Mult, gast.Div)):
         inner = b
-        while isinstance(inner.left, gast.BinOp) and isinstance(inner.left.op, (gast.Mult, gast.Div)):
+        while isinstance(inner.left, gast.BinOp) and isinstance(
+            inner.left.op, (gast.Mult, gast.Div)
+        ):
             inner = inner.left
         if is_minus(inner.left):
             inner.left = inner.left.operand

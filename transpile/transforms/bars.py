@@ -56,7 +56,9 @@ def index_value(node: gast.expr) -> gast.expr:
         parts = [p or core.constant(None) for p in (node.lower, node.upper, node.step)]
         if node.step is None:
             parts.pop()
-        return core.call("slice", *(parts[1:] if node.lower is None and node.step is None else parts))
+        return core.call(
+            "slice", *(parts[1:] if node.lower is None and node.step is None else parts)
+        )
     if isinstance(node, gast.Tuple):
         return gast.Tuple([index_value(e) for e in node.elts], gast.Load())
     return node
@@ -194,7 +196,9 @@ class Bars:
         """
         known = self.bars.get(id)
         if known is not None and known.wide:
-            self.assign_bar(id, self.call("rt.unbroadcast", self.bar(id), self.read(id, after=True)))
+            self.assign_bar(
+                id, self.call("rt.unbroadcast", self.bar(id), self.read(id, after=True))
+            )
             self.bars[id] = Bar(numeric=known.numeric)
             return
         if known is None or not (known.uniform or known.literal is not None):

@@ -44,7 +44,9 @@ def write_jvp(unit: Unit, source: Source, options: dict[str, Any]) -> Source:
     """Write ``f_jvp(x, …, x_dot, …) -> (y, y_dot)`` into the unit."""
     own = source.parameters[len(source.captured) :]
     names = options.get("names") or own[: options["count"]]
-    prepared = prepare(source, set(names), unit.dependencies, options.get("ranks"), bool(options.get("has_aux")))
+    prepared = prepare(
+        source, set(names), unit.dependencies, options.get("ranks"), bool(options.get("has_aux"))
+    )
     forward = Forward(prepared, unit)
     body = forward.block(prepared.body[:-1])
     result = prepared.body[-1]
@@ -59,7 +61,9 @@ def write_jvp(unit: Unit, source: Source, options: dict[str, Any]) -> Source:
     arguments = core.copy(source.node.args)
     dots: list[Any] = []
     for name in names:
-        tangent_argument = gast.Name(tangent_parameter(source.parameters, name), gast.Param(), None, None)
+        tangent_argument = gast.Name(
+            tangent_parameter(source.parameters, name), gast.Param(), None, None
+        )
         body.insert(0, _receive(name, tangent_argument.id, result))
         if "count" in options:
             dots.append(tangent_argument)
@@ -128,7 +132,11 @@ class Forward:
 
     def push_other(self, statement: gast.stmt) -> list[gast.stmt]:
         if isinstance(statement, gast.FunctionDef) and self.is_active(statement.name, statement):
-            self.write(core.assign(dot_name(statement.name), self.closure_tangent(statement, statement.name)))
+            self.write(
+                core.assign(
+                    dot_name(statement.name), self.closure_tangent(statement, statement.name)
+                )
+            )
         return [statement]
 
     def is_active(self, name: str, statement: Any) -> bool:
@@ -144,7 +152,11 @@ class Forward:
         if isinstance(target, (gast.Tuple, gast.List)):
             if core.is_name(value) and self.fact(value.id).active:
                 places = [core.store(dot_name(e.id)) for e in target.elts]
-                self.write(gast.Assign([gast.Tuple(places, gast.Store())], core.name(dot_name(value.id)), None))
+                self.write(
+                    gast.Assign(
+                        [gast.Tuple(places, gast.Store())], core.name(dot_name(value.id)), None
+                    )
+                )
             return [statement]
         self.guard(statement)
         if isinstance(target, (gast.Subscript, gast.Attribute)):
@@ -190,7 +202,10 @@ class Forward:
                 self.write(core.assign(dot_name(id), tangent))
                 self.write(second)
                 return [first]
-            self.leading = [*self.leading, _with_origin(core.assign(dot_name(id), tangent), statement)]
+            self.leading = [
+                *self.leading,
+                _with_origin(core.assign(dot_name(id), tangent), statement),
+            ]
             return [statement]
         _replace_name(tangent, RESULT, id)
         if self.needs_copy(statement, tangent):
@@ -245,7 +260,9 @@ class Forward:
         if isinstance(value, (gast.Tuple, gast.List)):
             return type(value)([self.dot(e) for e in value.elts], gast.Load())
         if isinstance(value, gast.Dict):
-            return gast.Dict([core.copy(k) for k in value.keys], [self.dot(v) for v in value.values])
+            return gast.Dict(
+                [core.copy(k) for k in value.keys], [self.dot(v) for v in value.values]
+            )
         if isinstance(value, gast.Attribute):
             return gast.Attribute(core.name(dot_name(value.value.id)), value.attr, gast.Load())
         if isinstance(value, gast.Lambda):
@@ -310,7 +327,9 @@ class Forward:
             return self.call("rt.zeros_like", core.name(RESULT))
         return self.broadcast_tangent(node, row, arguments, active, total)
 
-    def broadcast_tangent(self, node: Any, row: Any, arguments: Any, active: list, total: Any) -> gast.expr:
+    def broadcast_tangent(
+        self, node: Any, row: Any, arguments: Any, active: list, total: Any
+    ) -> gast.expr:
         """A tangent has the shape of its value, even where only a smaller operand is active."""
         if row.kind != "elementwise" or len(arguments) < 2:
             return total
@@ -328,7 +347,14 @@ class Forward:
         return self.call("rt.broadcast_like", total, core.name(RESULT))
 
     def part(
-        self, node: Any, row: Any, call: Any, parameter: str, position: Any, operand: Any, slots: Any
+        self,
+        node: Any,
+        row: Any,
+        call: Any,
+        parameter: str,
+        position: Any,
+        operand: Any,
+        slots: Any,
     ) -> gast.expr:
         rule = row.jvp.get(parameter)
         if rule is not None:
@@ -342,7 +368,9 @@ class Forward:
             return self.linear_tangent(node, node.callee, row, [parameter])
         raise self.refuse(node, f"{row.name}: no derivative with respect to `{parameter}`")
 
-    def linear_tangent(self, node: Any, callee: Primitive, row: Any, active: list[str]) -> gast.expr:
+    def linear_tangent(
+        self, node: Any, callee: Primitive, row: Any, active: list[str]
+    ) -> gast.expr:
         """The function itself, applied to the tangents of what it is linear in."""
         new = core.copy(node)
         arguments = callee.arguments(new)
@@ -356,7 +384,9 @@ class Forward:
                 if isinstance(value, gast.AST):
                     setattr(tree, field, replace(value))
                 elif isinstance(value, list):
-                    setattr(tree, field, [replace(v) if isinstance(v, gast.AST) else v for v in value])
+                    setattr(
+                        tree, field, [replace(v) if isinstance(v, gast.AST) else v for v in value]
+                    )
             return tree
 
         return replace(new)
@@ -368,7 +398,9 @@ class Forward:
 
     # --- calls
 
-    def push_call(self, statement: Any, target: gast.Name, node: Any, callee: Any) -> list[gast.stmt]:
+    def push_call(
+        self, statement: Any, target: gast.Name, node: Any, callee: Any
+    ) -> list[gast.stmt]:
         places = gast.Tuple([core.copy(target), core.store(dot_name(target.id))], gast.Store())
         if isinstance(callee, (Function, Transformed)):
             call = self.known_call(node, callee)
@@ -383,7 +415,9 @@ class Forward:
         refuse = lambda message, hint: TransformError(message, self.source.span(node), hint)  # noqa: E731
         source = self.unit.source_of(callee, refuse)
         operands = Pull.bind_call(self, source, node)
-        active = tuple(p for p in source.parameters if p in operands and self.any_active(operands[p]))
+        active = tuple(
+            p for p in source.parameters if p in operands and self.any_active(operands[p])
+        )
         key = (source, active)
         if key not in self.unit.tangents:
             self.unit.tangents[key] = name = _reserve(self.unit, source)
@@ -409,9 +443,15 @@ class Forward:
 
     def dynamic_call(self, node: gast.Call) -> gast.Call:
         func = node.func
-        method = isinstance(func, gast.Attribute) and core.is_name(func.value) and func.value.id != "rt"
+        method = (
+            isinstance(func, gast.Attribute) and core.is_name(func.value) and func.value.id != "rt"
+        )
         owner = func.value if method else func
-        tangents = [self.dot(owner) if core.is_name(owner) and self.fact(owner.id).active else core.constant(None)]
+        tangents = [
+            self.dot(owner)
+            if core.is_name(owner) and self.fact(owner.id).active
+            else core.constant(None)
+        ]
         operands = [*node.args, *(k.value for k in node.keywords)]
         tangents += [self.dot(a) if self.any_active(a) else core.constant(None) for a in operands]
         pack = gast.Tuple(tangents, gast.Load())
@@ -436,11 +476,16 @@ class Forward:
         if not known.active:
             self.leading = [
                 *self.leading,
-                _with_origin(core.assign(dot_name(owner), self.call("rt.zeros_like", core.name(owner))), statement),
+                _with_origin(
+                    core.assign(dot_name(owner), self.call("rt.zeros_like", core.name(owner))),
+                    statement,
+                ),
             ]
         place = core.copy(target)
         place.value = core.name(dot_name(owner))
-        self.write(gast.Assign([place], self.dot(value) if active else self.zero_item(known, value), None))
+        self.write(
+            gast.Assign([place], self.dot(value) if active else self.zero_item(known, value), None)
+        )
         return [statement]
 
     def zero_item(self, known: Fact, value: Any) -> gast.expr:
@@ -538,13 +583,23 @@ class Forward:
         start = [
             self.zero_tangent(n)
             for n in sorted(inside)
-            if n in head and head[n].active and n in statement.facts and not statement.facts[n].active
+            if n in head
+            and head[n].active
+            and n in statement.facts
+            and not statement.facts[n].active
         ]
-        saved, self.carried = self.carried, self.carried | {n for n in inside if n in head and head[n].active}
+        saved, self.carried = (
+            self.carried,
+            self.carried | {n for n in inside if n in head and head[n].active},
+        )
         body = self.block(statement.body)
         self.carried = saved
         self.statement = statement
-        exits = [s for s in body if isinstance(s, gast.If) and any(isinstance(b, gast.Break) for b in s.body)]
+        exits = [
+            s
+            for s in body
+            if isinstance(s, gast.If) and any(isinstance(b, gast.Break) for b in s.body)
+        ]
         body = [s for s in body if s not in exits]
         for name in sorted(inside):
             if name in head and head[name].active and name in end and not end[name].active:
@@ -568,7 +623,11 @@ class Forward:
     def any_active_source(self, node: Any) -> bool:
         if isinstance(node, gast.Call) and core.is_name(node.func) and node.func.id == "range":
             return False
-        if isinstance(node, gast.Call) and isinstance(node.func, gast.Attribute) and node.func.attr == "keys":
+        if (
+            isinstance(node, gast.Call)
+            and isinstance(node.func, gast.Attribute)
+            and node.func.attr == "keys"
+        ):
             return False
         if core.is_name(node) and self.fact(node.id).kind == "dict":
             return False

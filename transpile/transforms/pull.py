@@ -21,7 +21,10 @@ Contribution = tuple[str, gast.expr, bool, bool, bool]
 
 
 # parameters that hold integers, whatever the analysis of containers thinks of them
-INTEGERS = frozenset({"index", "indices", "axis", "axes", "shape", "offset", "k", "repeats", "reps"})
+INTEGERS = frozenset(
+    {"index", "indices", "axis", "axes", "shape", "offset", "k", "repeats", "reps"}
+)
+
 
 class Pull(Bars):
     """Contributions of assignments; mixed into the reverse transformation."""
@@ -78,7 +81,9 @@ class Pull(Bars):
         if row.kind == "elementwise":
             self.pull_elementwise(target, node, row, arguments, active)
             return
-        if not (self.bars[target.id].wide and row.name == "np.matmul" and self.general_matmul(arguments)):
+        if not (
+            self.bars[target.id].wide and row.name == "np.matmul" and self.general_matmul(arguments)
+        ):
             self.full(target.id)
         value = self.bar(target.id)
         contributions = []
@@ -174,13 +179,18 @@ class Pull(Bars):
             contributions.append((operand.id, value, uniform and same, True, late))
         self.settle_contributions(target.id, contributions)
 
-    def pull_concatenation(self, target: gast.Name, node: Any, row: table.Row, arguments: Any) -> None:
+    def pull_concatenation(
+        self, target: gast.Name, node: Any, row: table.Row, arguments: Any
+    ) -> None:
         """``a + b`` of lists: the cotangent is cut where the first one ends."""
         if row.operator != "+":
             raise self.refuse(node, "repetition of a list", "write a list comprehension")
         first, second = arguments.values()
         bar, length = self.bar(target.id), core.call("len", self.reading(first))
-        cuts = ((first, gast.Slice(None, length, None)), (second, gast.Slice(core.copy(length), None, None)))
+        cuts = (
+            (first, gast.Slice(None, length, None)),
+            (second, gast.Slice(core.copy(length), None, None)),
+        )
         parts = [
             (o.id, gast.Subscript(core.copy(bar), cut, gast.Load()), False, False)
             for o, cut in cuts
@@ -189,7 +199,14 @@ class Pull(Bars):
         self.settle_contributions(target.id, parts)
 
     def plan(
-        self, node: Any, row: table.Row, call: Any, arguments: Any, parameter: str, target: Any, result: Any
+        self,
+        node: Any,
+        row: table.Row,
+        call: Any,
+        arguments: Any,
+        parameter: str,
+        target: Any,
+        result: Any,
     ) -> tuple[str, bool, bool, bool]:
         """Template, whether it is a whole vjp, whether it has the result's shape for certain, and
         whether operand and result have the same shape."""
@@ -202,7 +219,9 @@ class Pull(Bars):
         same = fact.shape is not None and fact.shape == result.shape
         names = core.reads(core.expression(text))
         full = "ans" in names or any(
-            core.is_name(a) and self.fact(a.id).shape is not None and self.fact(a.id).shape == result.shape
+            core.is_name(a)
+            and self.fact(a.id).shape is not None
+            and self.fact(a.id).shape == result.shape
             for p, a in arguments.items()
             if p in names
         )
@@ -280,7 +299,7 @@ class Pull(Bars):
     # --- displays
 
     def pull_Tuple(self, target: gast.Name, node: Any) -> None:
-        elements = [e for e in node.elts]
+        elements = list(node.elts)
         names = [e.id for e in elements if core.is_name(e) and self.fact(e.id).active]
         fresh = len(set(names)) == len(names) == len(elements) and not any(
             n in self.bars and n != target.id for n in names
@@ -294,7 +313,12 @@ class Pull(Bars):
                 self.bars[n] = self.new_bar(n)
             return
         parts = [
-            (e.id, gast.Subscript(core.copy(bar), core.constant(i), gast.Load()), False, self.numeric(e.id))
+            (
+                e.id,
+                gast.Subscript(core.copy(bar), core.constant(i), gast.Load()),
+                False,
+                self.numeric(e.id),
+            )
             for i, e in enumerate(elements)
             if core.is_name(e) and self.fact(e.id).active
         ]
@@ -313,7 +337,12 @@ class Pull(Bars):
     def pull_Dict(self, target: gast.Name, node: gast.Dict) -> None:
         bar = self.bar(target.id)
         parts = [
-            (v.id, gast.Subscript(core.copy(bar), self.reading(k), gast.Load()), False, self.numeric(v.id))
+            (
+                v.id,
+                gast.Subscript(core.copy(bar), self.reading(k), gast.Load()),
+                False,
+                self.numeric(v.id),
+            )
             for k, v in zip(node.keys, node.values, strict=True)
             if core.is_name(v) and self.fact(v.id).active
         ]
@@ -330,7 +359,12 @@ class Pull(Bars):
         bar = self.bar(id)
         captured = [n for n in sorted(core.reads(node)) if n != id and self.fact(n).active]
         parts = [
-            (n, gast.Subscript(core.copy(bar), core.constant(n), gast.Load()), False, self.numeric(n))
+            (
+                n,
+                gast.Subscript(core.copy(bar), core.constant(n), gast.Load()),
+                False,
+                self.numeric(n),
+            )
             for n in captured
         ]
         self.settle_contributions(id, parts)
@@ -371,7 +405,9 @@ class Pull(Bars):
             return value
 
         function, *args = node.args
-        inner = self.call("rt.partial_func", self.reading(function), core.copy(bar), core.constant(len(args)))
+        inner = self.call(
+            "rt.partial_func", self.reading(function), core.copy(bar), core.constant(len(args))
+        )
         found = [(function, inner)]
         found += [(a, part("args", i - len(args))) for i, a in enumerate(args)]
         found += [(k.value, part("keywords", k.arg)) for k in node.keywords]
@@ -473,7 +509,9 @@ class Pull(Bars):
         if node.keywords and any(k.arg is None for k in node.keywords):
             raise self.refuse(node, "`**` in a call of values that are differentiated")
         func, args = node.func, [*node.args]
-        method = isinstance(func, gast.Attribute) and core.is_name(func.value) and func.value.id != "rt"
+        method = (
+            isinstance(func, gast.Attribute) and core.is_name(func.value) and func.value.id != "rt"
+        )
         owner = func.value if method else func
         operands = [owner, *args, *(k.value for k in node.keywords)]
         active = [i for i, o in enumerate(operands) if self.is_active_operand(o)]
@@ -565,7 +603,9 @@ def signature_of(arguments: gast.arguments) -> inspect.Signature:
     required = len(positional) - len(arguments.defaults)
     parameters = []
     for i, argument in enumerate(positional):
-        kind = kinds.POSITIONAL_ONLY if i < len(arguments.posonlyargs) else kinds.POSITIONAL_OR_KEYWORD
+        kind = (
+            kinds.POSITIONAL_ONLY if i < len(arguments.posonlyargs) else kinds.POSITIONAL_OR_KEYWORD
+        )
         default = kinds.empty if i < required else ...
         parameters.append(kinds(argument.id, kind, default=default))
     if arguments.vararg is not None:

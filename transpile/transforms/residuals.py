@@ -22,6 +22,7 @@ from redraft.transpile.analysis.versions import changed_names, updated_name
 from redraft.transpile.front.callee import Primitive
 from redraft.transpile.primitives import table
 
+
 class Residuals:
     """Readings, saves and tapes; mixed into the reverse transformation."""
 
@@ -42,7 +43,11 @@ class Residuals:
         self.changed = self.count_changes()
         self.mutations = [s for s in core.walk_statements(self.body) if updated_name(s) is not None]
         self.mutated_roots = frozenset().union(
-            *(s.facts[updated_name(s)].roots for s in self.mutations if updated_name(s) in getattr(s, "facts", {}))
+            *(
+                s.facts[updated_name(s)].roots
+                for s in self.mutations
+                if updated_name(s) in getattr(s, "facts", {})
+            )
         )
         self.mutated_roots |= {("old", *r) for r in self.mutated_roots}
         self.definitions = self.find_definitions()
@@ -59,7 +64,9 @@ class Residuals:
         for statement in core.walk_statements(self.body):
             compound = bool(getattr(statement, "body", None))
             names = (
-                core.writes(getattr(statement, "target", [])) if compound else core.writes(statement)
+                core.writes(getattr(statement, "target", []))
+                if compound
+                else core.writes(statement)
             )
             updated = updated_name(statement)
             for name in [*names, *([updated] if updated else [])]:
@@ -98,7 +105,11 @@ class Residuals:
         """Loop variables of ``for i in range(…)`` loops that can be run backwards without a tape."""
         found = {}
         for statement in core.walk_statements(self.body):
-            if isinstance(statement, gast.For) and is_range(statement.iter) and core.is_name(statement.target):
+            if (
+                isinstance(statement, gast.For)
+                and is_range(statement.iter)
+                and core.is_name(statement.target)
+            ):
                 name = statement.target.id
                 inside = changed_names(statement.body)
                 if name not in inside and not _has_break(statement):
@@ -270,7 +281,12 @@ class Residuals:
             return False
         facts = getattr(node.site, "facts", {})
         fact = facts.get(node.id)
-        if getattr(node, "late", False) and isinstance(node.site, gast.Assign) and core.is_name(node.site.targets[0]) and node.site.targets[0].id == node.id:
+        if (
+            getattr(node, "late", False)
+            and isinstance(node.site, gast.Assign)
+            and core.is_name(node.site.targets[0])
+            and node.site.targets[0].id == node.id
+        ):
             fact = node.site.result
         if fact is None or fact.rank == 0 or not fact.reach & self.mutated_roots:
             return False
@@ -287,7 +303,9 @@ class Residuals:
             if known is None:
                 continue
             grown = known.roots | {("old", *r) for r in known.roots}
-            if grown & roots and (order[id(mutation)] >= here or self.in_common_loop(site, mutation)):
+            if grown & roots and (
+                order[id(mutation)] >= here or self.in_common_loop(site, mutation)
+            ):
                 return True
         return False
 
@@ -302,7 +320,9 @@ class Residuals:
     def _mark_loops(self, body: list[gast.stmt], loops: list[int]) -> None:
         for statement in body:
             self._parents[id(statement)] = loops
-            inner = loops + [id(statement)] if isinstance(statement, (gast.For, gast.While)) else loops
+            inner = (
+                loops + [id(statement)] if isinstance(statement, (gast.For, gast.While)) else loops
+            )
             for field in ("body", "orelse"):
                 if not isinstance(statement, core.FUNCTIONS):
                     self._mark_loops(getattr(statement, field, None) or [], inner)
@@ -321,7 +341,9 @@ class Residuals:
         """A reading of a shape uses the copy that another reading of the same value needs."""
         for node in found:
             if node.v != -1 and getattr(node, "shape_only", False):
-                name = self.saved_names.get((node.id, node.v, True, id(node.site), getattr(node, "late", False)))
+                name = self.saved_names.get(
+                    (node.id, node.v, True, id(node.site), getattr(node, "late", False))
+                )
                 if name is not None:
                     node.id, node.v = name, -1
 
@@ -358,7 +380,8 @@ class Residuals:
         arrays = [
             a
             for a in callee.arguments(value).values()
-            if not core.is_number(a) and not (core.is_name(a) and a.id in facts and facts[a.id].rank == 0)
+            if not core.is_number(a)
+            and not (core.is_name(a) and a.id in facts and facts[a.id].rank == 0)
         ]
         names = {a.id for a in arrays if core.is_name(a)}
         if len(names) != 1 and not any_dtype:
@@ -370,7 +393,9 @@ class Residuals:
                     return operand
         return None
 
-    def settle_branch(self, statement: gast.If, side: int, body: Any, back: list[gast.stmt]) -> None:
+    def settle_branch(
+        self, statement: gast.If, side: int, body: Any, back: list[gast.stmt]
+    ) -> None:
         """Readings made in a branch hold at its end, or are saved inside it."""
         end = statement.ends[side]
         inside = changed_names(statement.body if side == 0 else statement.orelse)
@@ -420,13 +445,21 @@ class Residuals:
         fact = statement.facts.get(name)
         return fact is None or not fact.reach & self.mutated_roots
 
-    def close(self, statement: Any, body: list[gast.stmt], back: list[gast.stmt]) -> list[gast.stmt]:
+    def close(
+        self, statement: Any, body: list[gast.stmt], back: list[gast.stmt]
+    ) -> list[gast.stmt]:
         """Put a reversed loop together: tape, records, and the backward loop itself."""
-        inside = changed_names([statement]) | {n for n, loops in self.made.items() if statement in loops}
+        inside = changed_names([statement]) | {
+            n for n, loops in self.made.items() if statement in loops
+        }
         wanted = self.loop_readings(statement, back, inside)
         extra_start = self.body_starts.pop(id(statement), [])
         reversible = isinstance(statement, gast.For) and is_range(statement.iter)
-        reversible = reversible and statement.target.id in self.ranges if reversible and core.is_name(getattr(statement, "target", None)) else False
+        reversible = (
+            reversible and statement.target.id in self.ranges
+            if reversible and core.is_name(getattr(statement, "target", None))
+            else False
+        )
         needed = [n for n in wanted if not (reversible and n.id == statement.target.id)]
         forward = self.copy_of(statement)
         forward.body = extra_start + body
@@ -439,7 +472,9 @@ class Residuals:
             return [forward]
         return self.close_with_tape(statement, forward, back, wanted)
 
-    def loop_readings(self, statement: Any, back: list[gast.stmt], inside: set[str]) -> list[gast.Name]:
+    def loop_readings(
+        self, statement: Any, back: list[gast.stmt], inside: set[str]
+    ) -> list[gast.Name]:
         """Readings of what changes from round to round, saved where it would be overwritten."""
         found = []
         for node in self.readings(back):
@@ -506,11 +541,15 @@ class Residuals:
         if names:
             parts = [core.name(n) for n in names]
             record = parts[0] if len(parts) == 1 else gast.Tuple(parts, gast.Load())
-        append = gast.Expr(gast.Call(gast.Attribute(core.name(tape), "append", gast.Load()), [record], []))
+        append = gast.Expr(
+            gast.Call(gast.Attribute(core.name(tape), "append", gast.Load()), [record], [])
+        )
         append.origin = statement.origin
         self.insert_record(statement, forward, append)
         self.define_all(statement, forward, names)
-        targets = [core.store(self.rename_readings([w for w in wanted if w.id == n], n)) for n in names]
+        targets = [
+            core.store(self.rename_readings([w for w in wanted if w.id == n], n)) for n in names
+        ]
         target: gast.expr = core.store("_") if not targets else targets[0]
         if len(targets) > 1:
             target = gast.Tuple(targets, gast.Store())

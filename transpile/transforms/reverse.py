@@ -111,9 +111,7 @@ class Reverse(Residuals, Pull):
             check.origin = statement.origin
             self.before(statement, check)
         if getattr(statement, "shared", False):
-            guard = gast.Expr(
-                self.call("rt.refuse_in_place", core.copy(statement.value.left))
-            )
+            guard = gast.Expr(self.call("rt.refuse_in_place", core.copy(statement.value.left)))
             guard.origin = statement.origin
             self.before(statement, guard)
 
@@ -239,7 +237,9 @@ class Reverse(Residuals, Pull):
         """``xs.extend(ys)``: the last items of the cotangent belong to `ys`."""
         count = self.fresh_name("kept")
         length = core.call("len", self.reading(value))
-        self.write(core.assign(count, gast.BinOp(core.call("len", core.copy(bar)), gast.Sub(), length)))
+        self.write(
+            core.assign(count, gast.BinOp(core.call("len", core.copy(bar)), gast.Sub(), length))
+        )
         if core.is_name(value) and self.fact(value.id).active:
             last = gast.Slice(core.name(count), None, None)
             part = gast.Subscript(core.copy(bar), last, gast.Load())
@@ -247,12 +247,16 @@ class Reverse(Residuals, Pull):
         first = gast.Slice(None, core.name(count), None)
         self.assign_bar(owner, gast.Subscript(core.copy(bar), first, gast.Load()))
 
-    def insert_call(self, bar: gast.expr, at: list[gast.expr] | None, value: gast.expr) -> gast.Call:
+    def insert_call(
+        self, bar: gast.expr, at: list[gast.expr] | None, value: gast.expr
+    ) -> gast.Call:
         if at is None:
             return gast.Call(gast.Attribute(bar, "append", gast.Load()), [value], [])
         if not core.is_number(at[0]):
             raise self.refuse(
-                self.statement.value, "`pop` at this place", "pop from the end, or at a literal place"
+                self.statement.value,
+                "`pop` at this place",
+                "pop from the end, or at a literal place",
             )
         return gast.Call(gast.Attribute(bar, "insert", gast.Load()), [*at, value], [])
 
@@ -308,7 +312,9 @@ class Reverse(Residuals, Pull):
         if not body_back and not orelse_back:
             return [forward]
         test, extra = self.kept_test(statement)
-        forward.test = core.copy(statement.test) if extra is None else core.name(extra.targets[0].id)
+        forward.test = (
+            core.copy(statement.test) if extra is None else core.name(extra.targets[0].id)
+        )
         back = gast.If(test, body_back or [gast.Pass()], orelse_back)
         if not body_back:
             back = gast.If(_negated(test), orelse_back, [])
@@ -603,7 +609,9 @@ class Reverse(Residuals, Pull):
             return argument
         return self.call("rt.snapshot", argument)
 
-    def replace_dynamic(self, target: gast.Name, node: gast.Call, mask: Any, residuals: str) -> None:
+    def replace_dynamic(
+        self, target: gast.Name, node: gast.Call, mask: Any, residuals: str
+    ) -> None:
         call = core.call("rt.call_fwd", mask, node.func, *map(self.unchanged, node.args))
         call.keywords = node.keywords
         func = node.func
