@@ -35,6 +35,7 @@ def higher():
 
 
 HIGHER = """
+containers.dataclass_result containers.namedtuples_in_list functions.list_of_callables
 arrays.augmented_slices arrays.helper_makes_and_fills arrays.prefix_sums
 arrays.write_chained_index arrays.write_elements arrays.write_mask containers.dataclass_argument
 containers.dataclass_field_assignment containers.dataclass_nested containers.dataclass_replace

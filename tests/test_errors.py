@@ -1291,12 +1291,6 @@ def list_function_names_shadowed(x):
 
 
 @right_or_refused(X)
-def module_function_replaced_locally(x):
-    np = types.SimpleNamespace(sin=lambda v: v * v, sum=lambda v: v[0] + v[1])
-    return np.sum(np.sin(x))
-
-
-@right_or_refused(X)
 def type_calls(x):
     y = type(x[0])(2.0) * x[0]
     return y * x.__class__.__name__.count("n")
