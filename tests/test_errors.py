@@ -1328,7 +1328,7 @@ def test_right_or_refused(problem):
 
 def test_tables_are_not_empty():
     assert len(REFUSED) >= 24
-    assert len(RIGHT_OR_REFUSED) >= 85
+    assert len(RIGHT_OR_REFUSED) >= 80
 
 
 def test_asynchronous_function_really_is_one():
