@@ -25,7 +25,6 @@ from redraft.runtime.cotangents import (
     as_gradient,
     as_items,
     cleared,
-    fits,
     gather_bar,
     item_bar,
     like,

@@ -142,12 +142,17 @@ def own(x_bar: Any) -> Any:
 
 def like(x_bar: Any, x: Any) -> Any:
     """A cotangent in the structure of the value itself: tuples, dataclasses, arrays, zeros."""
-    if isinstance(x, np.ndarray):
+    kind = x.__class__
+    if kind is np.ndarray:
         return x_bar if isinstance(x_bar, np.ndarray) else np.asarray(x_bar, dtype=x.dtype)
-    if x.__class__ is list or x.__class__ is tuple:
+    if kind is list or kind is tuple:
         if x_bar is None:
             x_bar = [None] * len(x)
-        return x.__class__([like(v_bar, v) for v_bar, v in zip(x_bar, x, strict=True)])
+        if len(x_bar) != len(x):
+            raise ValueError(f"a cotangent of {len(x_bar)} items for a value of {len(x)}")
+        return kind(map(like, x_bar, x))
+    if isinstance(x, np.ndarray):
+        return x_bar if isinstance(x_bar, np.ndarray) else np.asarray(x_bar, dtype=x.dtype)
     if isinstance(x, NUMBERS):
         return 0.0 if x_bar is None else x_bar
     if x_bar is None:
@@ -447,30 +452,25 @@ def cleared(x_bar: Any) -> Any:
     return 0.0 if isinstance(x_bar, NUMBERS) else None
 
 
-def all_floats(x: Any) -> bool:
-    """Is the value certainly made of floating-point numbers and arrays? Quick; no means "look closer"."""
-    kind = x.__class__
-    if kind is np.ndarray:
-        return x.dtype.kind == "f"
-    if kind is float:
-        return True
-    if kind is list or kind is tuple:
-        return all(map(all_floats, x))
-    return kind is dict and all(map(all_floats, x.values()))
+def all_floats(values: Any) -> bool:
+    """Are the values certainly floating-point numbers, arrays, or containers of them?
 
-
-def fits(x_bar: Any, x: Any) -> bool:
-    """Has a gradient certainly the structure, shapes and dtypes of its argument?"""
-    kind = x.__class__
-    if kind is np.ndarray:
-        return x_bar.__class__ is kind and x_bar.dtype is x.dtype and x_bar.shape == x.shape
-    if kind is float:
-        return x_bar.__class__ is float or x_bar.__class__ is np.float64
-    if x_bar.__class__ is not kind or (kind is not list and kind is not tuple and kind is not dict):
-        return False
-    if kind is dict:
-        return all(k in x_bar and fits(x_bar[k], v) for k, v in x.items())
-    return len(x_bar) == len(x) and all(map(fits, x_bar, x))
+    Quick; a no means "look closer".
+    """
+    for x in values:
+        kind = x.__class__
+        if kind is np.ndarray:
+            if x.dtype.kind != "f":
+                return False
+        elif kind is list or kind is tuple:
+            if not all_floats(x):
+                return False
+        elif kind is dict:
+            if not all_floats(x.values()):
+                return False
+        elif kind is not float:
+            return False
+    return True
 
 
 def as_items(x_bar: Any) -> list:

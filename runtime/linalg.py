@@ -25,6 +25,10 @@ def as_product(z_bar: Any, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -
 
 def matmul_bar_x(z_bar: Any, x: Any, y: Any) -> Any:
     """Cotangent of `x` in ``x @ y``; broadcasting of the product need not be undone yet."""
+    if y.__class__ is np.ndarray and y.ndim == 2 and x.__class__ is np.ndarray:
+        if z_bar.__class__ is np.ndarray and z_bar.shape == x.shape[:-1] + y.shape[1:]:
+            x_bar = z_bar @ y.T
+            return x_bar if x_bar.dtype is x.dtype else cast_like(x_bar, x)
     y = np.asarray(y)
     z_bar = as_product(z_bar, np.shape(x), y.shape)
     if y.ndim == 2:
@@ -38,6 +42,10 @@ def matmul_bar_x(z_bar: Any, x: Any, y: Any) -> Any:
 
 def matmul_bar_y(z_bar: Any, x: Any, y: Any) -> Any:
     """Cotangent of `y` in ``x @ y``; broadcasting of the product need not be undone yet."""
+    if x.__class__ is np.ndarray and x.ndim == 2 and y.__class__ is np.ndarray and y.ndim < 3:
+        if z_bar.__class__ is np.ndarray and z_bar.shape == x.shape[:1] + y.shape[1:]:
+            y_bar = x.T @ z_bar
+            return y_bar if y_bar.dtype is y.dtype else cast_like(y_bar, y)
     x = np.asarray(x)
     z_bar = as_product(z_bar, x.shape, np.shape(y))
     if x.ndim == 2:

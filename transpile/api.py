@@ -15,7 +15,7 @@ import numpy
 
 from redraft import runtime
 from redraft.runtime.cotangents import as_tangent
-from redraft.runtime.owned import detach, is_own
+from redraft.runtime.owned import detach, is_own, is_settled
 from redraft.transpile import primitives  # noqa: F401  (fills the table)
 from redraft.transpile.back.emit import print_function
 from redraft.transpile.back.load import file_name, load
@@ -52,7 +52,8 @@ class Generated:
         self.function.__redraft_source__ = self.text
         self.guards = self._guards()
         self.target, self.argnums, self.renamed = Target(None), None, {}
-        self.pair = self.selection = self.place = None
+        self.pair = self.selection = self.places = None
+        self.count = 0
         by_file[self.file] = self
 
     def _namespace(self, source: Source) -> dict[str, Any]:
@@ -320,19 +321,26 @@ class Gradient(Transformed):
         self.allow_int = allow_int
         self.many = isinstance(options["argnums"], tuple)
         self.kind, self.has_aux = kind, options["has_aux"]
+        self.bare = kind == "grad" and not self.has_aux  # the gradient is all that comes back
+        self.single = self.bare and not self.many
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         generated = self._generated
-        if generated is None or self.relative or not generated.is_current():
+        if generated is None or self.relative or (generated.guards and not generated.is_current()):
             generated = self.current(len(args))
-        place = generated.place
-        if place is not None and place < len(args):
-            x = args[place]
-            if x.__class__ is numpy.ndarray and x.dtype.kind == "f":
-                held = [generated.function(*args, **kwargs)]
-                if is_own(held, x):
-                    return held[0]
-                return _settle(held, [x])[0]
+        places = generated.places
+        if places is not None and generated.count <= len(args):
+            if self.single:
+                x = args[places[0]]
+                if x.__class__ is numpy.ndarray and x.dtype.kind == "f":
+                    x_bar = generated.function(*args, **kwargs)
+                    if is_own(x_bar, x):
+                        return x_bar
+                    held, x_bar = [x_bar], None
+                    return _settle(held, [x])[0]
+            checked = [args[place] for place in places]
+            if runtime.all_floats(checked):
+                return self.finish([generated.function(*args, **kwargs)], checked)
         target = generated.target
         if generated.renamed:
             kwargs = {generated.renamed.get(k, k): v for k, v in kwargs.items()}
@@ -364,9 +372,10 @@ class Gradient(Transformed):
         selection = generated.selection
         if selection is None:
             selection = generated.selection = self.selection(generated)
-            plain = self.kind == "grad" and not (self.has_aux or self.many or generated.renamed)
-            if plain and not (generated.target.leading or generated.target.keywords):
-                generated.place = selection[0][0]  # nothing to do but to check the argument's type
+            target, positions = generated.target, [position for position, _ in selection]
+            if not (target.leading or target.keywords or generated.renamed or None in positions):
+                generated.places = positions  # nothing to do but to check the arguments' types
+                generated.count = max(positions, default=-1) + 1
         found = []
         for position, name in selection:
             if position is not None and position < len(args):
@@ -408,36 +417,24 @@ class Gradient(Transformed):
 
     def finish(self, held: list[Any], checked: list[Any]) -> Any:
         """The result with the dtypes of the arguments, in memory of its own."""
-        if self.kind == "grad" and not self.has_aux:
-            if self.many:
-                return tuple(_settle(list(held.pop()), checked))
-            return _settle(held, checked)[0]
-        first, second = held.pop()
-        own = [second] if self.kind == "value_and_grad" else [first]
-        if self.kind == "grad":
-            first = None
-        else:
-            second = None
-        gradient = own.pop()
-        held = list(gradient) if self.many else [gradient]
-        del gradient
-        held = _settle(held, checked)
-        gradient = tuple(held) if self.many else held[0]
-        return (gradient, second) if self.kind == "grad" else (first, gradient)
+        if self.bare:
+            return self.settled_gradient(held, checked)
+        held = list(held.pop())
+        other = held.pop(1 if self.kind == "grad" else 0)
+        gradient = self.settled_gradient(held, checked)
+        return (gradient, other) if self.kind == "grad" else (other, gradient)
+
+    def settled_gradient(self, held: list[Any], checked: list[Any]) -> Any:
+        """The only item of a list, settled."""
+        return tuple(_settle(list(held.pop()), checked)) if self.many else _settle(held, checked)[0]
 
 
 def _settle(held: list[Any], checked: list[Any]) -> list[Any]:
     """Gradients with the structures and dtypes of the arguments, in memory that nobody shares."""
+    if is_settled(held, checked, range(len(checked))):
+        return held
     for place, x in enumerate(checked):
-        if x.__class__ is float:
-            continue
-        if not (
-            x.__class__ is numpy.ndarray
-            and held[place].__class__ is numpy.ndarray
-            and held[place].dtype == x.dtype
-            and held[place].shape == x.shape
-        ):
-            held[place] = runtime.as_gradient(held[place], x)
+        held[place] = runtime.as_gradient(held[place], x)
     return detach(held)
 
 

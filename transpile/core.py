@@ -7,6 +7,7 @@ naming pass (tidy/naming.py) turns ids back into readable names.
 
 from __future__ import annotations
 
+import ast
 import functools
 from collections.abc import Iterator
 from typing import Any
@@ -61,9 +62,28 @@ def tuple_of(items: list[gast.expr], ctx: Any = None) -> gast.expr:
     return gast.Tuple(items, ctx or gast.Load())
 
 
+def parse(text: str, mode: str = "exec") -> ast.AST:
+    """Parse a text with Python's parser, also while other threads parse.
+
+    Raises:
+        SyntaxError: the text is no Python.
+    """
+    for _ in range(3):
+        try:
+            return ast.parse(text, mode=mode)
+        except SystemError:  # CPython 3.11 counts the depth for all threads together (gh-106905)
+            continue
+    return ast.parse(text, mode=mode)
+
+
+def parse_gast(text: str, mode: str = "exec") -> gast.AST:
+    """As `parse`, with gast's nodes."""
+    return gast.ast_to_gast(parse(text, mode))
+
+
 @functools.cache
 def _parsed(text: str) -> gast.expr:
-    return gast.parse(text, mode="eval").body
+    return parse_gast(text, "eval").body
 
 
 def expression(text: str) -> gast.expr:

@@ -162,7 +162,7 @@ class Unit:
         from redraft.transpile.back.emit import print_function
 
         text = print_function(written.node)
-        node = gast.parse(text).body[0]
+        node = core.parse_gast(text).body[0]
         source = Source(node, f"<redraft {written.name}>", text.splitlines(True), written.globals)
         source.cells, source.captured = written.cells, written.captured
         source.extras, source.renamed = written.extras, written.renamed

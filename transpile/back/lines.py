@@ -6,13 +6,14 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
+from redraft.transpile import core
 from redraft.transpile.errors import Span
 
 
 def place_of_line(generated: Any, line: int) -> Span | None:
     """The place of the user's statement behind a generated line, or that of the generated line."""
     origin = None
-    tree = ast.parse(generated.text)
+    tree = core.parse(generated.text)
     for function, printed in zip(generated.unit.functions, tree.body, strict=False):
         if printed.lineno <= line <= printed.end_lineno:
             for statement, shown in _pairs(function.body, printed.body[1:]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import itertools
 import linecache
 import threading
@@ -31,8 +30,3 @@ def load(text: str, filename: str, namespace: dict[str, Any]) -> dict[str, Any]:
     code = compile(text, filename, "exec", dont_inherit=True)
     exec(code, namespace)
     return namespace
-
-
-def check_round_trip(text: str, expected: ast.AST) -> bool:
-    """Does the text parse to the tree that was printed?"""
-    return ast.dump(ast.parse(text)) == ast.dump(expected)

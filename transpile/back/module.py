@@ -16,6 +16,7 @@ import ast
 import sys
 from typing import Any
 
+from redraft.transpile import core
 from redraft.transpile.back.needs import Needs, annotation_names
 from redraft.transpile.back.pieces import Piece, name_pieces
 
@@ -61,7 +62,7 @@ def _import_block(lines: list[str]) -> str:
 
 def _header(generated: Any, regenerate: str) -> str:
     """One comment that says what this is, and how to make it again."""
-    tree = ast.parse(generated.text)
+    tree = core.parse(generated.text)
     about = f"`{generated.name}` of {generated.origin}"
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):

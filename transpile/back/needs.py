@@ -37,7 +37,7 @@ class Needs:
 
     def read(self, piece: Piece, names: dict[str, Any]) -> None:
         """Find what `piece` refers to, given the objects behind its global names."""
-        tree = gast.parse(piece.text)
+        tree = core.parse_gast(piece.text)
         own = core.writes(tree.body) | _imported_names(tree)
         self.path.append(piece.name)
         for use, root, attributes in _chains(tree, piece.text):
@@ -193,7 +193,7 @@ def _imported_names(tree: gast.Module) -> set[str]:
 def annotation_names(text: str) -> list[str]:
     """Names in the annotations of parameters and results, in order of appearance."""
     found = []
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(core.parse(text)):
         annotation = getattr(node, "annotation" if isinstance(node, ast.arg) else "returns", None)
         if annotation is not None:
             found += [n.id for n in ast.walk(annotation) if isinstance(n, ast.Name)]

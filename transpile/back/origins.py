@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from redraft.transpile import core
+
 _SYSTEM = tuple(
     str(Path(sysconfig.get_path(kind)).resolve()) for kind in ("stdlib", "purelib", "platlib")
 )
@@ -103,7 +105,7 @@ def assignments(
         if getattr(home, name, None) is not value or not getattr(home, "__file__", None):
             continue
         source = Path(home.__file__).read_text()
-        for node in ast.parse(source).body:
+        for node in core.parse(source).body:
             targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
             if isinstance(node, (ast.Assign, ast.AnnAssign)) and any(
                 isinstance(target, ast.Name) and target.id == name for target in targets
@@ -113,7 +115,7 @@ def assignments(
 
 def without_our_decorators(text: str, names: dict[str, Any]) -> str:
     """Cut decorators such as `@rd.jit` out of the source of a function."""
-    node = ast.parse(text).body[0]
+    node = core.parse(text).body[0]
     lines = text.splitlines(keepends=True)
     for decorator in getattr(node, "decorator_list", ()):
         root = decorator
@@ -137,7 +139,7 @@ def without_our_imports(text: str) -> tuple[str, dict[str, Any]]:
     """Cut imports from redraft out of function bodies; return what they would have bound."""
     lines = text.splitlines(keepends=True)
     bound: dict[str, Any] = {}
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(core.parse(text)):
         if isinstance(node, ast.ImportFrom) and is_ours(node.module):
             module = importlib.import_module(str(node.module))
             for alias in node.names:

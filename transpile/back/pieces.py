@@ -14,6 +14,8 @@ import tokenize
 import types
 from dataclasses import dataclass, field
 
+from redraft.transpile import core
+
 
 @dataclass
 class Use:
@@ -126,7 +128,7 @@ def _bound_names(piece: Piece) -> set[str]:
     """Parameters and local variables of the functions in a piece."""
     if piece.kind == "import":
         return set()
-    tree = ast.parse(piece.text)
+    tree = core.parse(piece.text)
     own = {piece.name} if piece.kind == "data" else set()
     stored = {
         node.id

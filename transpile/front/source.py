@@ -18,6 +18,7 @@ from typing import Any
 
 import gast
 
+from redraft.transpile import core
 from redraft.transpile.core import parameter_names
 from redraft.transpile.errors import SourceError, Span
 from redraft.transpile.front.normalize import normalize
@@ -169,7 +170,7 @@ def _not_ordinary(code: types.CodeType, node: Any, lines: list[str]) -> SourceEr
 def _functions_by_line(text: str) -> dict[int, list[ast.AST]]:
     """Function nodes of a file by the line on which their code object starts."""
     found: dict[int, list[ast.AST]] = {}
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(core.parse(text)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             decorators = getattr(node, "decorator_list", ())
             first = min([node.lineno, *(d.lineno for d in decorators)])
