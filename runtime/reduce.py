@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from redraft.runtime.shapes import cast_like, normal_axes, unbroadcast
+from redraft.runtime.shapes import cast_like, expand, normal_axes, unbroadcast
 
 
 def extremes(ans: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """Where `x` has its extreme value along the axis."""
     if axis is not None and not keepdims and np.ndim(x):
-        ans = np.expand_dims(ans, axis)
+        ans = expand(ans, axis)
     return np.equal(x, ans)
 
 
@@ -22,9 +22,9 @@ def to_extremes(ans_bar: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool
     It selects and never multiplies by zero, so an infinite cotangent leaves no NaN elsewhere.
     """
     here = extremes(ans, x, axis, keepdims)
-    ties = np.sum(here, axis=axis, keepdims=True)
+    ties = np.add.reduce(here, axis, keepdims=True)
     if axis is not None and not keepdims and np.ndim(x):
-        ans_bar = np.expand_dims(ans_bar, axis)
+        ans_bar = expand(ans_bar, axis)
     return cast_like(np.where(here, ans_bar / np.maximum(ties, 1), 0.0), x)
 
 

@@ -96,8 +96,17 @@ def unreduce(ans_bar: Any, x: Any, axis: Any = None, keepdims: bool = False) -> 
     if axis is None:
         return np.full_like(x, ans_bar)
     if not keepdims and np.ndim(x):
-        ans_bar = np.expand_dims(ans_bar, axis)
+        ans_bar = expand(ans_bar, axis)
     return cast_like(np.broadcast_to(ans_bar, np.shape(x)), x)
+
+
+def expand(x: Any, axis: Any) -> Any:
+    """``np.expand_dims(x, axis)``, by an index in the common case, which is faster."""
+    if axis.__class__ is int and x.__class__ is np.ndarray:
+        if axis < 0:
+            return x[(..., None) + (slice(None),) * (-axis - 1)]
+        return x[(slice(None),) * axis + (None,)]
+    return np.expand_dims(x, axis)
 
 
 def count(x: Any, axis: Any = None) -> int:

@@ -1,7 +1,7 @@
 """Reductions and running totals, along an axis, several axes or all.
 
-Along all axes the cotangent is one number, spread by ``np.full_like(x, ans_bar)``. Along known
-axes of an array of known rank it is plain NumPy; otherwise `rt.unreduce` looks at the shapes.
+Along all axes the cotangent is one number, spread by ``np.full_like(x, ans_bar)``; along known axes
+it is indexed, ``ans_bar[:, None]``, and broadcasts. Otherwise `rt.unreduce` looks at the shapes.
 """
 
 from __future__ import annotations
@@ -27,18 +27,43 @@ AXES = (
 )
 
 
-def spread(call: Call, bar: str) -> str:
-    """Write how a cotangent is spread over what was reduced."""
+def beside(call: Call, bar: str) -> str:
+    """Write a cotangent of what was reduced so that it broadcasts against the elements."""
     axis, keepdims, rank = call.constant("axis"), call.constant("keepdims"), call.rank("x")
-    if axis is None or (rank == 1 and axis in (0, -1)):
-        return f"np.full_like(x, {bar})"
+    if keepdims is True or (axis is None and keepdims is False):
+        return bar
     if keepdims is UNKNOWN:
         return f"rt.unreduce({bar}, x, axis, keepdims)"
-    if axis is UNKNOWN or rank is None:
-        return f"rt.unreduce({bar}, x, axis{', True' if keepdims else ''})"
-    if keepdims or axis in (0, -rank):
-        return f"np.broadcast_to({bar}, np.shape(x))"
-    return f"np.broadcast_to(np.expand_dims({bar}, axis), np.shape(x))"
+    index = UNKNOWN if axis is UNKNOWN else index_of_new_axes(axis, rank)
+    if index is UNKNOWN:
+        return f"rt.unreduce({bar}, x, axis)"
+    if not index:
+        return bar
+    return f"{bar}[{index}]" if bar.isidentifier() else f"({bar})[{index}]"
+
+
+def index_of_new_axes(axis: Any, rank: int | None) -> Any:
+    """The index that puts the reduced axes back, ``:, None``; empty where broadcasting does it.
+
+    `UNKNOWN` where it depends on the rank, or where what is indexed might be a Python number.
+    """
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    if rank is not None:
+        axes = tuple(a % rank for a in axes)
+    if min(axes) < 0:
+        return UNKNOWN
+    parts = ["None" if a in axes else ":" for a in range(max(axes) + 1)]
+    while parts and parts[0] == "None":
+        parts.pop(0)
+    return ", ".join(parts)
+
+
+def spread(call: Call, bar: str) -> str:
+    """Write how a cotangent is spread over what was reduced."""
+    if call.constant("axis") is None:
+        return f"np.full_like(x, {bar})"
+    narrow = beside(call, bar)
+    return narrow if narrow.startswith("rt.") else f"np.broadcast_to({narrow}, np.shape(x))"
 
 
 def total(call: Call, terms: str) -> str:
@@ -92,14 +117,14 @@ W = "rt.weights_like(weights, x, axis)"
 
 def weights_bar(call: Call) -> str:
     """Cotangent of the weights of an average: each pulls towards its element."""
-    pull = f"{spread(call, f'ans_bar / {total(call, W)}')} * (x - {spread(call, 'ans')})"
+    pull = f"{beside(call, f'ans_bar / {total(call, W)}')} * (x - {beside(call, 'ans')})"
     return f"rt.unweights({pull}, weights, x{trailing(call, 'axis')})"
 
 
 def weights_dot(call: Call) -> str:
     """Tangent of an average by its weights."""
     moved = f"rt.weights_like(weights_dot, x{trailing(call, 'axis')})"
-    terms = f"{moved} * (x - {spread(call, 'ans')})"
+    terms = f"{moved} * (x - {beside(call, 'ans')})"
     return f"{total(call, terms)} / {total(call, W)}"
 
 
@@ -107,7 +132,7 @@ def average_bar(call: Call) -> str:
     """Cotangent of an average: an equal share, or one by weight."""
     if call.constant("weights") is None:
         return spread(call, f"ans_bar / {number_of_elements(call)}")
-    return f"{spread(call, f'ans_bar / {total(call, W)}')} * {W}"
+    return f"{beside(call, f'ans_bar / {total(call, W)}')} * {W}"
 
 
 def average_dot(call: Call) -> str:
@@ -149,7 +174,7 @@ def others(call: Call) -> str:
 reduction(
     "np.prod(x, axis=None, *, keepdims=False)",
     method="prod",
-    vjp={"x": lambda call: f"{spread(call, 'ans_bar')} * {others(call)}"},
+    vjp={"x": lambda call: f"{beside(call, 'ans_bar')} * {others(call)}"},
     jvp={"x": lambda call: total(call, f"x_dot * {others(call)}")},
 )
 
@@ -199,7 +224,7 @@ def middle(call: Call) -> str:
 
 reduction(
     "np.median(x, axis=None, *, keepdims=False)",
-    vjp={"x": lambda call: f"{spread(call, 'ans_bar')} * {middle(call)}"},
+    vjp={"x": lambda call: f"{beside(call, 'ans_bar')} * {middle(call)}"},
     jvp={"x": lambda call: total(call, f"x_dot * {middle(call)}")},
     samples=s.calls(*AXES, make=s.distinct),
 )
@@ -224,7 +249,7 @@ def var_bar(call: Call) -> str:
     bar = f"ans_bar * 2 / {freedom(call)}"
     if call.constant("axis") is None:
         return f"{bar} * {deviation(call)}"
-    return f"{spread(call, bar)} * {deviation(call)}"
+    return f"{beside(call, bar)} * {deviation(call)}"
 
 
 def std_bar(call: Call) -> str:
@@ -232,7 +257,7 @@ def std_bar(call: Call) -> str:
     bar = f"ans_bar / (ans * {freedom(call)})"
     if call.constant("axis") is None:
         return f"{bar} * {deviation(call)}"
-    return f"{spread(call, bar)} * {deviation(call)}"
+    return f"{beside(call, bar)} * {deviation(call)}"
 
 
 def sum_of_products(call: Call) -> str:
@@ -261,7 +286,7 @@ reduction(
 
 reduction(
     "np.nansum(x, axis=None, *, keepdims=False)",
-    vjp={"x": lambda call: f"np.where(np.isnan(x), 0.0, {spread(call, 'ans_bar')})"},
+    vjp={"x": lambda call: f"np.where(np.isnan(x), 0.0, {beside(call, 'ans_bar')})"},
     jvp={"x": lambda call: total(call, "np.where(np.isnan(x), 0.0, x_dot)")},
 )
 
@@ -275,7 +300,7 @@ reduction(
     "np.nanmean(x, axis=None, *, keepdims=False)",
     vjp={
         "x": lambda call: (
-            f"np.where(np.isnan(x), 0.0, {spread(call, f'ans_bar / {numbers(call)}')})"
+            f"np.where(np.isnan(x), 0.0, {beside(call, f'ans_bar / {numbers(call)}')})"
         )
     },
     jvp={"x": lambda call: f"{total(call, 'np.where(np.isnan(x), 0.0, x_dot)')} / {numbers(call)}"},

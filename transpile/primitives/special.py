@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from redraft.transpile.primitives import samples as s
-from redraft.transpile.primitives.forms import trailing
-from redraft.transpile.primitives.reduce import AXES, total
+from redraft.transpile.primitives.reduce import AXES, beside, total
 from redraft.transpile.primitives.table import Call, elementwise, missing, primitive
 
 TWO_OVER_ROOT_PI = 1.1283791670955126
@@ -78,22 +77,13 @@ elementwise(
 
 def weights(call: Call) -> str:
     """Shares of the elements in a log of a sum of exponentials (softmax)."""
-    if call.constant("axis") is None:
-        return "np.exp(x - ans)"
-    return f"np.exp(x - rt.unreduce(ans, x{trailing(call, 'axis', 'keepdims')}))"
-
-
-def spread(call: Call) -> str:
-    """The cotangent next to the elements."""
-    if call.constant("axis") is None:
-        return "ans_bar"
-    return f"rt.unreduce(ans_bar, x{trailing(call, 'axis', 'keepdims')})"
+    return f"np.exp(x - {beside(call, 'ans')})"
 
 
 primitive(
     "scipy.special.logsumexp(x, axis=None, *, keepdims=False)",
     rank=lambda c: 0 if c.constant("axis") is None and c.constant("keepdims") is False else None,
-    vjp={"x": lambda c: f"{spread(c)} * {weights(c)}"},
+    vjp={"x": lambda c: f"{beside(c, 'ans_bar')} * {weights(c)}"},
     jvp={"x": lambda c: total(c, f"x_dot * {weights(c)}")},
     samples=s.calls(*AXES),
 )

@@ -20,7 +20,8 @@ class Bar:
 
     Attributes:
         literal: its value, while that is a literal and needs no line.
-        uniform: a scalar that stands for an array of the variable's shape filled with it.
+        uniform: a scalar, or a smaller array, that stands for what it is broadcast to in the
+            variable's shape.
         owned: made by this code and seen by nothing else, so it may be changed in place.
         numeric: certainly a number or an array.
         fresh: the value of an operation that makes a new array.
@@ -196,9 +197,8 @@ class Bars:
         """
         known = self.bars.get(id)
         if known is not None and known.wide:
-            self.assign_bar(
-                id, self.call("rt.unbroadcast", self.bar(id), self.read(id, after=True))
-            )
+            value = self.take_line(id) or self.bar(id)
+            self.assign_bar(id, self.call("rt.unbroadcast", value, self.read(id, after=True)))
             self.bars[id] = Bar(numeric=known.numeric)
             return
         if known is None or not (known.uniform or known.literal is not None):
@@ -212,6 +212,8 @@ class Bars:
             self.bars[id] = Bar()
             return
         value = self.bar(id)
+        if known.literal is None:
+            value = self.take_line(id) or value
         if core.is_number(value, 1):
             filled = self.call("np.ones_like", self.read(id, after=True))
         elif core.is_number(value, 0):

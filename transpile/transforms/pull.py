@@ -103,10 +103,12 @@ class Pull(Bars):
         return any(self.rank_of(a) is None for a in arguments.values())
 
     def contribution(self, operand: gast.Name, value: gast.expr) -> Contribution:
-        """A contribution; ``np.full_like(x, c)`` stays the scalar `c` while it can."""
-        if _is_full_like(value) and core.same(value.args[0], operand):
-            scalar = self.fact(operand.id).rank == 0
+        """A contribution; ``np.full_like(x, c)`` stays `c`, which broadcasts, while it can."""
+        scalar = self.fact(operand.id).rank == 0
+        if _is_call(value, "full_like") and core.same(value.args[0], operand):
             return operand.id, value.args[1], not scalar, True
+        if _is_call(value, "broadcast_to") and _is_shape_of(value.args[1], operand):
+            return operand.id, value.args[0], not scalar, True
         structural = isinstance(value, gast.Call) and self.fact(operand.id).kind in CONTAINERS
         return operand.id, value, False, not structural
 
@@ -587,12 +589,22 @@ class Pull(Bars):
         return core.name(bar_name(place.id))
 
 
-def _is_full_like(node: Any) -> bool:
+def _is_call(node: Any, function: str) -> bool:
+    """Is the node a call of this function of NumPy, with two arguments?"""
     return (
         isinstance(node, gast.Call)
         and isinstance(node.func, gast.Attribute)
-        and node.func.attr == "full_like"
+        and node.func.attr == function
         and len(node.args) == 2
+    )
+
+
+def _is_shape_of(node: Any, operand: gast.Name) -> bool:
+    return (
+        isinstance(node, gast.Call)
+        and isinstance(node.func, gast.Attribute)
+        and node.func.attr == "shape"
+        and core.same(node.args[0], operand)
     )
 
 
