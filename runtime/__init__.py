@@ -100,6 +100,7 @@ from redraft.runtime.reduce import (
 from redraft.runtime.shapes import (
     astype_dot,
     broadcast_like,
+    check_shapes,
     cast_like,
     count,
     filled,

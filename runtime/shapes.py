@@ -235,3 +235,38 @@ def unsum(ans_bar: Any, values: Any) -> Any:
     if isinstance(values, np.ndarray):
         return cast_like(np.broadcast_to(ans_bar, values.shape), values)
     return [unbroadcast(ans_bar, value) for value in values]
+
+
+_fitting: set[tuple] = set()  # shapes that have passed a check
+
+
+def check_shapes(spec: str, *values: Any) -> None:
+    """Check that values have the shapes that their annotations promise.
+
+    Args:
+        spec: names and axes of the values, ``"x: n d; y: n"``; an axis is a number, a name that
+            means the same number everywhere, or ``_`` for any; ``()`` for a number.
+        values: arrays and numbers, in the order of `spec`.
+
+    Raises:
+        ValueError: a value has another shape.
+    """
+    shapes = (spec, *map(np.shape, values))
+    if shapes in _fitting:
+        return
+    sizes: dict[str, tuple[int, str]] = {}
+    for entry, shape in zip(spec.split(";"), shapes[1:], strict=True):
+        name, _, text = entry.strip().partition(": ")
+        axes = text.split() if text != "()" else []
+        if len(axes) != len(shape):
+            raise ValueError(f"`{name}` is annotated with the axes `{text}`, and has shape {shape}")
+        for axis, size in zip(axes, shape, strict=True):
+            wanted, by = (int(axis), name) if axis.isdigit() else sizes.setdefault(axis, (size, name))
+            if axis != "_" and size != wanted:
+                known = "" if by == name else f" where {axis} is {wanted} by `{by}`"
+                raise ValueError(
+                    f"`{name}` is annotated with the axes `{text}`{known}, and has shape {shape}"
+                )
+    if len(_fitting) > 1000:
+        _fitting.clear()
+    _fitting.add(shapes)

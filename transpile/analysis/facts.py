@@ -22,6 +22,7 @@ import gast
 from redraft.transpile import core
 from redraft.transpile.analysis.versions import updated_name
 from redraft.transpile.errors import TransformError
+from redraft.transpile.front.annotations import is_shape_check, promised
 from redraft.transpile.front.callee import PARTIAL_CALL, Primitive, Transformed
 from redraft.transpile.front.coarse import SHAPE_ATTRIBUTES
 from redraft.transpile.front.expressions import Construct
@@ -58,8 +59,22 @@ class Fact:
     def scalar(self) -> bool:
         return self.rank == 0
 
+    @property
+    def dims(self) -> tuple[Any, ...] | None:
+        """Names and numbers of the axes, where all are known; equal names mean equal sizes."""
+        if self.rank == 0:
+            return ()
+        return self.shape[1] if self.shape is not None and self.shape[0] == "axes" else None
+
 
 SCALAR = ("scalar",)
+
+
+def shape_of_axes(dims: tuple[Any, ...]) -> tuple[int, Any]:
+    """Rank and mark of a shape with these axes."""
+    return len(dims), ("axes", dims) if dims else SCALAR
+
+
 NUMBER = Fact(kind="number", rank=0, shape=SCALAR)
 INTEGER = Fact(kind="number", rank=0, shape=SCALAR, integer=True)
 UNKNOWN = Fact()
@@ -92,9 +107,6 @@ class Facts:
             active = any(self.is_active(n, env) for n in core.reads(statement))
             roots = self.roots_of_names(core.reads(statement), env)
             env[statement.name] = Fact(active, "function", holds=roots)
-            return
-        if isinstance(statement, gast.Expr):
-            self.mutation(statement, statement.value, env)
             return
         roots = self.roots_of_names(core.reads(statement), env)
         for name in core.writes(statement):
@@ -203,6 +215,12 @@ class Facts:
         self.update(statement, statement.target, fact, env)
 
     def visit_Expr(self, statement: gast.Expr, env: Environment) -> None:
+        if is_shape_check(statement):
+            for name, dims in promised(statement).items():
+                rank, shape = shape_of_axes(dims)
+                roots = env[name].roots if rank else NOTHING
+                env[name] = replace(env[name], kind="number", rank=rank, shape=shape, roots=roots, holds=NOTHING)
+            return
         self.mutation(statement, statement.value, env)
 
     def mutation(self, statement: gast.stmt, value: Any, env: Environment) -> None:
@@ -575,8 +593,13 @@ class Facts:
         if made is not None:
             return made, ("made", id(place), row.name)
         if callable(rank):
-            ranks = lambda e: self.value(e, env, place).rank if not isinstance(e, list) else None  # noqa: E731
-            rank = rank(table.Call(row, arguments, ranks))
+            fact = lambda e: UNKNOWN if isinstance(e, list) else self.value(e, env, place)  # noqa: E731
+            call = table.Call(row, arguments, lambda e: fact(e).rank, lambda e: fact(e).dims)
+            rank = rank(call)
+        if isinstance(rank, tuple):
+            if None not in rank:
+                return shape_of_axes(rank)
+            rank = len(rank)
         if rank == 0:
             return 0, SCALAR
         return rank, ("made", id(place), row.name)
@@ -595,14 +618,37 @@ class Facts:
         return 1 if self.is_integer(shape, env) else None
 
     def item_shape(self, arguments: Any, facts: Any, env: Environment) -> tuple[int | None, Any]:
-        """Rank of ``x[i]`` where both are known; a mark only for scalars."""
+        """Rank of ``x[i]`` where both are known; a mark only for scalars and known axes."""
         owner = facts["x"]
         index = arguments["index"]
         parts = index.elts if isinstance(index, gast.Tuple) else [index]
+        dims = self.item_dims(owner.dims, parts, env)
+        if dims is not None and None not in dims:
+            return shape_of_axes(dims)
         if owner.rank is None or not all(self.is_integer(p, env) for p in parts):
             return None, None
         rank = owner.rank - len(parts)
         return (0, SCALAR) if rank == 0 else (rank if rank > 0 else None, None)
+
+    def item_dims(
+        self, dims: tuple[Any, ...] | None, parts: list[Any], env: Environment
+    ) -> tuple[Any, ...] | None:
+        """Axes of ``x[:, None, i]``, where an index is made of these three."""
+        if dims is None:
+            return None
+        left, found = list(dims), []
+        for part in parts:
+            if isinstance(part, gast.Constant) and part.value is None:
+                found.append(1)
+                continue
+            if not left:
+                return None
+            axis = left.pop(0)
+            if isinstance(part, gast.Slice) and not (part.lower or part.upper or part.step):
+                found.append(axis)
+            elif not self.is_integer(part, env):
+                return None
+        return (*found, *left)
 
     def is_integer(self, node: Any, env: Environment) -> bool:
         """Is the expression certainly one Python integer?"""
@@ -685,9 +731,10 @@ class Facts:
         if fact.kind == "number":
             rank = None if fact.rank is None else fact.rank - 1
             roots = NOTHING if rank == 0 else fact.roots
-            return Fact(
-                fact.active, "number", rank, SCALAR if rank == 0 else ("row", id(place)), roots
-            )
+            shape = SCALAR if rank == 0 else ("row", id(place))
+            if fact.dims:
+                rank, shape = shape_of_axes(fact.dims[1:])
+            return Fact(fact.active, "number", rank, shape, roots)
         inside = fact.holds if fact.kind in ("list", "tuple", "dict") else fact.reach
         if fact.kind == "list" and fact.item is not None:
             if fact.item.rank == 0:
@@ -822,7 +869,20 @@ def broadcast(facts: list[Fact], place: Any) -> tuple[int | None, Any]:
     shapes = {f.shape for f in large}
     if len(shapes) == 1 and None not in shapes:
         return rank, large[0].shape
-    return rank, ("broadcast", id(place))
+    dims = broadcast_dims([f.dims for f in large])
+    return (rank, ("broadcast", id(place))) if dims is None else shape_of_axes(dims)
+
+
+def broadcast_dims(shapes: list[tuple[Any, ...] | None]) -> tuple[Any, ...] | None:
+    """Axes of an elementwise result; None where two names meet, of which one may be 1."""
+    if None in shapes:
+        return None
+    rank = max(map(len, shapes))
+    padded = [(1,) * (rank - len(s)) + s for s in shapes]
+    columns = [{axis for axis in column if axis != 1} for column in zip(*padded, strict=True)]
+    if any(len(column) > 1 for column in columns):
+        return None
+    return tuple(column.pop() if column else 1 for column in columns)
 
 
 def numeric_evidence(body: list[gast.stmt]) -> set[str]:

@@ -19,6 +19,7 @@ import numpy
 
 from redraft.transpile import core
 from redraft.transpile.errors import TransformError
+from redraft.transpile.front.annotations import is_shape_check
 from redraft.transpile.front.callee import Primitive, operator_row
 from redraft.transpile.front.coarse import MUTATORS, Coarse
 from redraft.transpile.front.exits import structure_exits
@@ -190,7 +191,8 @@ class Lowerer(Expressions):
             return  # the derivative may still need the value: the name just goes out of use
         if isinstance(node, gast.FunctionDef):
             self.check_nonlocal(node)
-        if not self.coarse.mentions(node) or isinstance(node, gast.FunctionDef):
+        known = isinstance(node, gast.FunctionDef) or is_shape_check(node)
+        if known or not self.coarse.mentions(node):
             self.emit(node)
             return
         lower = getattr(self, "stmt_" + type(node).__name__, None)

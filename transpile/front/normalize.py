@@ -17,6 +17,7 @@ import numpy
 
 from redraft import runtime
 from redraft.transpile import core
+from redraft.transpile.front.annotations import check_annotated_shapes
 
 BUILTINS = (
     "dict", "enumerate", "len", "list", "max", "min", "range", "reversed", "slice", "sum", "tuple",
@@ -33,6 +34,7 @@ def normalize(source: Any) -> None:
     bind_defaults(source)
     name_class_of_super(source)
     rename_reserved(source)
+    check_annotated_shapes(source)
 
 
 # --- defaults

@@ -37,11 +37,14 @@ def matmul_y(call: Call) -> str:
     return "x.T @ ans_bar" if of_x == 2 and of_y in (1, 2) else "rt.matmul_bar_y(ans_bar, x, y)"
 
 
-def matmul_rank(call: Call) -> int | None:
-    """Rank of a product of vectors, matrices or stacks of them."""
+def matmul_rank(call: Call) -> Any:
+    """Rank of a product of vectors, matrices or stacks of them; axes without stacks."""
     of_x, of_y = call.rank("x"), call.rank("y")
     if of_x is None or of_y is None:
         return None
+    x, y = call.dims("x"), call.dims("y")
+    if x and y and of_x <= 2 and of_y <= 2:
+        return x[:-1] + y[1:]
     if of_x == 1 or of_y == 1:
         return max(of_x + of_y - 2, 0)
     return max(of_x, of_y)

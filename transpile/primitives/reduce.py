@@ -79,18 +79,19 @@ def number_of_elements(call: Call) -> str:
     return "np.size(x, axis)" if isinstance(axis, int) else "rt.count(x, axis)"
 
 
-def rank_of_reduction(call: Call) -> int | None:
-    """Rank of the result, where axis and keepdims are known."""
+def rank_of_reduction(call: Call) -> Any:
+    """Axes of the result or its rank, where axis and keepdims are known."""
     axis, keepdims, rank = call.constant("axis"), call.constant("keepdims"), call.rank("x")
     if keepdims is False and axis is None:
         return 0
-    if rank is None or keepdims is UNKNOWN:
-        return None
+    if rank is None or UNKNOWN in (keepdims, axis):
+        return rank if keepdims is True else None
+    axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    reduced = {a % rank for a in axes}
+    dims = call.dims("x") or (None,) * rank
     if keepdims:
-        return rank
-    if axis is UNKNOWN:
-        return None
-    return rank - (len(axis) if isinstance(axis, tuple) else 1)
+        return tuple(1 if a in reduced else dims[a] for a in range(rank))
+    return tuple(dims[a] for a in range(rank) if a not in reduced)
 
 
 def reduction(text: str, **options: Any) -> None:

@@ -68,7 +68,8 @@ class Row:
             that contributions to it must not be added with a plain ``+``.
         gives: ``list`` or ``tuple`` if the result is one, ``like x`` if it is what `x` is.
         like: the result has the shape of this parameter.
-        rank: rank of the result, if static; an int or a function of a `Call`.
+        rank: rank of the result, or its axes as far as they are known, if static; an int, a tuple
+            of names, numbers and None, or a function of a `Call` that returns one.
         view_of: the result may share memory with this parameter.
         shape_only: parameters of which only shape and dtype are read.
         reason: why there is no rule (``missing`` only).
@@ -129,6 +130,7 @@ class Call:
     row: Row
     arguments: dict[str, Any]  # parameter -> expression, or list of expressions for *parameters
     ranks: Callable[[Any], int | None] = lambda expression: None
+    axes: Callable[[Any], tuple[Any, ...] | None] = lambda expression: None
 
     def given(self, parameter: str) -> bool:
         """Was the argument passed explicitly?"""
@@ -145,6 +147,10 @@ class Call:
         if parameter not in self.arguments:
             return 0
         return self.ranks(self.arguments[parameter])
+
+    def dims(self, parameter: str) -> tuple[Any, ...] | None:
+        """Names and numbers of an argument's axes, where they are known; equal names, equal sizes."""
+        return self.axes(self.arguments[parameter]) if parameter in self.arguments else ()
 
     def count(self, parameter: str) -> int:
         """How many arguments were passed for ``*parameter``."""

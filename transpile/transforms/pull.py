@@ -175,8 +175,11 @@ class Pull(Bars):
             value = factor if whole else multiply(core.copy(bar), factor)
             uniform = bar_uniform and not full
             operand = arguments[parameter]
-            late = (wide or not same) and self.may_stay_wide(operand.id)
-            if (wide or not same) and not late:
+            known = not wide and result.dims is not None and self.fact(operand.id).dims is not None
+            late = (wide or not same) and not known and self.may_stay_wide(operand.id)
+            if known and not same:
+                value = self.sum_over(value, result.dims, self.fact(operand.id).dims)
+            elif not same and not late or wide and not late:
                 value = self.unbroadcast(value, operand)
             contributions.append((operand.id, value, uniform and same, True, late))
         self.settle_contributions(target.id, contributions)
@@ -232,6 +235,23 @@ class Pull(Bars):
     def may_stay_wide(self, id: str) -> bool:
         """A temporary's broadcasting is undone once, where its cotangent reaches a variable."""
         return core.is_temporary(id) and self.fact(id).rank != 0
+
+    def sum_over(
+        self, value: gast.expr, given: tuple[Any, ...], wanted: tuple[Any, ...]
+    ) -> gast.expr:
+        """The sum over the axes along which an operand was broadcast, where all axes are known."""
+        extra = len(given) - len(wanted)
+        if not wanted:
+            return self.call("np.sum", value)
+        if extra:
+            value = self.call("np.sum", value)
+            value.keywords = [gast.keyword("axis", _axes(list(range(extra))))]
+        stretched = [i for i, axis in enumerate(wanted) if axis != given[extra + i]]
+        if stretched:
+            value = self.call("np.sum", value)
+            kept = gast.keyword("keepdims", core.constant(True))
+            value.keywords = [gast.keyword("axis", _axes(stretched)), kept]
+        return value
 
     def unbroadcast(self, value: gast.expr, operand: gast.Name) -> gast.expr:
         if self.fact(operand.id).rank == 0:
@@ -587,6 +607,12 @@ class Pull(Bars):
                 return self.bar(place.id)
             return self.call("np.full_like", reading, self.bar(place.id))
         return core.name(bar_name(place.id))
+
+
+def _axes(axes: list[int]) -> gast.expr:
+    """One axis as a number, several as a tuple."""
+    numbers = [core.constant(a) for a in axes]
+    return numbers[0] if len(numbers) == 1 else core.tuple_of(numbers)
 
 
 def _is_call(node: Any, function: str) -> bool:
