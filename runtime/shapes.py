@@ -240,6 +240,12 @@ def unsum(ans_bar: Any, values: Any) -> Any:
 _fitting: set[tuple] = set()  # shapes that have passed a check
 
 
+def _shape(x: Any) -> tuple[int, ...]:
+    if x.__class__ is np.ndarray:
+        return x.shape
+    return () if x.__class__ is float else np.shape(x)
+
+
 def check_shapes(spec: str, *values: Any) -> None:
     """Check that values have the shapes that their annotations promise.
 
@@ -251,7 +257,7 @@ def check_shapes(spec: str, *values: Any) -> None:
     Raises:
         ValueError: a value has another shape.
     """
-    shapes = (spec, *map(np.shape, values))
+    shapes = (spec, *map(_shape, values))
     if shapes in _fitting:
         return
     sizes: dict[str, tuple[int, str]] = {}

@@ -19,12 +19,8 @@ def attention_grad(q, k, v):
     out_bar = 2.0 * out                       # 14  return np.sum(out**2)
     weights_bar = rt.unbroadcast(np.einsum('qd,kd->qk', out_bar, v), weights_1)  # 13  out = np.e...
     v_bar = rt.unbroadcast(np.einsum('qd,qk->kd', out_bar, weights_1), v)
-    t0_bar = -weights_bar * weights_1 / t2  # 12  weights = weights / np.sum(weights, axis=1, kee...
-    t0_bar = rt.unbroadcast(t0_bar, t2)
-    weights_bar = rt.unbroadcast(weights_bar / t2, weights) + rt.unreduce(t0_bar, weights, 1, True)
+    weights_bar = rt.unbroadcast(weights_bar / t2, weights) + rt.unbroadcast(-weights_bar * weights_1 / t2, t2)
     shifted_bar = weights_bar * weights       # 11  weights = np.exp(shifted)
-    t0_bar = -shifted_bar  # 10  shifted = scores - np.max(scores, axis=1, keepdims=True)
-    t0_bar = rt.unbroadcast(t0_bar, t1)
-    scores_bar = rt.unbroadcast(shifted_bar, scores) + rt.to_extremes(t0_bar, t1, scores, 1, True)
+    scores_bar = rt.unbroadcast(shifted_bar, scores) + rt.to_extremes(rt.unbroadcast(-shifted_bar, t1), t1, scores, 1, True)
     t0_bar = scores_bar / t0  # 9  scores = np.einsum("qd,kd->qk", q, k) / np.sqrt(q.shape[1])
     return rt.unbroadcast(np.einsum('qk,kd->qd', t0_bar, k), q), rt.unbroadcast(np.einsum('qk,qd->kd', t0_bar, q), k), v_bar

@@ -17,12 +17,11 @@ def cross_entropy_grad(logits, labels):
     picked = shifted[rows, labels]
     t2 = log_z - picked
     # backward
-    t0_bar = 1.0 / np.size(t2)                # 12  return np.mean(log_z - picked)
-    t0_bar = np.full_like(t2, t0_bar)
+    t0_bar = np.full_like(t2, 1.0 / np.size(t2))  # 12  return np.mean(log_z - picked)
     log_z_bar = rt.unbroadcast(t0_bar, log_z)
     shifted_bar = np.zeros_like(shifted)      # 11  picked = shifted[rows, labels]
     rt.add_at(shifted_bar, (rows, labels), rt.unbroadcast(-t0_bar, picked))
-    shifted_bar += rt.unreduce(log_z_bar / t1, shifted, 1) * t0  # 9  log_z = np.log(np.sum(np.ex...
+    shifted_bar += (log_z_bar / t1)[:, None] * t0  # 9  log_z = np.log(np.sum(np.exp(shifted), ax...
     logits_bar = rt.unbroadcast(shifted_bar, logits)  # 8  shifted = logits - top
     logits_bar = logits_bar + rt.to_extremes(rt.unbroadcast(-shifted_bar, top), top, logits, 1, True)
     return logits_bar

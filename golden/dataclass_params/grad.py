@@ -9,9 +9,7 @@ def dataclass_params_grad(line, x, y):
     predicted = x @ line.slope + line.offset
     error = predicted - y
     predicted_bar = rt.unbroadcast(2.0 * error, predicted)  # 16  error = predicted - y
-    t0_bar = predicted_bar                    # 15  predicted = x @ line.slope + line.offset
-    t0_bar = rt.unbroadcast(t0_bar, line.offset)
-    line_bar = rt.zeros_like(line)
-    rt.add_field(line_bar, 'offset', t0_bar)
+    line_bar = rt.zeros_like(line)            # 15  predicted = x @ line.slope + line.offset
+    rt.add_field(line_bar, 'offset', rt.unbroadcast(predicted_bar, line.offset))
     rt.add_field(line_bar, 'slope', rt.matmul_bar_y(predicted_bar, x, line.slope))
     return rt.like(line_bar, line)

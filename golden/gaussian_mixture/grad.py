@@ -16,23 +16,18 @@ def gaussian_mixture_grad(log_weights, means, log_scales, x):
     log_density = -0.5 * t2 - t3
     log_p = log_density + log_weights
     top = np.max(log_p, axis=1, keepdims=True)
-    t4 = log_p - top
-    t5 = np.exp(t4)
-    total = np.sum(t5, axis=1)
+    t4 = np.exp(log_p - top)
+    total = np.sum(t4, axis=1)
     # backward
     t0_bar = np.ones_like(np.log(total) + top[:, 0])  # 14  return np.sum(np.log(total) + top[:, 0])
     top_bar = np.zeros_like(top)
     top_bar[:, 0] += rt.unbroadcast(t0_bar, top_bar[:, 0])
-    t0_bar = rt.unreduce(rt.unbroadcast(t0_bar / total, total), t4, 1) * t5  # 13  total = np.sum...
+    t0_bar = rt.unbroadcast(t0_bar / total, total)[:, None] * t4  # 13  total = np.sum(np.exp(log...
     log_p_bar = rt.unbroadcast(t0_bar, log_p)
     top_bar += rt.unbroadcast(-t0_bar, top)
     log_p_bar = log_p_bar + rt.to_extremes(top_bar, top, log_p, 1, True)  # 12  top = np.max(log_...
     log_density_bar = rt.unbroadcast(log_p_bar, log_density)  # 11  log_p = log_density + log_wei...
-    t0_bar = -log_density_bar  # 10  log_density = -0.5 * np.sum(z**2, axis=2) - np.sum(log_sc...
-    t0_bar = rt.unbroadcast(t0_bar, t3)
-    log_scales_bar = rt.unreduce(t0_bar, log_scales, 1)
-    t0_bar = -0.5 * log_density_bar
-    t0_bar = rt.unbroadcast(t0_bar, t2)
-    z_bar = 2 * rt.unreduce(t0_bar, z, 2) * z
+    log_scales_bar = rt.unbroadcast(-log_density_bar, t3)[:, None]  # 10  log_density = -0.5 * np...
+    z_bar = 2 * rt.unbroadcast(-0.5 * log_density_bar, t2)[:, :, None] * z
     log_scales_bar = log_scales_bar + rt.unbroadcast(-(z_bar * t0 * t1), log_scales)
     return rt.unbroadcast(log_p_bar, log_weights), rt.unbroadcast(-(z_bar * t1), means), log_scales_bar

@@ -17,8 +17,7 @@ def loop_overwrites_fwd_x(x, n):
 def loop_overwrites_bwd_x(saved, t_bar):
     """Cotangents of x from that of the result of loop_overwrites (original.py:8)."""
     y, tape = saved
-    y_bar = t_bar                             # 12  return np.sum(y)
-    y_bar = np.full_like(y, y_bar)            # 10  for i in range(n):
+    y_bar = np.full_like(y, t_bar)            # 10  for i in range(n):
     for y in reversed(tape):
         y_bar = 1.01 * y_bar * np.cos(y)      # 11  y = np.sin(y) * 1.01
     return y_bar                              # 9  y = x

@@ -30,15 +30,11 @@ def namedtuple_params_grad(state, dt):
     rt.add_field(state_bar, 'position', 2 * 1.0 * t0)
     for velocity, t0, state, t1, t2 in reversed(tape):
         t0_bar = state_bar.position  # 16  state = State(state.position + dt * velocity, velocity)
-        t1_bar = t0_bar
         velocity_bar = state_bar.velocity + rt.unbroadcast(t0_bar * dt, velocity)
-        t1_bar = rt.unbroadcast(t1_bar, t0)
         state_bar = rt.zeros_like(state)
-        rt.add_field(state_bar, 'position', t1_bar)
+        rt.add_field(state_bar, 'position', rt.unbroadcast(t0_bar, t0))
         t0_bar = velocity_bar  # 15  velocity = state.velocity - dt * np.sin(state.position)
-        t1_bar = -velocity_bar * dt * np.cos(t1)
-        t1_bar = rt.unbroadcast(t1_bar, t1)
-        rt.add_field(state_bar, 'position', t1_bar)
+        rt.add_field(state_bar, 'position', rt.unbroadcast(-velocity_bar * dt * np.cos(t1), t1))
         t0_bar = rt.unbroadcast(t0_bar, t2)
         rt.add_field(state_bar, 'velocity', t0_bar)
     return rt.like(state_bar, state_saved)

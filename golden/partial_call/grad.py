@@ -21,8 +21,7 @@ def power_sum_fwd_scale_x(exponent, scale, x):
 def power_sum_bwd_scale_x(saved, t_bar):
     """Cotangents of scale and x from that of the result of power_sum (original.py:10)."""
     t0, t1, scale, x, exponent = saved
-    t0_bar = t_bar                            # 11  return np.sum(scale * x**exponent)
-    t0_bar = np.full_like(t0, t0_bar)
+    t0_bar = np.full_like(t0, t_bar)          # 11  return np.sum(scale * x**exponent)
     return rt.unbroadcast(t0_bar * t1, scale), rt.unbroadcast(t0_bar * scale * rt.power_dx(x, exponent), x)
 
 

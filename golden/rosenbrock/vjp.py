@@ -18,8 +18,7 @@ def rosenbrock_fwd(x):
 def rosenbrock_bwd(saved, t_bar):
     """Cotangents of x from that of the result of rosenbrock (original.py:8)."""
     t0, slope, valley, right, left, x = saved
-    t0_bar = t_bar                            # 12  return np.sum(100.0 * valley**2 + slope**2)
-    t0_bar = np.full_like(t0, t0_bar)
+    t0_bar = np.full_like(t0, t_bar)          # 12  return np.sum(100.0 * valley**2 + slope**2)
     valley_bar = rt.unbroadcast(2 * (100.0 * t0_bar) * valley, valley)
     left_bar = -rt.unbroadcast(2 * t0_bar * slope, slope)  # 11  slope = 1.0 - left
     left_bar = left_bar + rt.unbroadcast(2 * -valley_bar * left, left)  # 10  valley = right - le...

@@ -15,8 +15,7 @@ def zip_and_enumerate_grad(weights, xs):
     xs_bars = []  # 10  for i, (w, x) in enumerate(zip(weights, xs, strict=True)):
     weights_bars = []
     for t0, power, w, x, t1 in reversed(tape):
-        t0_bar = 1.0                          # 12  total += np.sum(w * power)
-        t0_bar = np.full_like(t0, t0_bar)
+        t0_bar = np.full_like(t0, 1.0)        # 12  total += np.sum(w * power)
         x_bar = rt.unbroadcast(t0_bar * w, power) * rt.power_dx(x, t1)  # 11  power = x ** (i + 1)
         weights_bars.append(rt.unbroadcast(t0_bar * power, w))  # 12  total += np.sum(w * power)
         xs_bars.append(x_bar)  # 10  for i, (w, x) in enumerate(zip(weights, xs, strict=True)):

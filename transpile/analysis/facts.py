@@ -217,9 +217,7 @@ class Facts:
     def visit_Expr(self, statement: gast.Expr, env: Environment) -> None:
         if is_shape_check(statement):
             for name, dims in promised(statement).items():
-                rank, shape = shape_of_axes(dims)
-                roots = env[name].roots if rank else NOTHING
-                env[name] = replace(env[name], kind="number", rank=rank, shape=shape, roots=roots, holds=NOTHING)
+                env[name] = self.with_axes(replace(env[name], holds=NOTHING), dims)
             return
         self.mutation(statement, statement.value, env)
 
@@ -410,13 +408,29 @@ class Facts:
                 getattr(node, "op", None), gast.Div
             )
             return replace(NUMBER, integer=integer)
-        return Fact(roots=frozenset({self.site(place)}))
+        fact = Fact(roots=frozenset({self.site(place)}))
+        dims = broadcast_dims([f.dims for f in facts])
+        if dims is None or isinstance(getattr(node, "op", None), gast.MatMult):
+            return fact
+        return self.with_axes(fact, dims)
 
     def value_Subscript(self, node: gast.Subscript, env: Environment, place: Any) -> Fact:
         owner = self.value(node.value, env, place)
         if isinstance(node.value, gast.Attribute) and node.value.attr == "shape":
             return INTEGER
-        return Fact(owner.active, roots=owner.reach, holds=owner.holds)
+        fact = Fact(owner.active, roots=owner.reach, holds=owner.holds)
+        if owner.dims is None:
+            return fact
+        parts = node.slice.elts if isinstance(node.slice, gast.Tuple) else [node.slice]
+        dims = self.item_dims(owner.dims, parts, env)
+        return fact if dims is None else self.with_axes(fact, dims)
+
+    def with_axes(self, fact: Fact, dims: tuple[Any, ...]) -> Fact:
+        """The fact of an array with these axes; a number has no memory."""
+        rank, shape = shape_of_axes(dims)
+        if rank == 0:
+            return replace(fact, kind="number", rank=0, shape=shape, roots=NOTHING, holds=NOTHING)
+        return replace(fact, kind="number", rank=rank, shape=shape)
 
     def value_Attribute(self, node: gast.Attribute, env: Environment, place: Any) -> Fact:
         if node.attr in ("ndim", "size"):
