@@ -100,8 +100,8 @@ from redraft.runtime.reduce import (
 from redraft.runtime.shapes import (
     astype_dot,
     broadcast_like,
-    check_shapes,
     cast_like,
+    check_shapes,
     count,
     filled,
     fractions,

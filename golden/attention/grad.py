@@ -7,6 +7,7 @@ from redraft import runtime as rt
 
 def attention_grad(q, k, v):
     """Gradient of attention (original.py:8) with respect to q, k and v."""
+    # forward
     t0 = np.sqrt(q.shape[1])
     scores = np.einsum('qd,kd->qk', q, k) / t0
     t1 = np.max(scores, axis=1, keepdims=True)

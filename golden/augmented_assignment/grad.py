@@ -10,7 +10,7 @@ def augmented_assignment_grad(x):
     y = np.cos(x)
     y_1 = y * x
     y_1 = y_1 + 2.0
-    y_bar = 1.0 + 2 * -1 * y_1                # 10  y -= y * y
+    # backward
+    y_bar = 1.0 - 2 * y_1                     # 10  y -= y * y
     x_bar = y_bar * y                         # 8  y *= x
-    x_bar = x_bar - y_bar * x * np.sin(x)     # 7  y = np.cos(x)
-    return x_bar
+    return x_bar - y_bar * x * np.sin(x)      # 7  y = np.cos(x)

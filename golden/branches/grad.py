@@ -27,5 +27,4 @@ def branches_grad(x, mode):
     else:
         x_bar = y_bar                         # 13  y = x
         s_bar = 0.0                           # 10  elif mode == "exp":
-    x_bar = x_bar + s_bar                     # 7  s = np.sum(x)
-    return x_bar
+    return x_bar + s_bar                      # 7  s = np.sum(x)

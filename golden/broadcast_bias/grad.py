@@ -12,6 +12,5 @@ def broadcast_bias_grad(x, b, c):
     scaled = shifted * c
     y = np.exp(scaled)
     # backward
-    scaled_bar = y                            # 11  y = np.exp(scaled)
-    shifted_bar = rt.unbroadcast(scaled_bar * c, shifted)  # 10  scaled = shifted * c
-    return rt.unbroadcast(shifted_bar, x), rt.unbroadcast(shifted_bar, b), rt.unbroadcast(scaled_bar * shifted, c)
+    shifted_bar = rt.unbroadcast(y * c, shifted)  # 10  scaled = shifted * c
+    return rt.unbroadcast(shifted_bar, x), rt.unbroadcast(shifted_bar, b), rt.unbroadcast(y * shifted, c)

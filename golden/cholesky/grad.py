@@ -7,6 +7,7 @@ from redraft import runtime as rt
 
 def cholesky_grad(a, x):
     """Gradient of cholesky (original.py:8) with respect to a and x."""
+    # forward
     covariance = a @ a.T + np.eye(len(x))
     L = np.linalg.cholesky(covariance)
     z = np.linalg.solve(L, x)

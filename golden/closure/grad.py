@@ -20,6 +20,7 @@ def scaled_bwd(saved, t_bar):
 
 def closure_grad(w, x):
     """Gradient of closure (original.py:8) with respect to w and x."""
+    # forward
     once, once_saved = scaled_fwd(w, x)
     twice, twice_saved = scaled_fwd(w, 2 * x)
     # backward

@@ -22,11 +22,10 @@ def comprehension_grad(xs, w):
     hidden_bar = rt.zeros_like(hidden)        # 11  last = hidden[-1]
     rt.add_at(hidden_bar, -1, rt.unbroadcast(t0_bar * first, last))
     rt.add_at(hidden_bar, 0, first_bar)       # 10  first = hidden[0]
-    items_bar = hidden_bar                    # 9  hidden = [np.tanh(w * x) for x in xs]
-    w_bar = rt.zeros_like(w)
+    w_bar = rt.zeros_like(w)                  # 9  hidden = [np.tanh(w * x) for x in xs]
     xs_bars = []
     for t0, x in reversed(tape):
-        t0_bar = items_bar.pop() * (1 - t0 * t0)
+        t0_bar = hidden_bar.pop() * (1 - t0 * t0)
         w_bar += rt.unbroadcast(t0_bar * x, w)
         xs_bars.append(rt.unbroadcast(t0_bar * w, x))
     return rt.like(rt.stack_items(xs, xs_bars[::-1]), xs), w_bar

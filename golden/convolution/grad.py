@@ -15,7 +15,8 @@ def convolution_grad(kernel, signal, target):
         tape.append((out, k))
         out = out + kernel[k] * signal[k:k + n]
     t0 = out - target
-    out_bar = rt.unbroadcast(2 * (1.0 / np.size(t0)) * t0, out)  # 13  return np.mean((out - targ...
+    # backward
+    out_bar = rt.unbroadcast(2.0 / np.size(t0) * t0, out)  # 13  return np.mean((out - target) ** 2)
     kernel_bar = rt.zeros_like(kernel)        # 11  for k in range(len(kernel)):
     signal_bar = rt.zeros_like(signal)
     for out, k in reversed(tape):

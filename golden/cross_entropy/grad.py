@@ -23,5 +23,4 @@ def cross_entropy_grad(logits, labels):
     rt.add_at(shifted_bar, (rows, labels), rt.unbroadcast(-t0_bar, picked))
     shifted_bar += (log_z_bar / t1)[:, None] * t0  # 9  log_z = np.log(np.sum(np.exp(shifted), ax...
     logits_bar = rt.unbroadcast(shifted_bar, logits)  # 8  shifted = logits - top
-    logits_bar = logits_bar + rt.to_extremes(rt.unbroadcast(-shifted_bar, top), top, logits, 1, True)
-    return logits_bar
+    return logits_bar + rt.to_extremes(rt.unbroadcast(-shifted_bar, top), top, logits, 1, True)

@@ -10,6 +10,6 @@ def cumulative_grad(x, w):
     # forward
     path = np.cumsum(x)
     growth = np.exp(path)
+    # backward
     growth_bar = rt.unbroadcast(np.ones_like(w * growth) * w, growth)  # 9  return np.sum(w * gro...
-    x_bar = np.reshape(np.flip(np.cumsum(np.flip(growth_bar * growth))), np.shape(x))
-    return x_bar
+    return np.reshape(np.flip(np.cumsum(np.flip(growth_bar * growth))), np.shape(x))

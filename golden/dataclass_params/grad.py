@@ -6,8 +6,10 @@ from redraft import runtime as rt
 
 def dataclass_params_grad(line, x, y):
     """Gradient of dataclass_params (original.py:14) with respect to line."""
+    # forward
     predicted = x @ line.slope + line.offset
     error = predicted - y
+    # backward
     predicted_bar = rt.unbroadcast(2.0 * error, predicted)  # 16  error = predicted - y
     line_bar = rt.zeros_like(line)            # 15  predicted = x @ line.slope + line.offset
     rt.add_field(line_bar, 'offset', rt.unbroadcast(predicted_bar, line.offset))

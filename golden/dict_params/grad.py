@@ -7,10 +7,12 @@ from redraft import runtime as rt
 
 def dict_params_grad(params, x, y):
     """Gradient of dict_params (original.py:6) with respect to params."""
+    # forward
     h = np.tanh(x @ params['W'] + params['b'])
     predicted = h @ params['v']
     error = predicted - y
-    error_bar = 2 * (1.0 / np.size(error)) * error  # 10  return np.mean(error**2)
+    # backward
+    error_bar = 2.0 / np.size(error) * error  # 10  return np.mean(error**2)
     predicted_bar = rt.unbroadcast(error_bar, predicted)  # 9  error = predicted - y
     h_bar = rt.matmul_bar_x(predicted_bar, h, params['v'])  # 8  predicted = h @ params["v"]
     params_bar = rt.zeros_like(params)

@@ -12,8 +12,7 @@ def euler_steps_grad(angle, speed, dt):
     for _ in range(5):
         t0 = np.sin(angle)
         tape.append((t0, angle, speed))
-        angle = angle + dt * speed
-        speed = speed - dt * t0
+        angle, speed = angle + dt * speed, speed - dt * t0
     # backward
     t0_bar = rt.seed(angle ** 2 + speed ** 2)  # 11  return angle**2 + speed**2
     speed_bar = 2 * t0_bar * speed
@@ -22,10 +21,9 @@ def euler_steps_grad(angle, speed, dt):
     for t0, angle, speed in reversed(tape):
         t0_bar = speed_bar  # 10  angle, speed = angle + dt * speed, speed - dt * np.sin(an...
         t1_bar = angle_bar
-        speed_bar = t0_bar
-        t0_bar = -t0_bar
-        dt_bar += t0_bar * t0
-        angle_bar = t0_bar * dt * np.cos(angle) + t1_bar
+        t2_bar = -t0_bar
+        dt_bar += t2_bar * t0
+        angle_bar = t2_bar * dt * np.cos(angle) + t1_bar
         dt_bar += t1_bar * speed
-        speed_bar = speed_bar + t1_bar * dt
+        speed_bar = t0_bar + t1_bar * dt
     return angle_bar, speed_bar, dt_bar

@@ -16,7 +16,7 @@ def sigmoid_fwd(x):
 def sigmoid_bwd(saved, t_bar):
     """Cotangents of x from that of the result of sigmoid (original.py:6)."""
     t0, t1, t2 = saved
-    return -(-t_bar * t0 / t1 * t2)           # 7  return 1.0 / (1.0 + np.exp(-x))
+    return t_bar * t0 / t1 * t2               # 7  return 1.0 / (1.0 + np.exp(-x))
 
 
 def gated_cell_grad(params, xs, h):
@@ -39,9 +39,8 @@ def gated_cell_grad(params, xs, h):
     b_bar = rt.zeros_like(b)
     for t0, z, joined, h, t1, z_1, t2 in reversed(tape):
         t0_bar = h_bar                        # 15  h = (1.0 - z) * h + z * np.tanh(Wc @ joined)
-        t1_bar = h_bar
-        z_bar = rt.unbroadcast(t1_bar * t0, z)
-        t1_bar = t1_bar * z * (1 - t0 * t0)
+        z_bar = rt.unbroadcast(h_bar * t0, z)
+        t1_bar = h_bar * z * (1 - t0 * t0)
         Wc_bar += rt.matmul_bar_x(t1_bar, Wc, joined)
         joined_bar = rt.matmul_bar_y(t1_bar, Wc, joined)
         h_bar = rt.unbroadcast(t0_bar * t1, h)

@@ -10,7 +10,8 @@ def gather_grad(table, ids, mask):
     # forward
     rows = table[ids]
     chosen = np.tanh(rows[mask])
-    chosen_bar = 2 * 1.0 * chosen             # 10  return np.sum(chosen**2) + np.sum(first)
+    # backward
+    chosen_bar = 2 * chosen                   # 10  return np.sum(chosen**2) + np.sum(first)
     rows_bar = rt.zeros_like(rows)            # 9  first = rows[..., 0]
     rt.add_at(rows_bar, (..., 0), 1.0)
     rt.add_at(rows_bar, mask, chosen_bar * (1 - chosen * chosen))  # 8  chosen = np.tanh(rows[mask])

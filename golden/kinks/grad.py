@@ -7,6 +7,7 @@ from redraft import runtime as rt
 
 def kinks_grad(x, y):
     """Gradient of kinks (original.py:8) with respect to x and y."""
+    # forward
     t0 = np.sqrt(np.maximum(x, 0.0))
     root = np.where(x > 0, t0, 0.0)
     larger = np.maximum(x, y)

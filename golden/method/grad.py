@@ -10,4 +10,5 @@ def loss_grad(self, w, x):
     # forward
     scores = self.scale * x @ w
     h = np.tanh(scores)
+    # backward
     return rt.matmul_bar_y(1 - h * h, self.scale * x, w)  # 10  scores = self.scale * x @ w

@@ -15,7 +15,8 @@ def mlp_value_and_grad(params, x, y):
         h = np.tanh(h @ W + b)
         tape.append((h, b, h_saved, W))
     t0 = h - y
-    h_bar = rt.unbroadcast(2 * (1.0 / np.size(t0)) * t0, h)  # 12  return np.mean((h - y) ** 2)
+    # backward
+    h_bar = rt.unbroadcast(2.0 / np.size(t0) * t0, h)  # 12  return np.mean((h - y) ** 2)
     params_bars = []                          # 10  for W, b in params:
     for h, b, h_1, W in reversed(tape):
         t0_bar = h_bar * (1 - h * h)          # 11  h = np.tanh(h @ W + b)

@@ -7,6 +7,7 @@ from redraft import runtime as rt
 
 def nested_loops_grad(x):
     """Gradient of nested_loops (original.py:6) with respect to x."""
+    # forward
     h = x
     tape = []
     for i in range(3):
@@ -16,10 +17,11 @@ def nested_loops_grad(x):
             h = t0 + 0.1 * x
             tape_1.append(t0)
         tape.append((h, tape_1))
+    # backward
     h_bar = np.zeros_like(h)                  # 9  for i in range(3):
     x_bar = rt.zeros_like(x)
     for h, tape in reversed(tape):
-        h_bar = h_bar + 2 * 1.0 * h           # 12  total = total + np.sum(h * h)
+        h_bar = h_bar + 2 * h                 # 12  total = total + np.sum(h * h)
         for t0 in reversed(tape):
             x_bar += 0.1 * h_bar              # 11  h = np.tanh(h) + 0.1 * x
             h_bar = h_bar * (1 - t0 * t0)

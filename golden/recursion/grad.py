@@ -36,5 +36,4 @@ def recursion_grad(x, depth):
         ans = t0 + np.sum(x)
     # backward
     ans_bar = rt.seed(ans)  # 9  return recursion(np.sin(x), depth - 1) + np.sum(x)
-    x_bar = 2 * ans_bar * x if depth == 0 else ans_bar + recursion_bwd_x(t_saved, ans_bar) * np.cos(x)
-    return x_bar
+    return 2 * ans_bar * x if depth == 0 else ans_bar + recursion_bwd_x(t_saved, ans_bar) * np.cos(x)

@@ -10,4 +10,5 @@ def sorting_grad(x, w):
     # forward
     ordered = np.sort(x, axis=-1)
     squares = ordered ** 2
+    # backward
     return rt.untake_along_axis(2 * rt.unbroadcast(np.ones_like(w * squares) * w, squares) * ordered, x, np.argsort(x, kind='stable'))

@@ -25,7 +25,7 @@ def store_slices_grad(x, y):
     out_bar[:, 1] += 3.0 * t0_bar
     t0_bar = rt.item_bar(out_bar, (slice(1, None), slice(2, None)), t1)  # 12  out[1:, 2:] = 2.0...
     out_bar[1:, 2:] = 0.0
-    y_bar = t0_bar * t0 + 2.0 * (t0_bar * y)
+    y_bar = t0_bar * t0 + 2.0 * t0_bar * y
     y_bar = y_bar + rt.item_bar(out_bar, (slice(1, None), slice(2)), y)  # 11  out[1:, :2] = y
     out_bar[1:, :2] = 0.0
     return rt.item_bar(out_bar, 0, x), y_bar  # 10  out[0] = x

@@ -15,7 +15,7 @@ def kernel_fwd_x(x, y):
 def kernel_bwd_x(saved, t_bar):
     """Cotangents of x from that of the result of kernel (original.py:6)."""
     t0, r, x = saved
-    return rt.unbroadcast(2 * -(t_bar * t0) * r, x)  # 7  r = x - y
+    return rt.unbroadcast(-2 * t_bar * t0 * r, x)  # 7  r = x - y
 
 
 def sum_of_generator_grad(x, ys):
@@ -28,10 +28,11 @@ def sum_of_generator_grad(x, ys):
         items.append(t0)
         tape.append(t_saved)
     density = sum(items)
+    # backward
     items_bar = rt.unsum(rt.seed(np.log(density)) / density, items)  # 12  density = sum(kernel(x...
+    items_bar = rt.own(list(items_bar))
     x_bar = rt.zeros_like(x)
     for t0 in reversed(tape):
-        items_bar = rt.own(list(items_bar))
         t0_bar = items_bar.pop()
         x_bar = rt.add(x_bar, kernel_bwd_x(t0, t0_bar))
     return rt.like(x_bar, x)

@@ -7,11 +7,13 @@ from redraft import runtime as rt
 
 def zip_and_enumerate_grad(weights, xs):
     """Gradient of zip_and_enumerate (original.py:8) with respect to weights and xs."""
+    # forward
     tape = []
     for i, (w, x) in enumerate(zip(weights, xs, strict=True)):
         t0 = i + 1
         power = x ** t0
         tape.append((w * power, power, w, x, t0))
+    # backward
     xs_bars = []  # 10  for i, (w, x) in enumerate(zip(weights, xs, strict=True)):
     weights_bars = []
     for t0, power, w, x, t1 in reversed(tape):

@@ -21,8 +21,33 @@ from redraft.transpile import core
 Dims = tuple[Any, ...]  # names and integers
 
 ARRAY_TYPES = frozenset(
-    "BFloat16 Bool Complex Complex64 Complex128 Float Float16 Float32 Float64 Inexact Int Int8 Int16 "
-    "Int32 Int64 Integer Num Real Scalar Shaped UInt UInt8 UInt16 UInt32 UInt64".split()
+    [
+        "BFloat16",
+        "Bool",
+        "Complex",
+        "Complex64",
+        "Complex128",
+        "Float",
+        "Float16",
+        "Float32",
+        "Float64",
+        "Inexact",
+        "Int",
+        "Int8",
+        "Int16",
+        "Int32",
+        "Int64",
+        "Integer",
+        "Num",
+        "Real",
+        "Scalar",
+        "Shaped",
+        "UInt",
+        "UInt8",
+        "UInt16",
+        "UInt32",
+        "UInt64",
+    ]
 )
 
 

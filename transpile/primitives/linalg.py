@@ -8,6 +8,8 @@ forward and reverse mode algorithmic differentiation", 2008.
 
 from __future__ import annotations
 
+from typing import Any
+
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import keywords, trailing, with_options
 from redraft.transpile.primitives.table import UNKNOWN, BindError, Call, missing, primitive

@@ -6,6 +6,8 @@ All are linear, so their tangents are the functions themselves. Rows whose name 
 
 from __future__ import annotations
 
+from typing import Any
+
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import trailing, with_options
 from redraft.transpile.primitives.table import UNKNOWN, BindError, Call, literal, missing, primitive

@@ -39,7 +39,7 @@ def _joined(statement: Any) -> gast.stmt:
         return statement
     value = gast.IfExp(statement.test, sides[0][1], sides[1][1])
     new = core.assign(sides[0][0], value, getattr(statement.body[0], "origin", None))
-    for mark in ("forward", "backward", "first_forward", "first_backward"):
+    for mark in ("forward", "backward"):
         if getattr(statement, mark, False):
             setattr(new, mark, True)
     return new

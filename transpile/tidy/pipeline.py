@@ -8,8 +8,11 @@ import gast
 
 from redraft.transpile import core
 from redraft.transpile.tidy.conditional import join_branches
+from redraft.transpile.tidy.constants import fold_constants
+from redraft.transpile.tidy.copies import forward_copies
 from redraft.transpile.tidy.dead_code import remove_dead_code
 from redraft.transpile.tidy.fold import fold, without_self_copies
+from redraft.transpile.tidy.layout import join_lines, nest_unpacking
 from redraft.transpile.tidy.naming import TAKEN_ALWAYS, name_for_readers
 
 
@@ -19,12 +22,24 @@ def tidy(function: gast.FunctionDef, unit: Any, source: Any, prepared: Any) -> N
     function.body = plain_calls(function.body)
     function.body = remove_dead_code(function.body, pure)
     fold(function.body, core.parameter_names(function.args))
+    forward_copies(function.body)
+    fold(function.body, core.parameter_names(function.args))
     function.body = remove_dead_code(function.body, pure)
     function.body = join_branches(function.body)
+    fold_constants(function.body)
+    nest_unpacking(function.body)
     name_for_readers(function, set(TAKEN_ALWAYS) | global_names(function) | unit.names)
-    function.body = without_self_copies(function.body)
+    function.body = join_lines(without_self_copies(function.body))
     if not function.body:
         function.body = [gast.Pass()]
+    mark_parts(function.body)
+
+
+def mark_parts(body: list[gast.stmt]) -> None:
+    """Mark where the forward and the backward part begin, where there are both."""
+    first = next((i for i, s in enumerate(body) if getattr(s, "backward", False)), 0)
+    if first:
+        body[0].first_forward = body[first].first_backward = True
 
 
 def is_pure(func: gast.expr, prepared: Any) -> bool:

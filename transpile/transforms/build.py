@@ -300,9 +300,6 @@ def mark_parts(forward: list[gast.stmt], backward: list[gast.stmt]) -> None:
         statement.forward = True
     for statement in core.walk_statements(backward):
         statement.backward = True
-    if backward and forward:
-        backward[0].first_backward = True
-        forward[0].first_forward = True
 
 
 def definition(

@@ -179,7 +179,7 @@ class Pull(Bars):
             late = (wide or not same) and not known and self.may_stay_wide(operand.id)
             if known and not same:
                 value = self.sum_over(value, result.dims, self.fact(operand.id).dims)
-            elif not same and not late or wide and not late:
+            elif (not same and not late) or (wide and not late):
                 value = self.unbroadcast(value, operand)
             contributions.append((operand.id, value, uniform and same, True, late))
         self.settle_contributions(target.id, contributions)

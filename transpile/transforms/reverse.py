@@ -206,10 +206,10 @@ class Reverse(Residuals, Pull):
 
     def own_list(self, owner: str) -> None:
         """As `own`, for a list: its cotangent may so far be an array, from `np.sum` or the like."""
+        self.wants_own.add(owner)
         known = self.bars[owner]
         if known.owned and not known.numeric:
             return
-        self.wants_own.add(owner)
         self.full(owner)
         if not known.owned or known.numeric:
             self.assign_bar(owner, self.call("rt.own", self.call("list", self.bar(owner))))
@@ -430,6 +430,8 @@ class Reverse(Residuals, Pull):
             if id not in self.bars:
                 self.assign_bar(id, self.zeros(id, self.read_exit(id, statement)))
                 self.bars[id] = self.zero_bar(id)
+            elif head[id].owned and self.fact(id).kind == "list" and not head[id].numeric:
+                self.own_list(id)
             elif head[id].owned and not self.bars[id].owned:
                 self.own(id)
             elif id in self.touched(statement):

@@ -1,0 +1,49 @@
+"""Compute with the literals in a derivative: ``2 * (0.01 * 1.0) * w`` is ``0.02 * w``.
+
+Only backward lines change; what the user wrote stays as it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.transforms.algebra import add, is_minus, multiply, negate
+
+
+def fold_constants(body: list[gast.stmt]) -> None:
+    """Simplify the expressions of the backward lines, in place."""
+    for statement in core.walk_statements(body):
+        if isinstance(statement, (gast.Assign, gast.AugAssign, gast.Return, gast.Expr)):
+            if getattr(statement, "backward", False) and statement.value is not None:
+                statement.value = _simple(statement.value)
+
+
+def _simple(node: Any) -> Any:
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if isinstance(value, gast.expr):
+            setattr(node, field, _simple(value))
+        elif isinstance(value, list):
+            setattr(node, field, [_simple(v) if isinstance(v, gast.expr) else v for v in value])
+    if isinstance(node, gast.BinOp):
+        if isinstance(node.op, gast.Mult) and (_is_number(node.left) or _is_number(node.right)):
+            return multiply(node.left, node.right)
+        if isinstance(node.op, gast.Add) and _is_negative(node.right):
+            return add(node.left, node.right)
+    if is_minus(node) and isinstance(node.operand, gast.BinOp) and _is_negative(node.operand):
+        return negate(node.operand)
+    return node
+
+
+def _is_number(node: Any) -> bool:
+    return core.is_number(node.operand if is_minus(node) else node)
+
+
+def _is_negative(node: Any) -> bool:
+    """Does a product or quotient begin with a minus?"""
+    while isinstance(node, gast.BinOp) and isinstance(node.op, (gast.Mult, gast.Div)):
+        node = node.left
+    return is_minus(node)
