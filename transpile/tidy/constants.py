@@ -30,7 +30,11 @@ def _simple(node: Any) -> Any:
             setattr(node, field, [_simple(v) if isinstance(v, gast.expr) else v for v in value])
     if isinstance(node, gast.BinOp):
         if isinstance(node.op, gast.Mult) and (_is_number(node.left) or _is_number(node.right)):
-            return multiply(node.left, node.right)
+            product = multiply(node.left, node.right)
+            # ``1.0 * x`` makes an array of its own, which a later line may change in place
+            return (
+                product if isinstance(product, (gast.BinOp, gast.UnaryOp, gast.Constant)) else node
+            )
         if isinstance(node.op, gast.Add) and _is_negative(node.right):
             return add(node.left, node.right)
     if is_minus(node) and isinstance(node.operand, gast.BinOp) and _is_negative(node.operand):
