@@ -1315,7 +1315,7 @@ def object_with_names_of_array_methods(x):
 
 
 @right_or_refused(X)
-def parameter_named_like_a_module(x, np=Sums()):
+def parameter_named_like_a_module(x, np=Sums()):  # noqa: B008
     return np.sum(x) * np.mean(x)
 
 
@@ -1336,7 +1336,7 @@ def module_under_another_name(x):
 @right_or_refused(X)
 def names_of_modules_as_variables(x):
     total = 0.0
-    for np in (2.0, 3.0):
+    for np in (2.0, 3.0):  # noqa: F402
         rt = x[0] * np
         total = total + rt * x[1]
     return total + sum([math * math for math in x])
@@ -1344,7 +1344,7 @@ def names_of_modules_as_variables(x):
 
 @right_or_refused(X)
 def names_rebound_by_import_and_class(x):
-    for np in range(3):
+    for np in range(3):  # noqa: F402
         y = np * x[0]
     import math as np
 
