@@ -1291,6 +1291,85 @@ def list_function_names_shadowed(x):
 
 
 @right_or_refused(X)
+def module_function_replaced_locally(x):
+    np = types.SimpleNamespace(sin=lambda v: v * v, sum=lambda v: v[0] + v[1])
+    return np.sum(np.sin(x))
+
+
+class Sums:
+    def sum(self, v):
+        return v[0] * v[1]
+
+    def mean(self, v):
+        return v[0] ** 3
+
+    @staticmethod
+    def prod(v):
+        return v[0] - v[1]
+
+
+@right_or_refused(X)
+def object_with_names_of_array_methods(x):
+    made, kept = Sums(), {"sums": Sums()}
+    return made.sum(x) * kept["sums"].mean(x) + made.prod(x)
+
+
+@right_or_refused(X)
+def parameter_named_like_a_module(x, np=Sums()):  # noqa: B008
+    return np.sum(x) * np.mean(x)
+
+
+@right_or_refused(X)
+def module_replaced_in_nested_function(x):
+    def inner(np):
+        return np.sum(x)
+
+    return inner(Sums()) * x[0]
+
+
+@right_or_refused(X)
+def module_under_another_name(x):
+    numbers, sin = np, np.sin
+    return numbers.sum(sin(x) * x[1])
+
+
+@right_or_refused(X)
+def names_of_modules_as_variables(x):
+    total = 0.0
+    for np in (2.0, 3.0):  # noqa: F402
+        rt = x[0] * np
+        total = total + rt * x[1]
+    return total + sum([math * math for math in x])
+
+
+@right_or_refused(X)
+def names_rebound_by_import_and_class(x):
+    for np in range(3):  # noqa: F402
+        y = np * x[0]
+    import math as np
+
+    class rt:
+        @staticmethod
+        def sum(v):
+            return v * v
+
+    from math import exp as abs
+
+    return np.sin(y) * rt.sum(x[1]) * abs(x[0])
+
+
+@right_or_refused(X)
+def builtins_replaced_locally(x):
+    len = lambda v: v[0] * 3.0  # noqa: E731
+
+    def max(v, w):
+        return v * w
+
+    range, *zip = x[0], x[1], x[2]
+    return len(x) * max(x[0], x[1]) * range * zip[0]
+
+
+@right_or_refused(X)
 def type_calls(x):
     y = type(x[0])(2.0) * x[0]
     return y * x.__class__.__name__.count("n")

@@ -219,6 +219,17 @@ def writes(node: Any) -> set[str]:
     return found
 
 
+def bound_by_name(node: Any) -> set[str]:
+    """Names that definitions and imports bind anywhere below: they stand in no `Name` node."""
+    found: set[str] = set()
+    for inner in walk(node):
+        if isinstance(inner, (gast.FunctionDef, gast.ClassDef)):
+            found.add(inner.name)
+        elif isinstance(inner, (gast.Import, gast.ImportFrom)):
+            found |= {(a.asname or a.name).split(".")[0] for a in inner.names}
+    return found
+
+
 def base(id: str) -> str:
     """The user's name behind an id."""
     return id.partition(".")[0]

@@ -249,13 +249,13 @@ def number_versions(body: list[gast.stmt], parameters: list[str]) -> dict[str, i
 
 
 def _captured(body: list[gast.stmt]) -> set[str]:
-    """Names that nested functions read, plus those functions' own names: they keep their names."""
+    """Names that nested functions read, or that `def`, `class` and `import` bind: they stay."""
     found: set[str] = set()
     for statement in body:
+        found |= core.bound_by_name(statement)
         for node in core.walk(statement):
             if isinstance(node, core.FUNCTIONS):
                 found |= {n.id for n in core.free_names(node)}
-                found.add(getattr(node, "name", ""))
     return found
 
 

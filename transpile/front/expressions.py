@@ -529,11 +529,26 @@ class Expressions:
                 return found
         if isinstance(func, gast.Attribute):
             row = table.rows_index()["method"].get(func.attr)
-            if row is not None and value is UNKNOWN:
+            if row is not None and value is UNKNOWN and self.is_array_method(row, node):
                 return Primitive(row, method=True), []
         if value is not UNKNOWN:
             self.refuse_unknown(node, value)
         return None, []
+
+    def is_array_method(self, row: table.Row, node: gast.Call) -> bool:
+        """May ``a.sum(…)`` be the method of an array? A local module or object has such names too.
+
+        An array that is not differentiated itself has no derivative to give but in an argument
+        that the row knows one for: ``a.dot(x)`` may be the array's, ``module.sum(x)`` is not.
+        """
+        if self.coarse.active(node.func.value):
+            return True
+        try:
+            bound = Primitive(row, method=True).arguments(node)
+        except table.BindError:
+            return False
+        active = [p for p, a in bound.items() if not isinstance(a, list) and self.coarse.active(a)]
+        return all(p in row.active_parameters for p in active)
 
     def known_callee(
         self, value: Any, func: gast.expr, count: int

@@ -139,11 +139,9 @@ def imported(node: Any) -> dict[str, Any] | None:
 def rename_reserved(source: Any) -> None:
     """Rename what generated code would take for NumPy, the runtime or a builtin."""
     nodes = [n for n in core.walk(source.node) if isinstance(n, gast.Name)]
-    used = {n.id for n in nodes}
+    used = {n.id for n in nodes} | core.bound_by_name(source.node)
     bound = {n.id for n in nodes if not isinstance(n.ctx, gast.Load)}
-    bound |= {n.name for n in core.walk(source.node) if isinstance(n, gast.FunctionDef)} - {
-        source.node.name
-    }
+    bound |= core.bound_by_name(source.node) - {source.node.name}
     new: dict[str, str] = {}
     for name in sorted(used & set(RESERVED)):
         if name in bound or _meaning(source, name) is not RESERVED[name]:
@@ -156,7 +154,7 @@ def rename_reserved(source: Any) -> None:
     for node in core.walk(source.node):
         if isinstance(node, gast.Name):
             node.id = new.get(node.id, node.id)
-        elif isinstance(node, gast.FunctionDef) and node is not source.node:
+        elif isinstance(node, (gast.FunctionDef, gast.ClassDef)) and node is not source.node:
             node.name = new.get(node.name, node.name)
         elif isinstance(node, (gast.Global, gast.Nonlocal)):
             node.names = [new.get(n, n) for n in node.names]

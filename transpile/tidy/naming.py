@@ -28,12 +28,14 @@ def name_for_readers(function: gast.FunctionDef, taken: set[str], merge: bool = 
     bound = core.writes(function.body)
     order = [*parameters, *(id for id in order if id in bound and id not in parameters)]
     for id in order:
-        if id in parameters or id in nested or id not in clashes:
+        doubled = id in parameters and "." in id and core.base(id) in parameters
+        if not doubled and (id in parameters or id in nested or id not in clashes):
             names[id] = id if "." not in id else core.base(id)
     for id in order:
         if id in names:
             continue
-        names[id] = _choose(id, names, clashes[id], taken)
+        meets = clashes[id] | (set(parameters) if id in parameters else set())
+        names[id] = _choose(id, names, meets, taken)
     for node in core.walk(function):
         if isinstance(node, gast.Name) and node.id in names:
             node.id = names[node.id]
@@ -82,8 +84,10 @@ def _in_order(node: Any) -> Any:
 
 
 def _inside_functions(body: list[gast.stmt]) -> set[str]:
+    """Names that keep their spelling: read inside a function, or bound by `def`, `class`, `import`."""
     found: set[str] = set()
     for statement in body:
+        found |= core.bound_by_name(statement)
         for node in core.walk(statement):
             if isinstance(node, (*core.FUNCTIONS, *core.COMPREHENSIONS)):
                 found |= {
