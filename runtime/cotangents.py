@@ -54,6 +54,11 @@ def fields_of(x: Any) -> dict[str, Any] | None:
     return None
 
 
+def fields(x: Any) -> dict[str, Any]:
+    """Fields of a `Struct` as a dict: the way back from ``Struct(fields)``."""
+    return dict(fields_of(x) or {})
+
+
 def zeros_like(x: Any) -> Any:
     """Zero cotangent of a value, with its structure; integers get floating zeros."""
     if isinstance(x, np.ndarray):
@@ -131,13 +136,14 @@ def own(x_bar: Any) -> Any:
     """A copy of a cotangent that nothing else sees, so that it may be changed in place."""
     if isinstance(x_bar, np.ndarray):
         return x_bar.copy()
-    if isinstance(x_bar, (list, tuple)):
+    if x_bar.__class__ is list or x_bar.__class__ is tuple:
         return [own(v) for v in x_bar]
     if isinstance(x_bar, dict):
         return {k: own(v) for k, v in x_bar.items()}
-    if isinstance(x_bar, Struct):
-        return Struct({k: own(v) for k, v in x_bar.__dict__.items()})
-    return x_bar
+    fields = fields_of(x_bar)
+    if fields is not None:
+        return Struct({k: own(v) for k, v in fields.items()})
+    return [own(v) for v in x_bar] if isinstance(x_bar, (list, tuple)) else x_bar
 
 
 def like(x_bar: Any, x: Any) -> Any:

@@ -558,8 +558,9 @@ class Facts:
             roots, holds = frozenset({self.site(place)}), facts[row.view_of].reach
         if row.name in FRESH_INSIDE and kind == "unknown":
             holds = frozenset({("inside", *self.site(place))})
-        if row.name in ("list", "tuple", "dict"):
-            kind, holds = row.name, frozenset().union(*(f.reach for f in facts.values()))
+        if row.name in MAKES_CONTAINER:
+            kind = MAKES_CONTAINER[row.name]
+            holds = frozenset().union(*(f.reach for f in facts.values()))
         integer = (
             bool(facts) and all(f.integer for f in facts.values()) and row.operator not in ("/",)
         )
@@ -848,6 +849,11 @@ def _part(fact: Any) -> Fact:
     inside = fact.holds if fact.kind in ("list", "tuple", "dict") else fact.reach
     return Fact(fact.active, roots=inside, holds=fact.holds)
 
+
+# functions that put what they are given into a new container, and its kind
+MAKES_CONTAINER = {
+    "list": "list", "tuple": "tuple", "dict": "dict", "rt.Struct": "struct", "rt.fields": "dict",
+}  # fmt: skip
 
 KEEPS_KIND = frozenset({"rt.own", "rt.snapshot", "rt.zeros_like"})
 

@@ -59,6 +59,18 @@ primitive(
     linear_in="z_bar",
     vjp={"z_bar": "rt.unitem_bar(ans_bar, z_bar, index, False)"},
 )
+primitive(
+    "rt.Struct(fields)",
+    sequences="fields",
+    vjp={"fields": "rt.fields(ans_bar)"},
+    jvp={"fields": "rt.Struct(fields_dot)"},
+)
+primitive(
+    "rt.fields(x)",
+    sequences="x",
+    vjp={"x": "rt.Struct(ans_bar)"},
+    jvp={"x": "rt.fields(x_dot)"},
+)
 no_derivative("rt.add_field(x, name, bar)")  # an update: handled like ``x.name += bar``
 primitive(
     "rt.unitem_bar(z_bar, x_bar, index, last=True)",
