@@ -226,7 +226,8 @@ class Facts:
         owner = updated_name(statement)
         if owner is None or not isinstance(value, gast.Call):
             return
-        facts = [self.value(a, env, statement) for a in value.args]
+        given = value.args[1:] if getattr(statement, "accumulate", False) else value.args
+        facts = [self.value(a, env, statement) for a in given]
         facts += [self.value(k.value, env, statement) for k in value.keywords]
         joined = Fact(
             any(f.active for f in facts), roots=frozenset().union(*(f.reach for f in facts))
