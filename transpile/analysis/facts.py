@@ -562,6 +562,10 @@ class Facts:
         if row.name in MAKES_CONTAINER:
             kind = MAKES_CONTAINER[row.name]
             holds = frozenset().union(*(f.reach for f in facts.values()))
+        if row.operator == "[]" and facts["x"].kind in ("list", "tuple"):
+            if isinstance(arguments["index"], gast.Slice):  # a list of its own, of the same items
+                own = frozenset({self.site(place)})
+                return Fact(active, facts["x"].kind, roots=own, holds=facts["x"].holds)
         integer = (
             bool(facts) and all(f.integer for f in facts.values()) and row.operator not in ("/",)
         )

@@ -29,18 +29,21 @@ primitive(
 )
 primitive(
     "rt.pack(x, parts)",
+    sequences="parts",
     shape_only="x",
     vjp={"parts": "rt.as_items(ans_bar)"},
     jvp={"parts": "rt.pack(x, parts_dot)"},
 )
 primitive(
     "rt.stack_items(x, items)",
+    sequences="items",
     shape_only="x",
     vjp={"items": "rt.as_items(ans_bar)[:len(items)]"},
     jvp={"items": "rt.stack_items(x, items_dot)"},
 )
 primitive(
     "rt.stack_items_last(x, items)",
+    sequences="items",
     shape_only="x",
     vjp={"items": "rt.as_items(ans_bar)[len(x) - len(items):]"},
     jvp={"items": "rt.stack_items_last(x, items_dot)"},

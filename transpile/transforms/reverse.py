@@ -206,10 +206,10 @@ class Reverse(Residuals, Pull):
 
     def own_list(self, owner: str) -> None:
         """As `own`, for a list: its cotangent may so far be an array, from `np.sum` or the like."""
+        self.wants_own.add(owner)
         known = self.bars[owner]
         if known.owned and not known.numeric:
             return
-        self.wants_own.add(owner)
         self.full(owner)
         if not known.owned or known.numeric:
             self.assign_bar(owner, self.call("rt.own", self.call("list", self.bar(owner))))
