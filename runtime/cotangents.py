@@ -117,8 +117,10 @@ def add(a: Any, b: Any) -> Any:
         return b
     if b is None:
         return a
-    if isinstance(a, Struct) or isinstance(b, Struct):
-        left, right = fields_of(a), fields_of(b)
+    if isinstance(a, NUMBERS) or isinstance(b, NUMBERS):
+        return a + b
+    left, right = fields_of(a), fields_of(b)
+    if left is not None or right is not None:
         if left is None or right is None:
             left = left or dict(zip(right, a, strict=True))
             right = right or dict(zip(left, b, strict=True))
@@ -127,9 +129,7 @@ def add(a: Any, b: Any) -> Any:
     if isinstance(a, dict):
         keys = [*a, *(k for k in b if k not in a)]
         return {k: add(a.get(k), b.get(k)) for k in keys}
-    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
-        return [add(x, y) for x, y in zip(a, b, strict=True)]
-    return a + b
+    return [add(x, y) for x, y in zip(a, b, strict=True)]
 
 
 def own(x_bar: Any) -> Any:

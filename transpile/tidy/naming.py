@@ -33,7 +33,9 @@ def name_for_readers(function: gast.FunctionDef, taken: set[str], merge: bool = 
     for id in parameters:  # ours, such as the cotangent of the result: the user's come first
         if id not in names:
             others = {names[p] for p in parameters if p in names}
-            names[id] = _choose(id, {}, set(), taken | others) if core.base(id) in others else core.base(id)
+            names[id] = (
+                _choose(id, {}, set(), taken | others) if core.base(id) in others else core.base(id)
+            )
     for id in order:
         if id in names:
             continue
