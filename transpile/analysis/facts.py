@@ -280,7 +280,8 @@ class Facts:
         statement.facts_after = dict(env)
 
     def visit_For(self, statement: gast.For, env: Environment) -> None:
-        self.loop(statement, env, lambda inside: self.bind_target(statement, inside))
+        before = dict(env)  # the iterable is evaluated once, before the first round
+        self.loop(statement, env, lambda inside: self.bind_target(statement, before, inside))
 
     def visit_While(self, statement: gast.While, env: Environment) -> None:
         self.loop(statement, env, lambda inside: None)
@@ -691,8 +692,8 @@ class Facts:
 
     # --- loop targets
 
-    def bind_target(self, statement: gast.For, env: Environment) -> None:
-        fact = self.items(statement.iter, env, statement)
+    def bind_target(self, statement: gast.For, before: Environment, env: Environment) -> None:
+        fact = self.items(statement.iter, before, statement)
         self.bind_pattern(statement.target, fact, env)
 
     def bind_pattern(self, target: Any, fact: Any, env: Environment) -> None:
