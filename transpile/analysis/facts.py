@@ -49,6 +49,7 @@ class Fact:
     item: Fact | None = None  # of a list that is filled by `append`
     maybe: bool = False  # bound on some paths only
     element: bool = False  # read from an array by integers: a number or a view, as its rank says
+    nothing: bool = False  # None on some paths
 
     @property
     def reach(self) -> frozenset[Root]:
@@ -190,8 +191,10 @@ class Facts:
         if fact.rank == 0:
             self.proven.add(getattr(node, "v", None))
         if getattr(node, "v", None) in self.scalars and fact.rank is None:
-            return replace(fact, kind="number", rank=0, shape=SCALAR, roots=NOTHING)
-        if fact.kind == "unknown" and name in self.numbers:
+            return replace(
+                fact, kind="number", rank=0, shape=SCALAR, roots=NOTHING, nothing=False
+            )
+        if fact.kind == "unknown" and name in self.numbers and not fact.nothing:
             return replace(fact, kind="number")
         return fact
 
@@ -350,7 +353,7 @@ class Facts:
             a.active or b.active, kind, same_rank, shape, a.roots | b.roots,
             a.integer and b.integer, a.length if a.length == b.length else None,
             a.holds | b.holds, self.merge_parts(a, b, place), self.merge_item(a, b, place),
-            a.maybe or b.maybe,
+            a.maybe or b.maybe, nothing=a.nothing or b.nothing,
         )  # fmt: skip
 
     def merge_parts(self, a: Fact, b: Fact, place: Any) -> tuple[Fact, ...] | None:
@@ -381,7 +384,9 @@ class Facts:
                 node.value, str
             )
             integer = number and isinstance(node.value, int)
-            return replace(NUMBER, integer=integer) if number else Fact(kind="other")
+            if number:
+                return replace(NUMBER, integer=integer)
+            return Fact(kind="other", nothing=node.value is None)
         if isinstance(node, gast.Starred):
             return replace(self.value(node.value, env, place), rank=None, shape=None)
         callee = getattr(node, "callee", None)
@@ -541,7 +546,7 @@ class Facts:
             kind = facts[row.like].kind
         if row.operator in ("+", "*"):
             kinds = [f.kind for f in facts.values() if f.kind in ("list", "tuple")]
-            if kinds:
+            if kinds and (row.operator == "*" or not any(f.kind == "number" for f in facts.values())):
                 holds = frozenset().union(*(f.reach for f in facts.values()))
                 own = frozenset({self.site(place)})
                 return Fact(active, kinds[0], roots=own, holds=holds)
