@@ -29,9 +29,9 @@ def sum_of_generator_grad(x, ys):
         tape.append(t_saved)
     density = sum(items)
     items_bar = rt.unsum(rt.seed(np.log(density)) / density, items)  # 12  density = sum(kernel(x...
+    items_bar = rt.own(items_bar)
     x_bar = rt.zeros_like(x)
     for t0 in reversed(tape):
-        items_bar = rt.own(list(items_bar))
         t0_bar = items_bar.pop()
         x_bar = rt.add(x_bar, kernel_bwd_x(t0, t0_bar))
     return rt.like(x_bar, x)

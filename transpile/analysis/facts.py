@@ -191,9 +191,7 @@ class Facts:
         if fact.rank == 0:
             self.proven.add(getattr(node, "v", None))
         if getattr(node, "v", None) in self.scalars and fact.rank is None:
-            return replace(
-                fact, kind="number", rank=0, shape=SCALAR, roots=NOTHING, nothing=False
-            )
+            return replace(fact, kind="number", rank=0, shape=SCALAR, roots=NOTHING, nothing=False)
         if fact.kind == "unknown" and name in self.numbers and not fact.nothing:
             return replace(fact, kind="number")
         return fact
@@ -546,7 +544,9 @@ class Facts:
             kind = facts[row.like].kind
         if row.operator in ("+", "*"):
             kinds = [f.kind for f in facts.values() if f.kind in ("list", "tuple")]
-            if kinds and (row.operator == "*" or not any(f.kind == "number" for f in facts.values())):
+            if kinds and (
+                row.operator == "*" or not any(f.kind == "number" for f in facts.values())
+            ):
                 holds = frozenset().union(*(f.reach for f in facts.values()))
                 own = frozenset({self.site(place)})
                 return Fact(active, kinds[0], roots=own, holds=holds)

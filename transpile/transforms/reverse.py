@@ -397,7 +397,7 @@ class Reverse(Residuals, Pull):
 
     def fixpoint(self, statement: Any) -> dict[str, Bar]:
         """The cotangents at the start of every backward round."""
-        start = self.bars
+        start, touched = self.bars, self.touched(statement)
         snapshot = self.snapshot()
         head = {k: shallow.copy(v) for k, v in start.items()}
         for _ in range(20):
@@ -407,7 +407,9 @@ class Reverse(Residuals, Pull):
             self.round(statement, head)
             new = {}
             for id, bar in {**self.bars, **head}.items():
-                if id in statement.head or id in head:
+                if id in head and id not in touched:
+                    new[id] = head[id]
+                elif id in statement.head or id in head:
                     now = self.bars.get(id)
                     numeric = bar.numeric and (now is None or now.numeric)
                     # a sum that starts at zero may grow in place, if nothing in the round objects
