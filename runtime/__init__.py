@@ -25,6 +25,7 @@ from redraft.runtime.cotangents import (
     as_gradient,
     as_items,
     cleared,
+    fields,
     gather_bar,
     item_bar,
     like,

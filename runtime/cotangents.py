@@ -54,6 +54,11 @@ def fields_of(x: Any) -> dict[str, Any] | None:
     return None
 
 
+def fields(x: Any) -> dict[str, Any]:
+    """Fields of a `Struct` as a dict: the way back from ``Struct(fields)``."""
+    return dict(fields_of(x) or {})
+
+
 def zeros_like(x: Any) -> Any:
     """Zero cotangent of a value, with its structure; integers get floating zeros."""
     if isinstance(x, np.ndarray):
@@ -112,8 +117,10 @@ def add(a: Any, b: Any) -> Any:
         return b
     if b is None:
         return a
-    if isinstance(a, Struct) or isinstance(b, Struct):
-        left, right = fields_of(a), fields_of(b)
+    if isinstance(a, NUMBERS) or isinstance(b, NUMBERS):
+        return a + b
+    left, right = fields_of(a), fields_of(b)
+    if left is not None or right is not None:
         if left is None or right is None:
             left = left or dict(zip(right, a, strict=True))
             right = right or dict(zip(left, b, strict=True))
@@ -122,22 +129,21 @@ def add(a: Any, b: Any) -> Any:
     if isinstance(a, dict):
         keys = [*a, *(k for k in b if k not in a)]
         return {k: add(a.get(k), b.get(k)) for k in keys}
-    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
-        return [add(x, y) for x, y in zip(a, b, strict=True)]
-    return a + b
+    return [add(x, y) for x, y in zip(a, b, strict=True)]
 
 
 def own(x_bar: Any) -> Any:
     """A copy of a cotangent that nothing else sees, so that it may be changed in place."""
     if isinstance(x_bar, np.ndarray):
         return x_bar.copy()
-    if isinstance(x_bar, (list, tuple)):
+    if x_bar.__class__ is list or x_bar.__class__ is tuple:
         return [own(v) for v in x_bar]
     if isinstance(x_bar, dict):
         return {k: own(v) for k, v in x_bar.items()}
-    if isinstance(x_bar, Struct):
-        return Struct({k: own(v) for k, v in x_bar.__dict__.items()})
-    return x_bar
+    fields = fields_of(x_bar)
+    if fields is not None:
+        return Struct({k: own(v) for k, v in fields.items()})
+    return [own(v) for v in x_bar] if isinstance(x_bar, (list, tuple)) else x_bar
 
 
 def like(x_bar: Any, x: Any) -> Any:

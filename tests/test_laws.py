@@ -155,6 +155,31 @@ def test_derivatives_of_a_polynomial_of_every_order():
         assert derivative(0.7) == pytest.approx(want(0.7), rel=1e-12)
 
 
+def applied(f, x):
+    return f(x) * x
+
+
+def of_a_function_value(x, functions=(np.sin,)):
+    return applied(functions[0], x)
+
+
+def of_a_closure(x):
+    f = lambda y: np.sin(y) * x
+    return applied(f, x) / x
+
+
+@pytest.mark.parametrize("f", [of_a_function_value, of_a_closure], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("modes", ["rrrr", "ffff", "frfr", "rrff"])
+def test_derivatives_of_every_order_of_run_time_calls(f, modes):
+    """Fourth derivatives of x sin x through a function that is known only when the code runs."""
+    x = 0.7
+    s, c = np.sin(x), np.cos(x)
+    wanted = [s + x * c, 2 * c - x * s, -3 * s - x * c, -4 * c + x * s]
+    for mode, want in zip(modes, wanted, strict=True):
+        f = rd.grad(f) if mode == "r" else slope_along(f, 1.0)
+        assert f(x) == pytest.approx(want, rel=1e-10)
+
+
 # Programs that are the same --------------------------------------------------------------------
 
 

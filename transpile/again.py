@@ -1,8 +1,11 @@
 """Derivatives of derivatives, through calls of functions that are known only at run time.
 
-A first derivative holds ``rt.call_fwd(mask, f, x)`` and ``rt.call_bwd(record, y_bar)``. To
-differentiate it is to differentiate the forward and the backward function that were generated for
-`f`: the record's residuals are data with a cotangent of their own.
+A derivative holds ``rt.call_fwd(mask, f, x)`` and ``rt.call_bwd(record, y_bar)``; that of a
+derivative may hold ``rt.call_fwd(mask, rt.call_fwd, inner_mask, f, x)``, and so on. Each of them
+comes down to one call of a function whose source is known: a function that was generated for `f`.
+A `Plan` says which one, and how operands and result of the call are made from those of the
+function. What it does to them is linear and moves parts about, nothing else; so each of its maps
+has its transpose beside it, and a plan of a plan is a plan: there is no last order.
 """
 
 from __future__ import annotations
@@ -11,12 +14,10 @@ from typing import Any
 
 from redraft.runtime import apply
 from redraft.runtime.cotangents import Struct, zeros_like
-from redraft.transpile.api import by_file
 from redraft.transpile.dynamic import (
     Arrangement,
     Named,
     Parts,
-    calling_line,
     forward_of,
     is_run_time_call,
     method_parts,
@@ -26,340 +27,351 @@ from redraft.transpile.dynamic import (
     tangent_function,
     tangent_of,
 )
-from redraft.transpile.errors import TransformError
+
+Bars = dict[int, Any]  # operand -> cotangent
 
 
-def _forward_again(mask: tuple[int, ...], args: tuple, kwargs: Named) -> tuple[Any, Any]:
-    """As `forward_of` for ``rt.call_fwd(inner_mask, function, *inner_args)``.
+class Plan:
+    """A call of a function as it is; base of the plans of run-time calls.
 
-    What is differentiated is the generated forward function; its residuals are data.
+    Operand 0 of a call is the function value itself; then come the arguments, positional before
+    keyword. `function` is called with `operands` and `named`, which count in the same way.
     """
-    inner_mask, function, *inner = args
+
+    def __init__(self, function: Any, operands: tuple, named: Named) -> None:
+        self.function, self.operands, self.named = function, operands, named
+        self.size = 1 + len(operands) + len(named)  # operands of the call, itself included
+
+    def wrap(self, value: Any) -> Any:
+        """The result of the call from that of the function."""
+        return value
+
+    def wrap_dot(self, dot: Any) -> Any:
+        """The tangent of the result of the call from that of the function."""
+        return dot
+
+    def unwrap(self, bar: Any, value: Any) -> Any:
+        """Transpose of `wrap_dot`; what is missing in `bar` is zero."""
+        return bar
+
+    def wanted(self, mask: Any) -> list[int]:
+        """Operands of the function that operands of the call stand for."""
+        return list(mask)
+
+    def dots(self, dots: Any) -> tuple:
+        """Tangents of the function's operands from those of the call's (None for zero)."""
+        return tuple(dots)
+
+    def gather(self, mask: Any, bars: Bars) -> list[Any]:
+        """Transpose of `dots`: the cotangents of the call's operands in `mask`."""
+        return [bars.get(i) for i in mask]
+
+
+def plan_of(function: Any, args: tuple, kwargs: Named) -> Plan:
+    """What a call comes down to."""
     if is_run_time_call(function):
-        raise _too_deep()
-    forward, backward, returned, places = pair_of(function, inner_mask, tuple(inner), kwargs)
-    parts = places.parts
-    operands = (*parts.leading, *inner)
-    named = {**parts.keywords, **kwargs}
-    wanted = _operands_of(mask, parts, operands, inner, named, kwargs)
-    (value, saved), record = forward_of(forward, tuple(wanted), operands, named)
-    second = _Regrouped(
-        record, lambda bars: _regroup(mask, wanted, bars, parts, len(inner), named, kwargs)
-    )
-    second.shape = lambda bar: [
-        or_zeros(bar[0], value),
-        or_zeros(None if bar[1] is None else bar[1].residuals, saved),
-    ]
-    inner_record = apply.CallRecord(backward, saved, Arrangement(returned, places))
-    return (value, inner_record), second.record()
+        return PLANS[function](args, kwargs)
+    return Plan(function, args, kwargs)
 
 
-def _operands_of(
-    mask: tuple[int, ...], parts: Parts, operands: tuple, inner: list, named: Named, kwargs: Named
-) -> list[int]:
-    """Operands of the generated function that operands ``2…`` of a run-time call stand for."""
-    wanted = []
-    if 2 in mask:
-        wanted += [i + 1 for i, v in enumerate(parts.leading) if zeros_like(v) is not None]
-    first = len(parts.leading) + 1
-    wanted += [first + i - 3 for i in mask if 3 <= i < 3 + len(inner)]
-    keys = list(named)
-    if 2 in mask:
-        wanted += [
-            len(operands) + 1 + keys.index(k)
-            for k, v in parts.keywords.items()
-            if k not in kwargs and zeros_like(v) is not None
-        ]
-    own = list(kwargs)
-    wanted += [
-        len(operands) + 1 + keys.index(own[i - 3 - len(inner)]) for i in mask if i >= 3 + len(inner)
-    ]
-    return sorted(wanted)
+class Star(Plan):
+    """``function(*args, **named)`` as a call of three operands: function, args, named."""
+
+    def __init__(self, function: Any, args: Any, named: Named) -> None:
+        self.args, self.keys = tuple(args), list(named)
+        self.inner = plan_of(function, self.args, named)
+        super().__init__(self.inner.function, self.inner.operands, self.inner.named)
+        self.size = 3
+        values = [*self.args, *named.values()]
+        self.active = [i for i, v in enumerate(values, 1) if zeros_like(v) is not None]
+        self.wrap, self.wrap_dot = self.inner.wrap, self.inner.wrap_dot
+        self.unwrap = self.inner.unwrap
+
+    def flat(self, mask: Any) -> list[int]:
+        """Operands of the call without stars."""
+        chosen = [i for i in self.active if (1 if i <= len(self.args) else 2) in mask]
+        return [*([0] if 0 in mask else []), *chosen]
+
+    def wanted(self, mask: Any) -> list[int]:
+        return self.inner.wanted(self.flat(mask))
+
+    def dots(self, dots: Any) -> tuple:
+        held, xs, named = dots
+        xs = [None] * len(self.args) if xs is None else xs
+        return self.inner.dots((held, *xs, *((named or {}).get(k) for k in self.keys)))
+
+    def gather(self, mask: Any, bars: Bars) -> list[Any]:
+        flat = self.flat(mask)
+        found = dict(zip(flat, self.inner.gather(flat, bars), strict=True))
+        count = len(self.args)
+        groups = {
+            0: found.get(0),
+            1: [found.get(i) for i in range(1, count + 1)],
+            2: {k: found.get(count + i) for i, k in enumerate(self.keys, 1)},
+        }
+        return [groups[i] for i in mask]
 
 
-def _regroup(
-    mask: tuple[int, ...], wanted: list[int], bars: list[Any], parts: Parts, count: int, named: Named,
-    kwargs: Named,
-) -> list[Any]:  # fmt: skip
-    """Cotangents of the operands of the run-time call from those of the generated function."""
-    found = dict(zip(wanted, bars, strict=True))
-    before = len(parts.leading)
-    keys = list(named)
-    result = []
-    for operand in mask:
-        if operand == 2:
-            leading = [or_zeros(found.get(i + 1), v) for i, v in enumerate(parts.leading)]
-            first = before + count + 1
-            keywords = {
-                k: or_zeros(found.get(first + keys.index(k)), v) for k, v in parts.keywords.items()
-            }
-            result.append(parts.rebuild(leading, keywords))
-        elif operand < 3 + count:
-            result.append(found[before + operand - 2])
-        else:
-            name = list(kwargs)[operand - 3 - count]
-            result.append(found[before + count + 1 + keys.index(name)])
-    return result
+class Method(Plan):
+    """``owner.name(*args)`` as a call whose operand 0 is the owner."""
+
+    def __init__(self, name: str, owner: Any, args: tuple, kwargs: Named) -> None:
+        function, self.leading = method_parts(owner, name)
+        self.name, self.owner = name, owner
+        own = (owner, *args) if self.leading else args
+        self.inner = plan_of(function, own, kwargs)
+        super().__init__(self.inner.function, self.inner.operands, self.inner.named)
+        self.size = 1 + len(args) + len(kwargs)
+        self.wrap, self.wrap_dot = self.inner.wrap, self.inner.wrap_dot
+        self.unwrap = self.inner.unwrap
+
+    def moved(self, mask: Any) -> list[int]:
+        """The same operands, counted as the method's function does."""
+        if self.leading:
+            return [i + 1 for i in mask]
+        return [i for i in mask if i or self.leading is False]
+
+    def wanted(self, mask: Any) -> list[int]:
+        return self.inner.wanted(self.moved(mask))
+
+    def dots(self, dots: Any) -> tuple:
+        held, *rest = dots
+        if self.leading:
+            return self.inner.dots((None, held, *rest))
+        if self.leading is False and held is not None:  # a function kept in a field
+            held = getattr(held, self.name, None)
+        return self.inner.dots((None if self.leading is None else held, *rest))
+
+    def gather(self, mask: Any, bars: Bars) -> list[Any]:
+        found = self.inner.gather(self.moved(mask), bars)
+        if self.leading or 0 not in mask:
+            return found
+        if self.leading is None:  # a static method: the owner has no influence
+            return [zeros_like(self.owner), *found]
+        return [Struct({self.name: found[0]}), *found[1:]]
 
 
-class _Regrouped:
-    """A record whose cotangents are regrouped, and whose result has another structure."""
+class _Generated(Plan):
+    """A call of a function generated for another plan: its data come first, then the operands.
 
-    def __init__(self, record: Any, regroup: Any) -> None:
-        self.inner, self.regroup = record, regroup
-        self.shape: Any = lambda bar: bar
+    `shift`: by how many places the operands of the inner call stand further to the right.
+    """
+
+    def __init__(self, inner: Plan, parts: Parts, function: Any, given: Named, shift: int) -> None:
+        self.inner, self.parts, self.shift, self.given = inner, parts, shift, given
+        named = {**parts.keywords, **inner.named, **given}
+        super().__init__(function, (*parts.leading, *inner.operands), named)
+        self.size = inner.size + shift
+
+    def number(self, operand: int) -> int:
+        """Number of an operand of the inner function (1…) among those of the generated one."""
+        if operand <= len(self.inner.operands):
+            return len(self.parts.leading) + operand
+        return self.keyword(list(self.inner.named)[operand - 1 - len(self.inner.operands)])
+
+    def keyword(self, name: str) -> int:
+        return len(self.operands) + 1 + list(self.named).index(name)
+
+    def data(self) -> dict[int, Any]:
+        """Operands that the inner function value carries, and their values."""
+        found = dict(enumerate(self.parts.leading, 1))
+        for name, value in self.parts.keywords.items():
+            if name not in self.inner.named:
+                found[self.keyword(name)] = value
+        return {i: v for i, v in found.items() if zeros_like(v) is not None}
+
+    def wanted(self, mask: Any) -> list[int]:
+        found: list[int] = []
+        for operand in self.inner.wanted([i - self.shift for i in mask if i >= self.shift]):
+            found += [self.number(operand)] if operand else list(self.data())
+        return found
+
+    def dots(self, dots: Any) -> tuple:
+        held, *own = self.inner.dots(dots[self.shift :])
+        leading, keywords = self.parts.split(held)
+        count = len(self.inner.operands)
+        named = {**keywords, **dict(zip(self.inner.named, own[count:], strict=False))}
+        named.update(self.given_dots(dots))
+        return (None, *leading, *own[:count], *(named.get(k) for k in self.named))
+
+    def given_dots(self, dots: Any) -> Named:
+        return {}
+
+    def gather(self, mask: Any, bars: Bars) -> list[Any]:
+        inner = [i - self.shift for i in mask if i >= self.shift]
+        found = {i: bars.get(self.number(i)) for i in self.inner.wanted(inner) if i}
+        if 0 in self.inner.wanted(inner):
+            found[0] = self.rebuilt(bars)
+        parts = dict(zip(inner, self.inner.gather(inner, found), strict=True))
+        return [parts[i - self.shift] if i >= self.shift else self.own_bar(bars) for i in mask]
+
+    def rebuilt(self, bars: Bars) -> Any:
+        parts = self.parts
+        leading = [or_zeros(bars.get(i), v) for i, v in enumerate(parts.leading, 1)]
+        keywords = {k: or_zeros(bars.get(self.keyword(k)), v) for k, v in parts.keywords.items()}
+        return parts.rebuild(leading, keywords)
+
+    def own_bar(self, bars: Bars) -> Any:
+        raise NotImplementedError
+
+
+class CallForward(_Generated):
+    """``rt.call_fwd(mask, f, …)``: the forward function that was generated for `f`."""
+
+    def __init__(self, inner: Plan, mask: Any, shift: int = 2) -> None:
+        self.numbers = inner.wanted(mask)
+        forward, self.backward, returned, places = pair_of(
+            inner.function, tuple(self.numbers), inner.operands, inner.named
+        )
+        super().__init__(inner, places.parts, forward, {}, shift)
+        self.mask, self.arrangement = mask, Arrangement(returned, places)
+
+    def wrap(self, value: Any) -> Any:
+        answer, saved = value
+        arrangement = arranged(self.arrangement, self.inner, self.mask, answer)
+        return self.inner.wrap(answer), apply.CallRecord(self.backward, saved, arrangement)
+
+    def wrap_dot(self, dot: Any) -> Any:
+        return self.inner.wrap_dot(dot[0]), Struct({"residuals": dot[1]})
+
+    def unwrap(self, bar: Any, value: Any) -> Any:
+        answer, saved = value
+        answer_bar, record_bar = bar
+        residuals = None if record_bar is None else record_bar.residuals
+        return [
+            or_zeros(self.inner.unwrap(answer_bar, answer), answer), or_zeros(residuals, saved),
+        ]  # fmt: skip
+
+
+class CallTangent(_Generated):
+    """``rt.call_jvp(tangents, f, …)``: the tangent function that was generated for `f`."""
+
+    def __init__(self, inner: Plan, tangents: Any, shift: int = 2) -> None:
+        from redraft.transpile.transforms.forward import tangent_parameter
+
+        self.tangents = tangents
+        function, self.places, given = tangent_function(
+            inner.function, inner.dots(tangents), inner.operands, inner.named
+        )
+        super().__init__(inner, self.places.parts, function, given, shift)
+        every = source_of(self.places.parts).parameters
+        self.parameters = {n: tangent_parameter(every, n) for n in self.places.active}
+
+    def wanted(self, mask: Any) -> list[int]:
+        found = super().wanted(mask)
+        if self.shift - 1 in mask:
+            active = [k for k, v in self.given.items() if zeros_like(v) is not None]
+            found += [self.keyword(k) for k in active]
+        return found
+
+    def given_dots(self, dots: Any) -> Named:
+        second = dots[self.shift - 1]
+        if second is None:
+            return {}
+        inner = self.inner.dots(second)
+        found = self.places.scatter([inner[i] for i in self.places.mask])
+        return {self.parameters[n]: d for n, d in found.items() if n in self.parameters}
+
+    def own_bar(self, bars: Bars) -> Any:
+        """Cotangent of the tangents."""
+        by_name = {n: bars.get(self.keyword(p)) for n, p in self.parameters.items()}
+        found = dict(zip(self.places.mask, self.places.gather(by_name), strict=True))
+        mask = [i for i, t in enumerate(self.tangents) if t is not None]
+        grouped = dict(zip(mask, self.inner.gather(mask, found), strict=True))
+        return [grouped.get(i) for i in range(len(self.tangents))]
+
+    def wrap(self, value: Any) -> Any:
+        return self.inner.wrap(value[0]), self.inner.wrap_dot(value[1])
+
+    def wrap_dot(self, dot: Any) -> Any:
+        return self.inner.wrap_dot(dot[0]), self.inner.wrap_dot(dot[1])
+
+    def unwrap(self, bar: Any, value: Any) -> Any:
+        return [or_zeros(self.inner.unwrap(b, v), v) for b, v in zip(bar, value, strict=True)]
+
+
+class CallBackward(Plan):
+    """``rt.call_bwd(record, ans_bar)``: the record's backward function."""
+
+    def __init__(self, record: Any, ans_bar: Any) -> None:
+        self.arrangement = record.arrangement
+        super().__init__(record.backward, (record.residuals, self.arrangement.seed(ans_bar)), {})
+
+    def wrap(self, value: Any) -> Any:
+        return self.arrangement.operands(value)
+
+    wrap_dot = wrap
+
+    def unwrap(self, bar: Any, value: Any) -> Any:
+        return self.arrangement.results(bar, value)
+
+    def dots(self, dots: Any) -> tuple:
+        _, record_dot, ans_dot = dots
+        return (
+            None,
+            None if record_dot is None else record_dot.residuals,
+            None if ans_dot is None else self.arrangement.seed(ans_dot),
+        )
+
+    def gather(self, mask: Any, bars: Bars) -> list[Any]:
+        kinds = {
+            1: lambda: Struct({"residuals": bars[1]}),
+            2: lambda: self.arrangement.unseed(bars[2]),
+        }
+        return [kinds[i]() for i in mask]
+
+
+class Planned:
+    """The arrangement of a record whose call was made by a plan."""
+
+    def __init__(self, inner: Any, plan: Plan, mask: Any, value: Any) -> None:
+        self.inner, self.plan, self.mask, self.value = inner, plan, tuple(mask), value
+        self.numbers = plan.wanted(mask)
+
+    def seed(self, bar: Any) -> Any:
+        """What the backward function takes for a cotangent of the call's result."""
+        return self.inner.seed(self.plan.unwrap(bar, self.value))
+
+    def unseed(self, bar: Any) -> Any:
+        """The transposed map."""
+        return self.plan.wrap_dot(self.inner.unseed(bar))
 
     def operands(self, bars: Any) -> list[Any]:
-        return self.regroup(self.inner.arrangement.operands(bars))
+        """Cotangents of the operands of the call."""
+        found = dict(zip(self.numbers, self.inner.operands(bars), strict=True))
+        return self.plan.gather(self.mask, found)
 
     def results(self, operands: list[Any], bars: Any) -> Any:
-        raise _too_deep()
-
-    def record(self) -> Any:
-        backward = self.inner.backward
-        return apply.CallRecord(
-            lambda saved, bar: backward(saved, self.shape(bar)), self.inner.residuals, self
-        )
+        """The transposed map."""
+        given = dict(zip(self.mask, operands, strict=True))
+        dots = self.plan.dots(tuple(given.get(i) for i in range(self.plan.size)))
+        return self.inner.results([dots[i] for i in self.numbers], bars)
 
 
-def _backward_again(mask: tuple[int, ...], args: tuple, kwargs: Named) -> tuple[Any, Any]:
-    """As `forward_of` for ``rt.call_bwd(record, ans_bar)``."""
-    record, ans_bar = args
-    if record.backward.__code__.co_filename not in by_file:
-        raise _too_deep()
-    bars, second = forward_of(record.backward, mask, (record.residuals, ans_bar), {})
-    value = record.arrangement.operands(bars)
-
-    def regroup(inner: list[Any]) -> list[Any]:
-        return [Struct({"residuals": b}) if i == 1 else b for i, b in zip(mask, inner, strict=True)]
-
-    again = _Regrouped(second, regroup)
-    again.shape = lambda bar: record.arrangement.results(bar, bars)
-    return value, again.record()
+def arranged(arrangement: Any, plan: Plan, mask: Any, value: Any) -> Any:
+    """The arrangement of a record of a call that `plan` made."""
+    return arrangement if type(plan) is Plan else Planned(arrangement, plan, mask, value)
 
 
-def _forward_tangent(tangents: tuple, args: tuple, kwargs: Named) -> tuple[Any, Any]:
-    """Tangent of ``rt.call_fwd(inner_mask, function, *inner_args)``."""
-    inner_mask, function, *inner = args
-    if is_run_time_call(function):
-        raise _too_deep()
-    forward, backward, returned, places = pair_of(function, inner_mask, tuple(inner), kwargs)
-    parts = places.parts
-    named = {**parts.keywords, **kwargs}
-    leading, keywords = parts.split(tangents[2])
-    own = dict(zip(kwargs, tangents[3 + len(inner) :], strict=False))
-    dots = [*leading, *tangents[3 : 3 + len(inner)], *({**keywords, **own}.get(k) for k in named)]
-    operands = (*parts.leading, *inner)
-    (value, saved), (value_dot, saved_dot) = tangent_of(forward, (None, *dots), operands, named)
-    record = apply.CallRecord(backward, saved, Arrangement(returned, places))
-    return (value, record), (value_dot, Struct({"residuals": saved_dot}))
+def forward_by(plan: Plan, mask: Any) -> tuple[Any, Any]:
+    """Value of a planned call, and the record for its backward call."""
+    value, record = forward_of(plan.function, tuple(plan.wanted(mask)), plan.operands, plan.named)
+    arrangement = arranged(record.arrangement, plan, mask, value)
+    return plan.wrap(value), apply.CallRecord(record.backward, record.residuals, arrangement)
 
 
-def _backward_tangent(tangents: tuple, args: tuple, kwargs: Named) -> tuple[Any, Any]:
-    """Tangent of ``rt.call_bwd(record, ans_bar)``."""
-    record, ans_bar = args
-    if record.backward.__code__.co_filename not in by_file:
-        raise _too_deep()
-    saved_dot = None if tangents[1] is None else tangents[1].residuals
-    inner = (None, saved_dot, tangents[2])
-    bars, bars_dot = tangent_of(record.backward, inner, (record.residuals, ans_bar), {})
-    return record.arrangement.operands(bars), record.arrangement.operands(bars_dot)
+def tangent_by(plan: Plan, tangents: tuple) -> tuple[Any, Any]:
+    """Value and tangent of a planned call."""
+    value, dot = tangent_of(plan.function, plan.dots(tangents), plan.operands, plan.named)
+    return plan.wrap(value), plan.wrap_dot(dot)
 
 
-def _jvp_again(mask: tuple[int, ...], args: tuple, kwargs: Named) -> tuple[Any, Any]:
-    """As `forward_of` for ``rt.call_jvp(tangents, function, *inner_args)``."""
-    tangents, function, *inner = args
-    if is_run_time_call(function):
-        raise _too_deep()
-    run, places, given = tangent_function(function, tangents, tuple(inner), kwargs)
-    parts = places.parts
-    operands = (*parts.leading, *inner)
-    named = {**parts.keywords, **kwargs, **given}
-    wanted = set(
-        _operands_of(tuple(i for i in mask if i != 1), parts, operands, inner, named, kwargs)
-    )
-    keys, first = list(named), len(operands) + 1
-    if 1 in mask:
-        wanted |= {first + keys.index(k) for k, v in given.items() if zeros_like(v) is not None}
-    wanted_list = sorted(wanted)
-    value, record = forward_of(run, tuple(wanted_list), operands, named)
-    from redraft.transpile.transforms.forward import tangent_parameter
-
-    every = source_of(parts).parameters
-
-    def regroup(bars: list[Any]) -> list[Any]:
-        rest = tuple(i for i in mask if i != 1)
-        grouped = dict(
-            zip(
-                rest,
-                _regroup(rest, wanted_list, bars, parts, len(inner), named, kwargs),
-                strict=True,
-            )
-        )
-        if 1 in mask:
-            found = dict(zip(wanted_list, bars, strict=True))
-            by_name = {
-                n: found.get(first + keys.index(tangent_parameter(every, n))) for n in places.active
-            }
-            dots = dict(zip(places.mask, places.gather(by_name), strict=True))
-            grouped[1] = [dots.get(i) for i in range(len(tangents))]
-        return [grouped[i] for i in mask]
-
-    again = _Regrouped(record, regroup)
-    again.shape = lambda bar: [or_zeros(b, v) for b, v in zip(bar, value, strict=True)]
-    return value, again.record()
-
-
-def _jvp_tangent(tangents: tuple, args: tuple, kwargs: Named) -> tuple[Any, Any]:
-    """Tangent of ``rt.call_jvp(inner_tangents, function, *inner_args)``."""
-    from redraft.transpile.transforms.forward import tangent_parameter
-
-    first, function, *inner = args
-    if is_run_time_call(function):
-        raise _too_deep()
-    run, places, given = tangent_function(function, first, tuple(inner), kwargs)
-    parts = places.parts
-    every = source_of(parts).parameters
-    second = tangents[1] or [None] * len(first)
-    dots = places.scatter([second[i] for i in places.mask])
-    named_dots = {tangent_parameter(every, n): d for n, d in dots.items() if n in places.active}
-    leading, keywords = parts.split(tangents[2])
-    named = {**parts.keywords, **kwargs, **given}
-    own = {**keywords, **dict(zip(kwargs, tangents[3 + len(inner) :], strict=False)), **named_dots}
-    outer = (None, *leading, *tangents[3 : 3 + len(inner)], *(own.get(k) for k in named))
-    return tangent_of(run, outer, (*parts.leading, *inner), named)
-
-
-def _star_jvp_tangent(tangents: tuple, args: tuple, _: Named) -> tuple[Any, Any]:
-    """Tangent of ``rt.star_jvp(inner_tangents, function, xs, named)``."""
-    first, function, xs, named = args
-    xs = tuple(xs)
-    flat = apply.star_tangents(first, xs, named)
-    second = None if tangents[1] is None else apply.star_tangents(tangents[1], xs, named)
-    held, *dots = apply.star_tangents(tangents[2:], xs, named)
-    return _jvp_tangent((None, second, held, *dots), (flat, function, *xs), named)
-
-
-def _too_deep() -> TransformError:
-    return TransformError(
-        "a function that is known only at run time cannot be differentiated three times",
-        calling_line(),
-        "call it by its name (a global or local function), so that it is known when the source is "
-        "written",
-    )
-
-
-def _expand(mask: tuple[int, ...], args: Any, kwargs: Named) -> tuple[list[int], list[int]]:
-    """Operands 3… of ``call_fwd(mask, f, *args, **kwargs)`` for those of ``star_fwd``, grouped."""
-    first = [3 + i for i, v in enumerate(args) if 3 in mask and zeros_like(v) is not None]
-    start = 3 + len(args)
-    second = [
-        start + i for i, v in enumerate(kwargs.values()) if 4 in mask and zeros_like(v) is not None
-    ]
-    return first, second
-
-
-def _star_again(mask: tuple[int, ...], args: tuple, _: Named) -> tuple[Any, Any]:
-    """As `forward_of` for ``rt.star_fwd(inner_mask, function, xs, named)``."""
-    inner_mask, function, xs, named = args
-    xs = tuple(xs)
-    flat = apply.star_operands(inner_mask, xs, named)
-    expanded = _expand(mask, xs, named)
-    wanted = (*([2] if 2 in mask else []), *expanded[0], *expanded[1])
-    (value, record), second = _forward_again(wanted, (flat, function, *xs), named)
-    record.arrangement = apply.StarArrangement(
-        record.arrangement, inner_mask, flat, len(xs), list(named)
-    )
-    again = _Regrouped(second, lambda bars: _groups(mask, wanted, bars, xs, named))
-    return (value, record), again.record()
-
-
-def _groups(
-    mask: tuple[int, ...], wanted: tuple[int, ...], bars: list[Any], xs: tuple, named: Named
-) -> list[Any]:
-    found = dict(zip(wanted, bars, strict=True))
-    start = 3 + len(xs)
-    groups = {
-        1: found.get(1),
-        2: found.get(2),
-        3: [or_zeros(found.get(3 + i), v) for i, v in enumerate(xs)],
-        4: {k: or_zeros(found.get(start + i), v) for i, (k, v) in enumerate(named.items())},
-    }
-    return [groups[i] for i in mask]
-
-
-def _star_jvp_again(mask: tuple[int, ...], args: tuple, _: Named) -> tuple[Any, Any]:
-    """As `forward_of` for ``rt.star_jvp(tangents, function, xs, named)``."""
-    tangents, function, xs, named = args
-    xs = tuple(xs)
-    flat = apply.star_tangents(tangents, xs, named)
-    expanded = _expand(mask, xs, named)
-    wanted = (*([1] if 1 in mask else []), *([2] if 2 in mask else []), *expanded[0], *expanded[1])
-    value, second = _jvp_again(wanted, (flat, function, *xs), named)
-
-    def regroup(bars: list[Any]) -> list[Any]:
-        grouped = _groups(mask, wanted, bars, xs, named)
-        if 1 in mask:
-            held, *rest = bars[wanted.index(1)]
-            dots = None if tangents[1] is None else rest[: len(xs)]
-            last = None if tangents[2] is None else dict(zip(named, rest[len(xs) :], strict=True))
-            grouped[mask.index(1)] = [held, dots, last]
-        return grouped
-
-    return value, _Regrouped(second, regroup).record()
-
-
-def _star_tangent(tangents: tuple, args: tuple, _: Named) -> tuple[Any, Any]:
-    """Tangent of ``rt.star_fwd(inner_mask, function, xs, named)``."""
-    inner_mask, function, xs, named = args
-    xs = tuple(xs)
-    flat = apply.star_operands(inner_mask, xs, named)
-    dots = apply.star_tangents(tangents[2:], xs, named)
-    (value, record), dot = _forward_tangent((None, None, *dots), (flat, function, *xs), named)
-    record.arrangement = apply.StarArrangement(
-        record.arrangement, inner_mask, flat, len(xs), list(named)
-    )
-    return (value, record), dot
-
-
-def _method_as_call(args: tuple) -> tuple:
-    """Arguments of ``rt.call_fwd`` for those of ``rt.method_fwd`` or of ``rt.method_jvp``."""
-    name, first, owner, *rest = args
-    function, leading = method_parts(owner, name)
-    if not leading:
-        raise _no_second_order("a function in a field, or a static method,")()
-    if first and first[0].__class__ is int:  # a mask
-        return (tuple(i + 1 for i in first), function, owner, *rest)
-    return ((None, *first), function, owner, *rest)
-
-
-def _method_again(mask: tuple[int, ...], args: tuple, kwargs: Named) -> tuple[Any, Any]:
-    return _forward_again(mask, _method_as_call(args), kwargs)
-
-
-def _method_tangent(tangents: tuple, args: tuple, kwargs: Named) -> tuple[Any, Any]:
-    return _forward_tangent(tangents, _method_as_call(args), kwargs)
-
-
-def _no_second_order(kind: str) -> Any:
-    def refuse(*_: Any) -> Any:
-        raise TransformError(
-            f"this second derivative through {kind} that is known only at run time is not supported",
-            calling_line(),
-            "call a function that is known by its name, with arguments one by one",
-        )
-
-    return refuse
-
-
-REVERSE: dict[Any, Any] = {
-    apply.call_fwd: _forward_again, apply.call_bwd: _backward_again, apply.call_jvp: _jvp_again,
-    apply.star_fwd: _star_again, apply.star_jvp: _star_jvp_again, apply.method_fwd: _method_again,
-    apply.method_jvp: _no_second_order("a method"),
-}  # fmt: skip
-FORWARD: dict[Any, Any] = {
-    apply.call_fwd: _forward_tangent, apply.call_bwd: _backward_tangent,
-    apply.call_jvp: _jvp_tangent, apply.star_fwd: _star_tangent,
-    apply.star_jvp: _star_jvp_tangent, apply.method_fwd: _method_tangent,
-    apply.method_jvp: _no_second_order("a method"),
-}  # fmt: skip
+PLANS: dict[Any, Any] = {
+    apply.call_fwd: lambda a, k: CallForward(plan_of(a[1], a[2:], k), a[0]),
+    apply.call_jvp: lambda a, k: CallTangent(plan_of(a[1], a[2:], k), a[0]),
+    apply.call_bwd: lambda a, k: CallBackward(*a),
+    apply.star_fwd: lambda a, k: CallForward(Star(*a[1:]), a[0]),
+    apply.star_jvp: lambda a, k: CallTangent(Star(*a[1:]), a[0]),
+    apply.method_fwd: lambda a, k: CallForward(Method(a[0], a[2], a[3:], k), a[1], 3),
+    apply.method_jvp: lambda a, k: CallTangent(Method(a[0], a[2], a[3:], k), a[1], 3),
+}

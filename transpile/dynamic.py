@@ -466,9 +466,9 @@ def pair_of(function: Any, mask: tuple[int, ...], args: tuple, kwargs: Named) ->
 def forward_of(function: Any, mask: tuple[int, ...], args: tuple, kwargs: Named) -> tuple[Any, Any]:
     """Value of ``function(*args, **kwargs)`` and the record that the backward call needs."""
     if is_run_time_call(function):
-        from redraft.transpile.again import REVERSE
+        from redraft.transpile.again import forward_by, plan_of
 
-        return REVERSE[function](mask, args, kwargs)
+        return forward_by(plan_of(function, args, kwargs), mask)
     forward, backward, returned, places = pair_of(function, mask, args, kwargs)
     parts = places.parts
     value, saved = forward(*parts.leading, *args, **{**parts.keywords, **kwargs})
@@ -481,6 +481,12 @@ class Arrangement:
 
     returned: tuple[str, ...]
     places: Places
+
+    def seed(self, bar: Any) -> Any:
+        """What the backward function takes for a cotangent of the call's result."""
+        return bar
+
+    unseed = seed
 
     def operands(self, bars: Any) -> list[Any]:
         """Cotangents of the operands."""
@@ -501,9 +507,9 @@ class Arrangement:
 def tangent_of(function: Any, tangents: tuple, args: tuple, kwargs: Named) -> tuple[Any, Any]:
     """Value and tangent of ``function(*args)``; `tangents`: of the function, then the arguments."""
     if is_run_time_call(function):
-        from redraft.transpile.again import FORWARD
+        from redraft.transpile.again import plan_of, tangent_by
 
-        return FORWARD[function](tangents, args, kwargs)
+        return tangent_by(plan_of(function, args, kwargs), tangents)
     run, places, given = tangent_function(function, tangents, args, kwargs)
     parts = places.parts
     return run(*parts.leading, *args, **{**parts.keywords, **kwargs}, **given)

@@ -30,7 +30,7 @@ def sum_of_generator_grad(x, ys):
     density = sum(items)
     # backward
     items_bar = rt.unsum(rt.seed(np.log(density)) / density, items)  # 12  density = sum(kernel(x...
-    items_bar = rt.own(list(items_bar))
+    items_bar = rt.own(items_bar)
     x_bar = rt.zeros_like(x)
     for t0 in reversed(tape):
         t0_bar = items_bar.pop()

@@ -791,3 +791,27 @@ def unused_iteration_value(x):
     for unused in "abc":
         y = y * 1.5 - 0.1 * y**3
     return np.sum(y)
+
+
+@case(X3, _order=3)
+def mean_passes_a_loop(x):
+    m = np.outer(x, x) + x
+    total = 0.0
+    for v in x:
+        total = total + v * v
+    return np.mean(m) + total
+
+
+@case(X3, _jax=False)
+def iterable_rebound_in_loop(x):
+    for a, b in zip(x, x):
+        x = np.tanh(b) * a
+    return x * x
+
+
+@case(X3, _jax=False)
+def return_inside_loop_or_not(x):
+    for v in x:
+        if v > 1.5:
+            return np.exp(v)
+    return np.sum(x * x)

@@ -49,6 +49,7 @@ class Fact:
     item: Fact | None = None  # of a list that is filled by `append`
     maybe: bool = False  # bound on some paths only
     element: bool = False  # read from an array by integers: a number or a view, as its rank says
+    nothing: bool = False  # None on some paths
 
     @property
     def reach(self) -> frozenset[Root]:
@@ -190,8 +191,8 @@ class Facts:
         if fact.rank == 0:
             self.proven.add(getattr(node, "v", None))
         if getattr(node, "v", None) in self.scalars and fact.rank is None:
-            return replace(fact, kind="number", rank=0, shape=SCALAR, roots=NOTHING)
-        if fact.kind == "unknown" and name in self.numbers:
+            return replace(fact, kind="number", rank=0, shape=SCALAR, roots=NOTHING, nothing=False)
+        if fact.kind == "unknown" and name in self.numbers and not fact.nothing:
             return replace(fact, kind="number")
         return fact
 
@@ -226,7 +227,8 @@ class Facts:
         owner = updated_name(statement)
         if owner is None or not isinstance(value, gast.Call):
             return
-        facts = [self.value(a, env, statement) for a in value.args]
+        given = value.args[1:] if getattr(statement, "accumulate", False) else value.args
+        facts = [self.value(a, env, statement) for a in given]
         facts += [self.value(k.value, env, statement) for k in value.keywords]
         joined = Fact(
             any(f.active for f in facts), roots=frozenset().union(*(f.reach for f in facts))
@@ -279,7 +281,8 @@ class Facts:
         statement.facts_after = dict(env)
 
     def visit_For(self, statement: gast.For, env: Environment) -> None:
-        self.loop(statement, env, lambda inside: self.bind_target(statement, inside))
+        before = dict(env)  # the iterable is evaluated once, before the first round
+        self.loop(statement, env, lambda inside: self.bind_target(statement, before, inside))
 
     def visit_While(self, statement: gast.While, env: Environment) -> None:
         self.loop(statement, env, lambda inside: None)
@@ -348,7 +351,7 @@ class Facts:
             a.active or b.active, kind, same_rank, shape, a.roots | b.roots,
             a.integer and b.integer, a.length if a.length == b.length else None,
             a.holds | b.holds, self.merge_parts(a, b, place), self.merge_item(a, b, place),
-            a.maybe or b.maybe,
+            a.maybe or b.maybe, nothing=a.nothing or b.nothing,
         )  # fmt: skip
 
     def merge_parts(self, a: Fact, b: Fact, place: Any) -> tuple[Fact, ...] | None:
@@ -379,7 +382,9 @@ class Facts:
                 node.value, str
             )
             integer = number and isinstance(node.value, int)
-            return replace(NUMBER, integer=integer) if number else Fact(kind="other")
+            if number:
+                return replace(NUMBER, integer=integer)
+            return Fact(kind="other", nothing=node.value is None)
         if isinstance(node, gast.Starred):
             return replace(self.value(node.value, env, place), rank=None, shape=None)
         callee = getattr(node, "callee", None)
@@ -539,7 +544,9 @@ class Facts:
             kind = facts[row.like].kind
         if row.operator in ("+", "*"):
             kinds = [f.kind for f in facts.values() if f.kind in ("list", "tuple")]
-            if kinds:
+            if kinds and (
+                row.operator == "*" or not any(f.kind == "number" for f in facts.values())
+            ):
                 holds = frozenset().union(*(f.reach for f in facts.values()))
                 own = frozenset({self.site(place)})
                 return Fact(active, kinds[0], roots=own, holds=holds)
@@ -558,8 +565,13 @@ class Facts:
             roots, holds = frozenset({self.site(place)}), facts[row.view_of].reach
         if row.name in FRESH_INSIDE and kind == "unknown":
             holds = frozenset({("inside", *self.site(place))})
-        if row.name in ("list", "tuple", "dict"):
-            kind, holds = row.name, frozenset().union(*(f.reach for f in facts.values()))
+        if row.name in MAKES_CONTAINER:
+            kind = MAKES_CONTAINER[row.name]
+            holds = frozenset().union(*(f.reach for f in facts.values()))
+        if row.operator == "[]" and facts["x"].kind in ("list", "tuple"):
+            if isinstance(arguments["index"], gast.Slice):  # a list of its own, of the same items
+                own = frozenset({self.site(place)})
+                return Fact(active, facts["x"].kind, roots=own, holds=facts["x"].holds)
         integer = (
             bool(facts) and all(f.integer for f in facts.values()) and row.operator not in ("/",)
         )
@@ -685,8 +697,8 @@ class Facts:
 
     # --- loop targets
 
-    def bind_target(self, statement: gast.For, env: Environment) -> None:
-        fact = self.items(statement.iter, env, statement)
+    def bind_target(self, statement: gast.For, before: Environment, env: Environment) -> None:
+        fact = self.items(statement.iter, before, statement)
         self.bind_pattern(statement.target, fact, env)
 
     def bind_pattern(self, target: Any, fact: Any, env: Environment) -> None:
@@ -848,6 +860,11 @@ def _part(fact: Any) -> Fact:
     inside = fact.holds if fact.kind in ("list", "tuple", "dict") else fact.reach
     return Fact(fact.active, roots=inside, holds=fact.holds)
 
+
+# functions that put what they are given into a new container, and its kind
+MAKES_CONTAINER = {
+    "list": "list", "tuple": "tuple", "dict": "dict", "rt.Struct": "struct", "rt.fields": "dict",
+}  # fmt: skip
 
 KEEPS_KIND = frozenset({"rt.own", "rt.snapshot", "rt.zeros_like"})
 

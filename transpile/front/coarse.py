@@ -85,7 +85,7 @@ class Coarse:
                 yield {root}, [*node.args, *(k.value for k in node.keywords)]
         if isinstance(node, gast.Call) and node.args and isinstance(node.func, gast.Attribute):
             root = _root(node.args[0])
-            if node.func.attr in ("at", "add_at") and root is not None:
+            if node.func.attr in ("at", "add_at", "add_field") and root is not None:
                 yield {root}, node.args[1:]
         for child in children(node):
             yield from self._expression_flows(child)

@@ -263,7 +263,9 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "np.where(condition, x, y)", d={},
-    **forms(x="np.where(condition, {}, 0.0)", y="np.where(condition, 0.0, {})"),
+    **choosing(
+        "condition", **forms(x="np.where(condition, {}, 0.0)", y="np.where(condition, 0.0, {})")
+    ),
     samples=lambda rng: [
         (rng.uniform(size=a) > 0.5, s.anything(rng, b), s.anything(rng, c))
         for a, b, c in [((), (), ()), ((3,), (3,), (3,)), ((2, 3), (3,), ()), ((3,), (2, 1), (3,))]

@@ -29,18 +29,21 @@ primitive(
 )
 primitive(
     "rt.pack(x, parts)",
+    sequences="parts",
     shape_only="x",
     vjp={"parts": "rt.as_items(ans_bar)"},
     jvp={"parts": "rt.pack(x, parts_dot)"},
 )
 primitive(
     "rt.stack_items(x, items)",
+    sequences="items",
     shape_only="x",
     vjp={"items": "rt.as_items(ans_bar)[:len(items)]"},
     jvp={"items": "rt.stack_items(x, items_dot)"},
 )
 primitive(
     "rt.stack_items_last(x, items)",
+    sequences="items",
     shape_only="x",
     vjp={"items": "rt.as_items(ans_bar)[len(x) - len(items):]"},
     jvp={"items": "rt.stack_items_last(x, items_dot)"},
@@ -58,6 +61,18 @@ primitive(
     shape_only="value",
     linear_in="z_bar",
     vjp={"z_bar": "rt.unitem_bar(ans_bar, z_bar, index, False)"},
+)
+primitive(
+    "rt.Struct(fields)",
+    sequences="fields",
+    vjp={"fields": "rt.fields(ans_bar)"},
+    jvp={"fields": "rt.Struct(fields_dot)"},
+)
+primitive(
+    "rt.fields(x)",
+    sequences="x",
+    vjp={"x": "rt.Struct(ans_bar)"},
+    jvp={"x": "rt.fields(x_dot)"},
 )
 no_derivative("rt.add_field(x, name, bar)")  # an update: handled like ``x.name += bar``
 primitive(

@@ -28,9 +28,14 @@ def name_for_readers(function: gast.FunctionDef, taken: set[str], merge: bool = 
     bound = core.writes(function.body)
     order = [*parameters, *(id for id in order if id in bound and id not in parameters)]
     for id in order:
-        doubled = id in parameters and "." in id and core.base(id) in parameters
-        if not doubled and (id in parameters or id in nested or id not in clashes):
-            names[id] = id if "." not in id else core.base(id)
+        if (id in parameters and "." not in id) or id in nested or id not in clashes:
+            names[id] = core.base(id)
+    for id in parameters:  # ours, such as the cotangent of the result: the user's come first
+        if id not in names:
+            others = {names[p] for p in parameters if p in names}
+            names[id] = (
+                _choose(id, {}, set(), taken | others) if core.base(id) in others else core.base(id)
+            )
     for id in order:
         if id in names:
             continue

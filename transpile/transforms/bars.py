@@ -117,7 +117,8 @@ class Bars:
             narrow = self.call("rt.unbroadcast", self.take_line(id) or self.bar(id), self.read(id))
             self.assign_bar(id, narrow)
             old.wide = False
-        plain = (numeric or old.numeric) and self.fact(id).kind not in CONTAINERS
+        fact = self.fact(id)
+        plain = (numeric or old.numeric) and fact.kind not in CONTAINERS and not fact.nothing
         if plain and old.owned and not uniform and not wide:
             self.write(gast.AugAssign(core.store(bar_name(id)), gast.Add(), value))
             return

@@ -522,12 +522,6 @@ class Forward:
             zeros = core.assign(dot_name(owner), self.call("rt.zeros_like", core.name(owner)))
             self.leading = [*self.leading, _with_origin(zeros, statement)]
         new = core.copy(call)
-        if getattr(call.func, "attr", "") == "add_field":
-            raise self.refuse(
-                call,
-                "the tangent of a gradient with respect to an object with fields",
-                "use reverse mode twice, or keep the values in a dict",
-            )
         if getattr(statement, "accumulate", False):
             new.args = [core.name(dot_name(owner)), new.args[1], self.dot(call.args[2])]
         else:

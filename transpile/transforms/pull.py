@@ -575,7 +575,9 @@ class Pull(Bars):
             parts.append(self.part_bar(place, element))
         kind = self.fact(value.id).kind
         display = gast.Tuple(parts, gast.Load())
-        part = kind != "number" and self.is_part_of_parameter(value.id)
+        known = self.bars.get(value.id)
+        counted = kind == "number" or (known is not None and known.numeric)
+        part = not counted and self.is_part_of_parameter(value.id)
         if kind in ("tuple", "list") or part:
             whole: gast.expr = display
         else:

@@ -211,8 +211,10 @@ class Reverse(Residuals, Pull):
         if known.owned and not known.numeric:
             return
         self.full(owner)
-        if not known.owned or known.numeric:
-            self.assign_bar(owner, self.call("rt.own", self.call("list", self.bar(owner))))
+        bar = self.bar(owner)
+        self.assign_bar(
+            owner, self.call("rt.own", self.call("list", bar) if known.numeric else bar)
+        )
         self.bars[owner] = Bar(owned=True, numeric=False)
 
     def reverse_list_method(self, method: str, owner: str, args: list[gast.expr]) -> None:
@@ -397,7 +399,7 @@ class Reverse(Residuals, Pull):
 
     def fixpoint(self, statement: Any) -> dict[str, Bar]:
         """The cotangents at the start of every backward round."""
-        start = self.bars
+        start, touched = self.bars, self.touched(statement)
         snapshot = self.snapshot()
         head = {k: shallow.copy(v) for k, v in start.items()}
         for _ in range(20):
@@ -407,7 +409,9 @@ class Reverse(Residuals, Pull):
             self.round(statement, head)
             new = {}
             for id, bar in {**self.bars, **head}.items():
-                if id in statement.head or id in head:
+                if id in head and id not in touched:
+                    new[id] = head[id]
+                elif id in statement.head or id in head:
                     now = self.bars.get(id)
                     numeric = bar.numeric and (now is None or now.numeric)
                     # a sum that starts at zero may grow in place, if nothing in the round objects
