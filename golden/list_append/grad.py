@@ -18,7 +18,7 @@ def list_append_grad(x, n):
     history = np.stack(states)
     # backward
     states_bar = rt.unstack(2.0 * history, states)  # 11  history = np.stack(states)
-    states_bar = rt.own(list(states_bar))     # 8  for _ in range(n):
+    states_bar = rt.own(states_bar)           # 8  for _ in range(n):
     for t0 in reversed(tape):
         last_bar = 2.0 * states_bar.pop() * (1 - t0 * t0)  # 10  states.append(np.tanh(2.0 * last))
         rt.add_at(states_bar, -1, last_bar)   # 9  last = states[-1]
