@@ -11,9 +11,12 @@ import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 def tiny(x):
@@ -129,6 +132,22 @@ def gaussian_mixture_by_hand(log_weights, means, log_scales, x):
     return count, means_bar, log_scales_bar
 
 
+Array = np.ndarray
+
+
+def recurrence_with_shapes(w: Float[Array, "n"], x: Float[Array, "n"], h: Float[Array, "n"]):
+    for _ in range(100):
+        h = np.tanh(w * h + x)
+    return np.sum(h * h)
+
+
+def logistic_regression_with_shapes(
+    w: Float[Array, "d"], b: Float[Array, ""], x: Float[Array, "n d"], y: Float[Array, "n"]
+):
+    z = x @ w + b
+    return np.mean(np.logaddexp(0.0, z) - y * z) + 0.005 * np.sum(w * w)
+
+
 def element_loop(x):
     out = np.zeros(len(x))
     for i in range(1, len(x)):
@@ -195,6 +214,10 @@ PROBLEMS = [
             _classes, (0, 1)),
     Problem("gaussian mixture", gaussian_mixture, gaussian_mixture_by_hand,
             _data((4,), (4, 3), (4, 3), (64, 3)), (0, 1, 2)),
+    Problem("recurrence, shapes said", recurrence_with_shapes, recurrence_by_hand,
+            _data((10,), (10,), (10,)), (0, 1), main=False),
+    Problem("logistic, shapes said", logistic_regression_with_shapes, logistic_regression_by_hand,
+            _classes, (0, 1), main=False),
     Problem("mlp loop 8/16/32/4", mlp_loop, mlp_loop_by_hand, _SMALL, main=False),
     Problem("mlp loop 128/784/512/10", mlp_loop, mlp_loop_by_hand, _LARGE, small=False, main=False),
 ]  # fmt: skip

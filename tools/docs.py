@@ -1,0 +1,94 @@
+"""The examples of README.md and docs/: run them, and renew the output that stands below them.
+
+The blocks of a page run in order in one namespace. The ```text block that follows a ```python block
+is what that block prints; generated Python may stand in a ```python block that begins with the line
+`# output` instead. `python -m redraft.tools.docs` renews all pages of a checkout; read the diff.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import linecache
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.M | re.S)
+
+
+def pages(root: Path) -> list[Path]:
+    """The pages with examples."""
+    found = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+    return [page for page in found if page.exists()]
+
+
+def blocks(text: str) -> Iterator[tuple[str, str, int, re.Match[str]]]:
+    """Language, text, line and match of every fenced block."""
+    for match in BLOCK.finditer(text):
+        yield match[1], match[2], text[: match.start()].count("\n") + 2, match
+
+
+def run(code: str, names: dict[str, Any], name: str, line: int) -> str:
+    """Run a block as if it were a file of its own; return what it prints."""
+    filename = f"<{name}:{line}>"
+    linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, filename, "exec"), names)
+    return out.getvalue()
+
+
+def is_output(language: str, text: str) -> bool:
+    """A block of generated Python shows output as well as a block of text does."""
+    return language == "text" or (language == "python" and text.startswith("# output\n"))
+
+
+def outputs(text: str, name: str) -> Iterator[tuple[str, str, int, re.Match[str]]]:
+    """Run a page: for every block of output what stands there, what is printed, line and match."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    printed: str | None = None
+    for language, block, line, match in blocks(text):
+        if is_output(language, block):
+            if printed is not None:
+                yield block.removeprefix("# output\n"), printed, line, match
+                printed = None
+        elif language == "python":
+            printed = run(block, names, name, line)
+
+
+def renewed(text: str, name: str) -> str:
+    """The page with the output that its examples print today."""
+    pieces, end = [], 0
+    for stands, printed, _, match in outputs(text, name):
+        if stands.strip() == printed.strip():
+            continue
+        start = match.start(2) + len(match[2]) - len(stands)
+        pieces += [text[end:start], printed.strip("\n") + "\n"]
+        end = match.end(2)
+    return "".join([*pieces, text[end:]])
+
+
+def main(root: Path) -> None:
+    """Renew every page; examples that write files do so in a folder that is removed."""
+    for page in pages(root.resolve()):
+        text, home = page.read_text(), Path.cwd()
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            try:
+                new = renewed(text, page.name)
+                while new != renewed(new, page.name):  # outputs name lines of the page
+                    new = renewed(new, page.name)
+            finally:
+                os.chdir(home)
+        if new != text:
+            page.write_text(new)
+            print(f"renewed {page.relative_to(root.resolve())}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
