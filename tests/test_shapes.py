@@ -67,8 +67,8 @@ SHAPES = {
     transposed: "n d, n", recurrence: "n, n", quoted: "n d, d", with_helper: "n k, k",
 }  # fmt: skip
 # axes of size one are where a wrong sum hides
-SIZES = [dict(n=4, d=3, m=2, k=3), dict(n=1, d=3, m=2, k=1), dict(n=3, d=1, m=1, k=2),
-         dict(n=1, d=1, m=1, k=1)]  # fmt: skip
+SIZES = [{"n": 4, "d": 3, "m": 2, "k": 3}, {"n": 1, "d": 3, "m": 2, "k": 1}, {"n": 3, "d": 1, "m": 1, "k": 2},
+         {"n": 1, "d": 1, "m": 1, "k": 1}]  # fmt: skip
 
 
 def arguments(spec, sizes):
