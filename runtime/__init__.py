@@ -42,6 +42,7 @@ from redraft.runtime.cotangents import (
     zeros_like,
 )
 from redraft.runtime.elementwise import (
+    finite,
     power_dx,
     safe_inverse,
     safe_log,

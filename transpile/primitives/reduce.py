@@ -186,18 +186,21 @@ for name in ("max", "min"):
         f"np.{name}(x, axis=None, *, keepdims=False)",
         aliases=f"np.a{name}",
         method=name,
+        selects=True,
         vjp={"x": with_options("rt.to_extremes(ans_bar, ans, x...)", "axis", "keepdims")},
         jvp={"x": with_options("rt.at_extremes(x_dot, ans, x...)", "axis", "keepdims")},
         samples=s.calls(*AXES, make=s.distinct),
     )
     reduction(
         f"np.nan{name}(x, axis=None, *, keepdims=False)",
+        selects=True,
         vjp={"x": with_options("rt.to_extremes(ans_bar, ans, x...)", "axis", "keepdims")},
         jvp={"x": with_options("rt.at_extremes(x_dot, ans, x...)", "axis", "keepdims")},
         samples=s.calls(*AXES, make=s.distinct),
     )
 reduction(
     "np.ptp(x, axis=None, *, keepdims=False)",
+    selects=True,
     vjp={
         "x": with_options(
             "rt.to_extremes(ans_bar, np.max(x....), x...)"
@@ -287,6 +290,7 @@ reduction(
 
 reduction(
     "np.nansum(x, axis=None, *, keepdims=False)",
+    selects=True,
     vjp={"x": lambda call: f"np.where(np.isnan(x), 0.0, {beside(call, 'ans_bar')})"},
     jvp={"x": lambda call: total(call, "np.where(np.isnan(x), 0.0, x_dot)")},
 )
@@ -299,6 +303,7 @@ def numbers(call: Call) -> str:
 
 reduction(
     "np.nanmean(x, axis=None, *, keepdims=False)",
+    selects=True,
     vjp={
         "x": lambda call: (
             f"np.where(np.isnan(x), 0.0, {beside(call, f'ans_bar / {numbers(call)}')})"
