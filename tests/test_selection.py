@@ -78,25 +78,31 @@ def entropy(p):
     return -p * np.log(p)
 
 
+# first and second derivative of what is taken instead
+ZERO = (lambda x: 0.0, lambda x: 0.0)
+SAME = (lambda x: 1.0, lambda x: 0.0)
+DOUBLE = (lambda x: 2.0, lambda x: 0.0)
+SQUARE = (lambda x: 2.0 * x, lambda x: 2.0)
+
 # name -> the sum of what is taken of `f(x)`, and of what is taken instead
 SELECTIONS = {
-    "where": (lambda f, x, ok: np.sum(np.where(ok, f(x), 0.0)), lambda x: 0.0),
-    "where_not": (lambda f, x, ok: np.sum(np.where(~ok, x * x, f(x))), lambda x: x * x),
+    "where": (lambda f, x, ok: np.sum(np.where(ok, f(x), 0.0)), ZERO),
+    "where_not": (lambda f, x, ok: np.sum(np.where(~ok, x * x, f(x))), SQUARE),
     "where_of_terms": (
         lambda f, x, ok: np.sum(np.where(ok, 3.0 * x * f(x) / 3.0 - x * f(x) + f(x), 0.0)),
-        lambda x: 0.0,
+        ZERO,
     ),
     "chained_where": (
         lambda f, x, ok: np.sum(np.where(ok, np.where(x < INF, f(x), 1.0), 2.0 * x)),
-        lambda x: 2.0 * x,
+        DOUBLE,
     ),
-    "masked_assignment": (lambda f, x, ok: assigned(f, x, ok), lambda x: 0.0),
-    "assigned_element": (lambda f, x, ok: assigned_element(f, x), lambda x: 0.0),
-    "branch": (lambda f, x, ok: branching(f, x, ok), lambda x: x),
-    "loop": (lambda f, x, ok: looping(f, x, ok), lambda x: x),
+    "masked_assignment": (lambda f, x, ok: assigned(f, x, ok), ZERO),
+    "assigned_element": (lambda f, x, ok: assigned_element(f, x), ZERO),
+    "branch": (lambda f, x, ok: branching(f, x, ok), SAME),
+    "loop": (lambda f, x, ok: looping(f, x, ok), SAME),
     "conditional_expression": (
         lambda f, x, ok: sum([v if good else w for v, w, good in zip(f(x), x, ok)]),  # noqa: B905
-        lambda x: x,
+        SAME,
     ),
 }
 
@@ -146,13 +152,10 @@ def problem(name, selection):
     def function(x):
         return select(f, x, ok)
 
-    slope = np.zeros(4)
-    curve = np.zeros(4)
-    slope[0] = rd.grad(lambda v: instead(v) + 0.0 * v)(bad)
-    curve[0] = rd.grad(rd.grad(lambda v: instead(v) + 0.0 * v))(bad)
-    for i in (1, 2, 3):  # nothing is selected here
-        slope[i] = rd.grad(lambda v: f(np.reshape(v, (1,)))[0])(x[i])
-        curve[i] = rd.grad(rd.grad(lambda v: f(np.reshape(v, (1,)))[0]))(x[i])
+    alone = rd.grad(lambda v: f(np.reshape(v, (1,)))[0])  # nothing is selected here
+    twice = rd.grad(alone)
+    slope = np.array([instead[0](bad), *map(alone, x[1:])])
+    curve = np.array([instead[1](bad), *map(twice, x[1:])])
     return function, x, slope, curve
 
 
