@@ -55,6 +55,11 @@ def sign(x: Any) -> Any:
     return np.conj(direction) if np.iscomplexobj(direction) else direction
 
 
+def conj(x: Any) -> Any:
+    """The conjugate of complex numbers; real ones as they are."""
+    return np.conj(x) if np.iscomplexobj(x) else x
+
+
 def sign_slope(x: Any) -> Any:
     """Derivative of `sign`: zero. That of a complex number turns, for which there is no rule."""
     if np.iscomplexobj(x):

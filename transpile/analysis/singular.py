@@ -25,7 +25,7 @@ from redraft.transpile.transforms.templates import argument_slots, fill, rule_te
 
 # functions in templates that give finite values for finite arguments
 TAME = frozenset({
-    "np.cos", "np.sin", "np.tanh", "np.sign", "rt.sign", "np.conj", "np.real", "np.imag", "np.abs",
+    "np.cos", "np.sin", "np.tanh", "np.sign", "rt.sign", "rt.conj", "np.conj", "np.real", "np.imag", "np.abs",
     "np.zeros_like", "np.ones_like", "np.full_like", "np.copysign", "np.trunc", "np.where",
     "np.mean", "np.sum", "np.shape", "np.size", "np.reshape", "np.ravel", "np.expand_dims",
     "np.broadcast_to", "rt.unreduce", "rt.weights_like", "rt.median_weights", "rt.count", "len",

@@ -385,6 +385,13 @@ for name in ("lower_half", "symmetric"):
         samples=s.calls(((3, 3), {}), ((2, 3, 3), {})),
     )  # fmt: skip
 primitive(
+    "rt.real_matrix(x)", linear_in="x", like="x", view_of="x", vjp={"x": "ans_bar"},
+    samples=s.calls(((2, 2), {})),
+)  # fmt: skip
+elementwise(
+    "rt.conj(x)", d={}, like="x", view_of="x", **forms(x="rt.conj({})"), samples=s.one(s.anything)
+)
+primitive(
     "rt.vector_only(x)", linear_in="x", like="x", view_of="x", vjp={"x": "ans_bar"},
     samples=s.calls(((3,), {})),
 )  # fmt: skip

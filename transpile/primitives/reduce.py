@@ -237,9 +237,10 @@ reduction(
 
 
 def deviation(call: Call) -> str:
-    """``x`` minus its mean along the axis."""
+    """``x`` minus its mean along the axis; of complex numbers its conjugate."""
     whole = call.constant("axis") is None
-    return "(x - np.mean(x))" if whole else "(x - np.mean(x, axis=axis, keepdims=True))"
+    mean = "np.mean(x)" if whole else "np.mean(x, axis=axis, keepdims=True)"
+    return f"rt.conj(x - {mean})"
 
 
 def freedom(call: Call) -> str:
@@ -266,7 +267,7 @@ def std_bar(call: Call) -> str:
 
 def sum_of_products(call: Call) -> str:
     """Tangent of half of the sum of squared deviations, divided."""
-    return f"{total(call, f'{deviation(call)} * x_dot')} / {freedom(call)}"
+    return f"{total(call, f'np.real({deviation(call)} * x_dot)')} / {freedom(call)}"
 
 
 SPREADS = (*AXES[1:], ((4,), {"ddof": 1}), ((4, 3), {"axis": 0, "ddof": 1}))
