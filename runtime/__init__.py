@@ -42,6 +42,8 @@ from redraft.runtime.cotangents import (
     zeros_like,
 )
 from redraft.runtime.elementwise import (
+    conj,
+    finite,
     power_dx,
     safe_inverse,
     safe_log,
@@ -76,6 +78,7 @@ from redraft.runtime.linalg import (
     matmul_bar_x,
     matmul_bar_y,
     outer_of_columns,
+    real_matrix,
     solve_columns,
     solve_transposed,
     symmetric,

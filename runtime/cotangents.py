@@ -403,8 +403,13 @@ def unitem_bar(z_bar: Any, x_bar: Any, index: Any, last: bool = True) -> Any:
 
 
 def as_gradient(x_bar: Any, x: Any) -> Any:
-    """A gradient as the user gets it: structure and dtypes of the argument, zeros filled in."""
+    """A gradient as the user gets it: structure and dtypes of the argument, zeros filled in.
+
+    Integers and booleans have no direction to move in: theirs is a zero, of floating-point type.
+    """
     if isinstance(x, np.ndarray):
+        if x.dtype.kind not in "fcO":
+            return np.zeros(x.shape)
         if x_bar.__class__ is np.ndarray and x_bar.dtype == x.dtype and x_bar.shape == x.shape:
             return x_bar
         bar = np.asarray(0.0 if x_bar is None else x_bar)
@@ -418,10 +423,14 @@ def as_gradient(x_bar: Any, x: Any) -> Any:
         )
     if isinstance(x, np.generic):
         kind = x.dtype.kind
+        if kind not in "fc":
+            return np.float64(0.0)
         bar = np.asarray(x_bar)
         bar = bar.real if kind == "f" and bar.dtype.kind == "c" else bar
-        return (x.dtype if kind in "fc" else np.dtype(float)).type(bar)
-    if isinstance(x, (int, float, complex)):
+        return x.dtype.type(bar)
+    if isinstance(x, int):
+        return 0.0
+    if isinstance(x, (float, complex)):
         if isinstance(x_bar, (complex, np.complexfloating)) and not isinstance(x, complex):
             return x_bar.real
         return 0.0 if x_bar is None else x_bar

@@ -35,12 +35,29 @@ def where_between(z_bar: Any, x: Any, low: Any, high: Any) -> Any:
     return np.where(np.greater(x, low) & np.less(x, high), z_bar, 0.0)
 
 
+def finite(factor: Any, z_bar: Any) -> Any:
+    """Return `factor`, but 0 where it is infinite or NaN and the cotangent that it meets is zero.
+
+    A value that `np.where` or a branch did not take has a cotangent of zero, and may be anything:
+    zero times infinity must not become a NaN.
+    """
+    if factor.__class__ in SCALARS and z_bar.__class__ in SCALARS:
+        return factor if z_bar != 0 or math.isfinite(factor) else 0.0
+    bad = ~np.isfinite(factor)
+    return np.where(bad & np.equal(z_bar, 0), 0.0, factor) if bad.any() else factor
+
+
 def sign(x: Any) -> Any:
     """Factor of the derivative of ``abs(x)``: the sign; of a complex number its conjugate."""
     if x.__class__ is float:
         return 1.0 if x > 0 else -1.0 if x < 0 else 0.0 * x  # NaN stays NaN
     direction = np.sign(x)
     return np.conj(direction) if np.iscomplexobj(direction) else direction
+
+
+def conj(x: Any) -> Any:
+    """The conjugate of complex numbers; real ones as they are."""
+    return np.conj(x) if np.iscomplexobj(x) else x
 
 
 def sign_slope(x: Any) -> Any:

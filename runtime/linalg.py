@@ -208,6 +208,13 @@ def vector_only(x: Any) -> Any:
     return x
 
 
+def real_matrix(x: Any) -> Any:
+    """Return `x` if it is real: the sign of a complex determinant turns, for which there is no rule."""
+    if np.iscomplexobj(x):
+        raise NotImplementedError("np.linalg.slogdet: a complex matrix has no rule; use det")
+    return x
+
+
 def lower_half(m: Any) -> Any:
     """Lower triangle with half of the diagonal."""
     if np.iscomplexobj(m):

@@ -503,12 +503,44 @@ def test_integer_arguments_that_are_not_differentiated():
 
 
 def test_allow_int():
-    """An integer leaf is accepted, its gradient carries no information (JAX: float0)."""
-    jax, _ = jax_modules()
+    """An integer leaf is accepted; its gradient is zero, of floating-point type (JAX: float0)."""
     g = rd.grad(lambda x: 1.0 * x["n"] * np.sum(x["w"]), allow_int=True)({"w": X, "n": 3})
     assert_close(g["w"], np.full(3, 3.0), "beside an integer")
-    assert np.asarray(g["n"]).dtype in (jax.dtypes.float0, np.dtype(float))
-    assert np.size(g["n"]) == 1
+    assert type(g["n"]) is float
+    assert g["n"] == 0.0
+
+
+INTEGERS = [
+    3, True, np.int64(3), np.bool_(True), np.arange(3), np.array(3), np.array([True, False]),
+    np.arange(3, dtype=np.uint8),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("n", INTEGERS, ids=repr)
+def test_allow_int_gives_zeros(n):
+    """For numbers and arrays, alone, in a tuple of arguments, and in a tree; used or not."""
+
+    def check(gradient):
+        assert np.asarray(gradient).dtype == float
+        assert np.shape(gradient) == np.shape(n)
+        assert not np.any(gradient)
+        assert isinstance(gradient, (float, np.ndarray))
+
+    def loss(n, x):
+        return np.sum(n * x[0] * 1.5)
+
+    check(rd.grad(loss, allow_int=True)(n, X))
+    check(rd.grad(lambda n, x: np.sum(x), allow_int=True)(n, X))
+    value, gradient = rd.value_and_grad(loss, allow_int=True)(n, X)
+    check(gradient)
+    assert value == loss(n, X)
+    of_n, of_x = rd.grad(loss, argnums=(0, 1), allow_int=True)(n, X)
+    check(of_n)
+    assert_close(of_x, np.array([1.5 * np.sum(n), 0.0, 0.0]), "beside an integer")
+    tree = rd.grad(lambda tree: loss(tree["n"][0], tree["x"]), allow_int=True)({"n": [n], "x": X})
+    check(tree["n"][0])
+    assert_close(tree["x"], of_x, "in a tree")
+    check(rd.vjp(loss, n, X)[1](1.0)[0])
 
 
 def test_bool_and_int_results_of_helpers():

@@ -235,6 +235,67 @@ def test_both_modes_are_right(row, known_ranks):
     assert tested or not any(True for s in samples_of(row) for _ in s.active())
 
 
+def with_imaginary_part(rng, value):
+    return map_leaves(lambda leaf: (leaf + 1j * rng.uniform(-0.5, 0.5, np.shape(leaf)))[()], value)
+
+
+def real_dot(a, b):
+    pairs = zip(leaves(a), leaves(b), strict=True)
+    return sum(float(np.real(np.sum(np.multiply(x, y)))) for x, y in pairs)
+
+
+# rows that NumPy evaluates on complex numbers and that have a rule for real ones alone
+REAL_ONLY = {
+    "np.linalg.slogdet", "np.linalg.cholesky", "np.fmax", "np.fmin", "scipy.special.digamma",
+    "np.average",  # with complex weights
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
+@named([row for row in SAMPLED if not row.name.startswith(("math.", "rt."))])
+def test_complex_numbers(row):
+    """As above, with JAX's convention: J is real linear, and the products' real parts agree.
+
+    What the row cannot do, it must refuse.
+    """
+    rng = np.random.default_rng(9)
+    for sample in samples_of(row, known_ranks=False):
+        for place in list(sample.active()):
+            value = with_imaginary_part(rng, sample.at(place))
+            moving = Sample(row, (), {}, known_ranks=False)
+            moving.call, moving.values = sample.call, sample.with_value(place, value)
+            try:
+                ans = moving.run()
+            except TypeError:
+                return  # NumPy refuses complex numbers
+            if any(np.result_type(a).kind == "b" for a in leaves(ans)):
+                continue  # a conversion
+            x_dot = with_imaginary_part(rng, direction(rng, value))
+            plus = moving.run(moving.with_value(place, moved(value, 1e-6, x_dot)))
+            minus = moving.run(moving.with_value(place, moved(value, -1e-6, x_dot)))
+            expected = map_leaves(lambda p, m: np.subtract(p, m) / 2e-6, plus, minus)
+            ans_bar = map_leaves(
+                lambda leaf: (
+                    with_imaginary_part(rng, direction(rng, leaf))
+                    if np.iscomplexobj(leaf)
+                    else direction(rng, leaf)
+                ),
+                ans,
+            )
+            try:
+                tangent = moving.tangent(place, ans, x_dot)
+                x_bar = moving.cotangent(place, ans, ans_bar)
+            except (NotImplementedError, TypeError):
+                assert row.name in REAL_ONLY
+                return
+            what = f"{moving} {place}"
+            for a, b in zip(leaves(tangent), leaves(expected), strict=True):
+                np.testing.assert_allclose(a, b, 1e-5, 1e-5, err_msg=f"jvp of {what}")
+            assert np.isclose(real_dot(x_bar, x_dot), real_dot(ans_bar, expected), 1e-5, 1e-5), (
+                f"vjp of {what}"
+            )
+
+
 @named(SAMPLED)
 def test_float32_stays_float32(row):
     """Cotangents have the precision of their primals, tangents that of the result."""

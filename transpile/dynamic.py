@@ -455,7 +455,8 @@ def pair_of(function: Any, mask: tuple[int, ...], args: tuple, kwargs: Named) ->
     places = Places(parts, source_of(parts), mask, args, kwargs)
 
     def pick(unit: Unit, source: Source) -> Any:
-        pair = unit.pair(source, places.active)
+        # whether the caller selects among the results is not known here: be prepared for it
+        pair = unit.pair(source, places.active, masked=True, suspects=places.active)
         generated = Generated(unit, source, pair.forward)
         return generated, generated.function, generated.namespace[pair.backward], pair.returned()
 

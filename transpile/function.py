@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from redraft.transpile import core
 from redraft.transpile.analysis.facts import Facts, find_facts
 from redraft.transpile.analysis.liveness import mark_live
 from redraft.transpile.analysis.scalars import infer_scalars
+from redraft.transpile.analysis.singular import Suspects
 from redraft.transpile.analysis.versions import number_versions
 from redraft.transpile.errors import SourceError, TransformError
 from redraft.transpile.front.callee import Function, Transformed
@@ -75,13 +77,23 @@ def _returns_scalar(
 
 @dataclass(eq=False)
 class Pair:
-    """The forward and backward function of one function, for one set of active parameters."""
+    """The forward and backward function of one function, for one set of active parameters.
+
+    Attributes:
+        forward: name of the forward function.
+        backward: name of the backward function.
+        active: the differentiated parameters.
+        bars: those whose cotangents the backward function returns; None while it is being written.
+        forced: a recursive call needs the cotangents of all of them.
+        masked: those whose cotangents a selection in the function made zero.
+    """
 
     forward: str
     backward: str
     active: tuple[str, ...]
     bars: tuple[str, ...] | None = None
     forced: bool = False
+    masked: frozenset[str] = frozenset()
 
     def returned(self) -> tuple[str, ...]:
         """Parameters whose cotangents the backward function returns, in order."""
@@ -103,6 +115,11 @@ class Unit:
     pairs: dict[Any, Pair] = field(default_factory=dict)
     tangents: dict[Any, str] = field(default_factory=dict)
     sources: dict[Any, Source] = field(default_factory=dict)
+
+    @functools.cached_property
+    def suspects(self) -> Suspects:
+        """What may be infinite or NaN in the functions of this unit."""
+        return Suspects(lambda callee: self.source_of(callee, _no_source))
 
     def name_function(self, wanted: str) -> str:
         """A free name for a generated function."""
@@ -170,11 +187,26 @@ class Unit:
         source.local_functions = self.written
         return source
 
-    def pair(self, source: Source, active: tuple[str, ...], has_aux: bool = False) -> Pair:
-        """Forward and backward function of a source; written at the first request."""
+    def pair(
+        self,
+        source: Source,
+        active: tuple[str, ...],
+        has_aux: bool = False,
+        masked: bool = False,
+        suspects: tuple[str, ...] = (),
+    ) -> Pair:
+        """Forward and backward function of a source; written at the first request.
+
+        Args:
+            source: the function.
+            active: its differentiated parameters.
+            has_aux: it returns a pair of the value and auxiliary data.
+            masked: the cotangent of the result is zero where a selection did not take it.
+            suspects: parameters that may be infinite or NaN.
+        """
         from redraft.transpile.transforms.build import write_pair
 
-        key = (source, active, has_aux)
+        key = (source, active, has_aux, masked, suspects)
         if key not in self.pairs:
             parameters = [p for p in source.parameters if p in active]
             every = len(active) == len(list(source.parameters))
@@ -186,7 +218,7 @@ class Unit:
                 tuple(parameters),
             )
             self.pairs[key] = pair
-            write_pair(self, source, pair, has_aux)
+            write_pair(self, source, pair, has_aux, masked, suspects)
         return self.pairs[key]
 
     def check_effects(self, source: Source, active: tuple[str, ...]) -> None:
@@ -227,6 +259,10 @@ class Unit:
                     if node.id == name:
                         node.id = free
         return numbered
+
+
+def _no_source(message: str, hint: str | None) -> TransformError:
+    return TransformError(message, None, hint)
 
 
 def _lookup(source: Source, name: str) -> tuple[Any, Any]:

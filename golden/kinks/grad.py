@@ -20,5 +20,6 @@ def kinks_grad(x, y):
     x_bar = rt.where_between(rt.unbroadcast(t0_bar * size, inside), x, -0.5, 0.5)
     x_bar = x_bar + rt.unbroadcast(rt.where_greater(larger_bar, x, y), x)  # 10  larger = np.maxi...
     y_bar = y_bar + rt.unbroadcast(rt.where_greater(larger_bar, y, x), y)
-    x_bar = x_bar + rt.unbroadcast(rt.where_greater(0.5 * np.where(x > 0, rt.unbroadcast(t0_bar, root), 0.0) / t0, x, 0.0), x)
+    t0_bar = np.where(x > 0, rt.unbroadcast(t0_bar, root), 0.0)  # 9  root = np.where(x > 0, np.s...
+    x_bar = x_bar + rt.unbroadcast(rt.where_greater(t0_bar * rt.finite(0.5 / t0, t0_bar), x, 0.0), x)
     return x_bar, y_bar

@@ -550,7 +550,8 @@ class Facts:
                 holds = frozenset().union(*(f.reach for f in facts.values()))
                 own = frozenset({self.site(place)})
                 return Fact(active, kinds[0], roots=own, holds=holds)
-        if row.operator in ("|", "&", "^") and any(f.active for f in facts.values()):
+        merged = row.operator in ("|", "&", "^") and any(f.active for f in facts.values())
+        if merged and not self.source.generated:  # where the masks of a derivative meet
             raise self.refuse(
                 place,
                 f"`{row.operator}` of values that are differentiated",

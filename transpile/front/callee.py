@@ -81,7 +81,7 @@ OPERATORS = {
     gast.Add: "+", gast.Sub: "-", gast.Mult: "*", gast.Div: "/", gast.FloorDiv: "//",
     gast.Mod: "%", gast.Pow: "**", gast.MatMult: "@", gast.USub: "u-", gast.UAdd: "u+",
     gast.BitAnd: "&", gast.BitOr: "|", gast.BitXor: "^", gast.LShift: "<<", gast.RShift: ">>",
-    gast.Invert: "u~", gast.Not: "not",
+    gast.Invert: "~", gast.Not: "not",
 }  # fmt: skip
 
 

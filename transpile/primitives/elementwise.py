@@ -98,9 +98,12 @@ elementwise(
 
 # Exponentials and logarithms
 
-elementwise("np.exp(x)", d={"x": "ans"}, like="x", aliases="math.exp", samples=s.one(s.anything))
 elementwise(
-    "np.exp2(x)", d={"x": f"ans * {math.log(2)!r}"}, like="x",
+    "np.exp(x)", d={"x": "ans"}, like="x", overflows=True,
+    aliases="math.exp", samples=s.one(s.anything),
+)  # fmt: skip
+elementwise(
+    "np.exp2(x)", d={"x": f"ans * {math.log(2)!r}"}, like="x", overflows=True,
     aliases="math.exp2", samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
@@ -201,12 +204,12 @@ elementwise(
     "np.fabs(x)", d={"x": "np.sign(x)"}, like="x", aliases="math.fabs", samples=s.one(s.apart())
 )
 elementwise(
-    "np.maximum(x, y)", d={},
+    "np.maximum(x, y)", d={}, selects=True,
     **forms(x="rt.where_greater({}, x, y)", y="rt.where_greater({}, y, x)"),
     samples=s.two(s.distinct, s.between(0.21, 0.4)),
 )  # fmt: skip
 elementwise(
-    "np.minimum(x, y)", d={},
+    "np.minimum(x, y)", d={}, selects=True,
     **forms(x="rt.where_greater({}, y, x)", y="rt.where_greater({}, x, y)"),
     samples=s.two(s.distinct, s.between(0.21, 0.4)),
 )  # fmt: skip
@@ -236,7 +239,7 @@ def upper_bound(call: Call) -> str:
 
 
 elementwise(
-    "np.clip(x, a_min=None, a_max=None)", d={}, method="clip",
+    "np.clip(x, a_min=None, a_max=None)", d={}, method="clip", selects=True,
     **forms(x=clipped, a_min=lower_bound, a_max=upper_bound),
     samples=lambda rng: [
         (s.distinct(rng, (5,)), -0.31, 0.43), (s.distinct(rng, (5,)), None, 0.43),
@@ -246,7 +249,7 @@ elementwise(
     ],
 )  # fmt: skip
 elementwise(
-    "np.fmax(x, y)", d={},
+    "np.fmax(x, y)", d={}, selects=True,
     **forms(
         x="np.where((x > y) | np.isnan(y), {}, 0.0)",
         y="np.where((x > y) | np.isnan(y), 0.0, {})",
@@ -254,7 +257,7 @@ elementwise(
     samples=s.two(s.distinct, s.between(0.21, 0.4)),
 )  # fmt: skip
 elementwise(
-    "np.fmin(x, y)", d={},
+    "np.fmin(x, y)", d={}, selects=True,
     **forms(
         x="np.where((x < y) | np.isnan(y), {}, 0.0)",
         y="np.where((x < y) | np.isnan(y), 0.0, {})",
@@ -262,7 +265,7 @@ elementwise(
     samples=s.two(s.distinct, s.between(0.21, 0.4)),
 )  # fmt: skip
 elementwise(
-    "np.where(condition, x, y)", d={},
+    "np.where(condition, x, y)", d={}, selects=True,
     **choosing(
         "condition", **forms(x="np.where(condition, {}, 0.0)", y="np.where(condition, 0.0, {})")
     ),
@@ -276,11 +279,12 @@ elementwise(
     aliases="math.copysign", samples=s.two(s.apart()),
 )  # fmt: skip
 elementwise(
-    "np.heaviside(x, y)", d={}, **choosing("x", **forms(y="np.where(x == 0, {}, 0.0)")),
+    "np.heaviside(x, y)", d={}, selects=True, **choosing("x", **forms(y="np.where(x == 0, {}, 0.0)")),
     samples=s.two(s.apart()),
 )  # fmt: skip
 elementwise(
-    "np.nan_to_num(x)", d={}, like="x", **forms(x="np.where(np.isfinite(x), {}, 0.0)"),
+    "np.nan_to_num(x)", d={}, like="x", selects=True,
+    **forms(x="np.where(np.isfinite(x), {}, 0.0)"),
     samples=s.one(s.anything),
 )  # fmt: skip
 

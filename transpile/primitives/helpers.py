@@ -155,7 +155,7 @@ primitive(
 # Element by element
 
 elementwise(
-    "rt.where_greater(z_bar, x, y)", d={},
+    "rt.where_greater(z_bar, x, y)", d={}, selects=True,
     **choosing("x", "y", **forms(z_bar="rt.where_greater({}, x, y)")),
     samples=lambda rng: [
         (s.anything(rng, (3,)), s.distinct(rng, (3,)), s.between(0.21, 0.4)(rng, (3,))),
@@ -163,9 +163,14 @@ elementwise(
     ],
 )  # fmt: skip
 elementwise(
-    "rt.where_between(z_bar, x, low, high)", d={},
+    "rt.where_between(z_bar, x, low, high)", d={}, selects=True,
     **choosing("x", "low", "high", **forms(z_bar="rt.where_between({}, x, low, high)")),
     samples=lambda rng: [(s.anything(rng, (5,)), s.distinct(rng, (5,)), -0.31, 0.43)],
+)  # fmt: skip
+elementwise(
+    "rt.finite(factor, z_bar)", d={}, selects=True,
+    **choosing("z_bar", **forms(factor="rt.finite({}, z_bar)")),
+    samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (3,))), (0.5, 1.5)],
 )  # fmt: skip
 elementwise("rt.sign(x)", d={"x": "rt.sign_slope(x)"}, like="x", samples=s.one(s.apart()))
 no_derivative("rt.sign_slope(x)", like="x")
@@ -190,7 +195,7 @@ elementwise(
 # Reductions
 
 primitive(
-    "rt.to_extremes(z_bar, ans_of, x, axis=None, keepdims=False)", like="x",
+    "rt.to_extremes(z_bar, ans_of, x, axis=None, keepdims=False)", like="x", selects=True,
     **choosing(
         "ans_of",
         "x",
@@ -202,7 +207,7 @@ primitive(
     ],
 )  # fmt: skip
 primitive(
-    "rt.at_extremes(t, ans_of, x, axis=None, keepdims=False)",
+    "rt.at_extremes(t, ans_of, x, axis=None, keepdims=False)", selects=True,
     **choosing(
         "ans_of",
         "x",
@@ -379,6 +384,13 @@ for name in ("lower_half", "symmetric"):
         f"rt.{name}(x)", linear_in="x", like="x", vjp={"x": f"rt.{name}(ans_bar)"},
         samples=s.calls(((3, 3), {}), ((2, 3, 3), {})),
     )  # fmt: skip
+primitive(
+    "rt.real_matrix(x)", linear_in="x", like="x", view_of="x", vjp={"x": "ans_bar"},
+    samples=s.calls(((2, 2), {})),
+)  # fmt: skip
+elementwise(
+    "rt.conj(x)", d={}, like="x", view_of="x", **forms(x="rt.conj({})"), samples=s.one(s.anything)
+)
 primitive(
     "rt.vector_only(x)", linear_in="x", like="x", view_of="x", vjp={"x": "ans_bar"},
     samples=s.calls(((3,), {})),

@@ -238,13 +238,14 @@ primitive(
     samples=lambda rng: [(s.well(rng, (3, 3)),), (s.well(rng, (2, 2, 2)),), (s.well(rng, (1, 1)),)],
 )  # fmt: skip
 primitive(
-    "np.linalg.slogdet(x)", gives="tuple",  # a pair; the sign is constant
+    "np.linalg.slogdet(x)", gives="tuple",  # a pair; the sign of a real one is constant
     vjp={
-        "x": lambda c: "ans_bar[1] * np.linalg.inv(x).T" if is_matrix(c, "x")
-        else f"{each_matrix('ans_bar[1]')} * np.linalg.inv(x).mT"
+        "x": lambda c: "ans_bar[1] * np.linalg.inv(rt.real_matrix(x)).T" if is_matrix(c, "x")
+        else f"{each_matrix('ans_bar[1]')} * np.linalg.inv(rt.real_matrix(x)).mT"
     },
     jvp={
-        "x": "(np.zeros_like(ans[0]), np.trace(np.linalg.inv(x) @ x_dot, axis1=-2, axis2=-1))"
+        "x": "(np.zeros_like(ans[0]), "
+        "np.trace(np.linalg.inv(rt.real_matrix(x)) @ x_dot, axis1=-2, axis2=-1))"
     },
     samples=lambda rng: [(s.well(rng, (3, 3)),), (s.well(rng, (2, 2, 2)),)],
 )  # fmt: skip
@@ -297,15 +298,15 @@ def norm_slope(call: Call) -> str:
     ans = "ans" if whole else f"rt.unreduce(ans, x{trailing(call, 'axis', 'keepdims')})"
     x = "rt.vector_only(x)" if kind == "either" else "x"
     if kind == "euclid" or order == 2:
-        return f"{x} / {ans}"
-    return f"np.sign({x})" if order == 1 else f"np.sign({x}) * (np.abs(x) / {ans}) ** (ord - 1)"
+        return f"rt.conj({x}) / {ans}"
+    return f"rt.sign({x})" if order == 1 else f"rt.sign({x}) * (np.abs(x) / {ans}) ** (ord - 1)"
 
 
 def norm_bar(call: Call) -> str:
     """Cotangent of a norm."""
     if norm_form(call)[1] == "inf":
         along = trailing(call, "axis", "keepdims")
-        return f"np.sign(x) * rt.to_extremes(ans_bar, ans, np.abs(x){along})"
+        return f"rt.sign(x) * rt.to_extremes(ans_bar, ans, np.abs(x){along})"
     if call.constant("axis") is None:
         return f"ans_bar * {norm_slope(call)}"
     return f"rt.unreduce(ans_bar, x{trailing(call, 'axis', 'keepdims')}) * {norm_slope(call)}"
@@ -315,8 +316,8 @@ def norm_dot(call: Call) -> str:
     """Tangent of a norm."""
     if norm_form(call)[1] == "inf":
         along = trailing(call, "axis", "keepdims")
-        return f"rt.at_extremes(x_dot * np.sign(x), ans, np.abs(x){along})"
-    return f"np.sum(x_dot * {norm_slope(call)}{keywords(call, 'axis', 'keepdims')})"
+        return f"rt.at_extremes(np.real(x_dot * rt.sign(x)), ans, np.abs(x){along})"
+    return f"np.sum(np.real(x_dot * {norm_slope(call)}){keywords(call, 'axis', 'keepdims')})"
 
 
 primitive(

@@ -47,7 +47,7 @@ def extreme(greater: bool, bar: bool) -> Any:
 
 for name in ("max", "min"):
     primitive(
-        f"{name}(*values)", sequences="values",
+        f"{name}(*values)", sequences="values", selects=True,
         vjp={"values": extreme(name == "max", True)},
         jvp={"values": extreme(name == "max", False)},
         rank=lambda c: 0 if c.count("values") > 1 else None,

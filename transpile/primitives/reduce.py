@@ -186,18 +186,21 @@ for name in ("max", "min"):
         f"np.{name}(x, axis=None, *, keepdims=False)",
         aliases=f"np.a{name}",
         method=name,
+        selects=True,
         vjp={"x": with_options("rt.to_extremes(ans_bar, ans, x...)", "axis", "keepdims")},
         jvp={"x": with_options("rt.at_extremes(x_dot, ans, x...)", "axis", "keepdims")},
         samples=s.calls(*AXES, make=s.distinct),
     )
     reduction(
         f"np.nan{name}(x, axis=None, *, keepdims=False)",
+        selects=True,
         vjp={"x": with_options("rt.to_extremes(ans_bar, ans, x...)", "axis", "keepdims")},
         jvp={"x": with_options("rt.at_extremes(x_dot, ans, x...)", "axis", "keepdims")},
         samples=s.calls(*AXES, make=s.distinct),
     )
 reduction(
     "np.ptp(x, axis=None, *, keepdims=False)",
+    selects=True,
     vjp={
         "x": with_options(
             "rt.to_extremes(ans_bar, np.max(x....), x...)"
@@ -234,9 +237,10 @@ reduction(
 
 
 def deviation(call: Call) -> str:
-    """``x`` minus its mean along the axis."""
+    """``x`` minus its mean along the axis; of complex numbers its conjugate."""
     whole = call.constant("axis") is None
-    return "(x - np.mean(x))" if whole else "(x - np.mean(x, axis=axis, keepdims=True))"
+    mean = "np.mean(x)" if whole else "np.mean(x, axis=axis, keepdims=True)"
+    return f"rt.conj(x - {mean})"
 
 
 def freedom(call: Call) -> str:
@@ -263,7 +267,7 @@ def std_bar(call: Call) -> str:
 
 def sum_of_products(call: Call) -> str:
     """Tangent of half of the sum of squared deviations, divided."""
-    return f"{total(call, f'{deviation(call)} * x_dot')} / {freedom(call)}"
+    return f"{total(call, f'np.real({deviation(call)} * x_dot)')} / {freedom(call)}"
 
 
 SPREADS = (*AXES[1:], ((4,), {"ddof": 1}), ((4, 3), {"axis": 0, "ddof": 1}))
@@ -287,6 +291,7 @@ reduction(
 
 reduction(
     "np.nansum(x, axis=None, *, keepdims=False)",
+    selects=True,
     vjp={"x": lambda call: f"np.where(np.isnan(x), 0.0, {beside(call, 'ans_bar')})"},
     jvp={"x": lambda call: total(call, "np.where(np.isnan(x), 0.0, x_dot)")},
 )
@@ -299,6 +304,7 @@ def numbers(call: Call) -> str:
 
 reduction(
     "np.nanmean(x, axis=None, *, keepdims=False)",
+    selects=True,
     vjp={
         "x": lambda call: (
             f"np.where(np.isnan(x), 0.0, {beside(call, f'ans_bar / {numbers(call)}')})"

@@ -362,7 +362,7 @@ def triangle(name: str) -> s.Callable:
 
 for name in ("triu", "tril"):
     primitive(
-        f"np.{name}(x, k=0)", linear_in="x", vjp={"x": triangle(name)},
+        f"np.{name}(x, k=0)", linear_in="x", selects=True, vjp={"x": triangle(name)},
         rank=lambda c: max(c.rank("x"), 2) if c.rank("x") is not None else None,
         samples=s.calls(((3, 3), {}), ((2, 3), {"k": 1}), ((2, 3, 3), {"k": -1}), ((3,), {})),
     )  # fmt: skip

@@ -71,6 +71,9 @@ class Row:
         rank: rank of the result, or its axes as far as they are known, if static; an int, a tuple
             of names, numbers and None, or a function of a `Call` that returns one.
         view_of: the result may share memory with this parameter.
+        selects: an element that was not chosen gets a cotangent of zero, whatever its value is; the
+            lines behind it are guarded against zero times infinity.
+        overflows: the result may be infinite although its derivative is a polynomial in it.
         shape_only: parameters of which only shape and dtype are read.
         reason: why there is no rule (``missing`` only).
         samples: example arguments for the tests.
@@ -92,6 +95,8 @@ class Row:
     like: str | None = None
     rank: Any = None
     view_of: str | None = None
+    selects: bool = False
+    overflows: bool = False
     shape_only: tuple[str, ...] = ()
     reason: str = ""
     samples: Samples | None = None

@@ -55,6 +55,30 @@ def multiply(a: gast.expr, b: gast.expr) -> gast.expr:
     return gast.BinOp(a, gast.Mult(), b)
 
 
+def split_product(node: Any, bar: str) -> tuple[Any, Any]:
+    """The factor of a product that reads `bar`, and the product of the others (None for one)."""
+    if isinstance(node, gast.UnaryOp) and isinstance(node.op, gast.USub):
+        leaf, rest = split_product(node.operand, bar)
+        return leaf, negate(rest or core.constant(1))
+    if isinstance(node, gast.BinOp) and isinstance(node.op, (gast.Mult, gast.Div)):
+        for side, other in ((node.left, node.right), (node.right, node.left)):
+            if bar not in core.reads(side) or bar in core.reads(other):
+                continue
+            if isinstance(node.op, gast.Div) and side is node.right:
+                break
+            leaf, rest = split_product(side, bar)
+            if leaf is None:
+                break
+            if isinstance(node.op, gast.Div):
+                return leaf, gast.BinOp(rest or core.constant(1), node.op, other)
+            if rest is None:
+                return leaf, other
+            pair = (rest, other) if side is node.left else (other, rest)
+            return leaf, gast.BinOp(pair[0], node.op, pair[1])
+        return None, None
+    return (node, None) if bar in core.reads(node) else (None, None)
+
+
 def _into_front(number: Any, b: gast.expr) -> gast.expr | None:
     """``2 * (3.0 * e)`` is ``6.0 * e``, and ``2 * (1.0 / e)`` is ``2.0 / e``; None if it is neither."""
     if isinstance(b, gast.BinOp) and isinstance(b.op, (gast.Mult, gast.Div)):

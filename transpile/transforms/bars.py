@@ -26,6 +26,8 @@ class Bar:
         numeric: certainly a number or an array.
         fresh: the value of an operation that makes a new array.
         wide: broadcasting is not undone yet: it may have more or longer axes than the variable.
+        masked: zero where a selection or a branch did not take the variable, whose value there may
+            be anything.
     """
 
     literal: Any = None
@@ -34,6 +36,7 @@ class Bar:
     numeric: bool = True
     wide: bool = False
     fresh: bool = False
+    masked: bool = False
 
 
 def is_fresh(value: Any) -> bool:
@@ -99,17 +102,21 @@ class Bars:
         uniform: bool = False,
         numeric: bool = True,
         wide: bool = False,
+        masked: bool = False,
     ) -> None:
         """Add a contribution to the cotangent of a variable."""
         old = self.bars.get(id)
         if old is None:
             fresh = numeric and is_fresh(value)
-            self.bars[id] = Bar(uniform=uniform, numeric=numeric, wide=wide, fresh=fresh)
+            self.bars[id] = Bar(
+                uniform=uniform, numeric=numeric, wide=wide, fresh=fresh, masked=masked
+            )
             if uniform and isinstance(value, gast.Constant):
                 self.bars[id].literal = value
             else:
                 self.assign_bar(id, value)
             return
+        old.masked = masked = old.masked and masked
         # contributions may be broadcast to different shapes: only in the variable's own do they add
         if wide:
             value, wide = self.call("rt.unbroadcast", value, self.read(id)), False
@@ -129,8 +136,9 @@ class Bars:
         self.assign_bar(id, both)
         both_uniform = uniform and old.uniform
         self.bars[id] = Bar(
-            uniform=both_uniform, numeric=numeric or old.numeric, wide=wide or old.wide, fresh=plain
-        )
+            uniform=both_uniform, numeric=numeric or old.numeric, wide=wide or old.wide,
+            fresh=plain, masked=masked,
+        )  # fmt: skip
 
     def take_line(self, id: str) -> gast.expr | None:
         """The value that an earlier line gave to a cotangent, if that line can be taken back."""
@@ -200,7 +208,7 @@ class Bars:
         if known is not None and known.wide:
             value = self.take_line(id) or self.bar(id)
             self.assign_bar(id, self.call("rt.unbroadcast", value, self.read(id, after=True)))
-            self.bars[id] = Bar(numeric=known.numeric)
+            self.bars[id] = Bar(numeric=known.numeric, masked=known.masked)
             return
         if known is None or not (known.uniform or known.literal is not None):
             return
@@ -210,7 +218,7 @@ class Bars:
                 return
             if known.literal is not None:
                 self.assign_bar(id, known.literal)
-            self.bars[id] = Bar()
+            self.bars[id] = Bar(masked=known.masked)
             return
         value = self.bar(id)
         if known.literal is None:
@@ -222,7 +230,7 @@ class Bars:
         else:
             filled = self.call("np.full_like", self.read(id, after=True), value)
         self.assign_bar(id, filled)
-        self.bars[id] = Bar(fresh=True)
+        self.bars[id] = Bar(fresh=True, masked=known.masked)
 
     def fact_of_result(self, id: str) -> Fact:
         """What is known of a variable after the current statement."""

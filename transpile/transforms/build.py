@@ -207,15 +207,24 @@ def returning(value: gast.expr, source: Source, place: Any) -> gast.Return:
     return node
 
 
-def write_pair(unit: Unit, source: Source, pair: Pair, has_aux: bool = False) -> None:
+def write_pair(
+    unit: Unit,
+    source: Source,
+    pair: Pair,
+    has_aux: bool = False,
+    masked: bool = False,
+    suspects: tuple[str, ...] = (),
+) -> None:
     """Write the forward and the backward function of a source into the unit."""
     prepared = prepare(source, set(pair.active), unit.dependencies, has_aux=has_aux)
     reverse = Reverse(prepared, unit)
+    reverse.given_suspects.update(suspects)
     result = prepared.body[-1]
     reverse.statement = result
     if core.is_name(result.value) and result.facts.get(result.value.id, UNKNOWN).active:
         id = result.value.id
-        reverse.bars[id] = Bar(numeric=result.facts[id].kind == "number")
+        numeric = result.facts[id].kind == "number"
+        reverse.bars[id] = Bar(numeric=numeric, masked=masked)
         ans_bar = bar_name(id)
     else:
         ans_bar = "ans_bar.b0"
@@ -229,6 +238,7 @@ def write_pair(unit: Unit, source: Source, pair: Pair, has_aux: bool = False) ->
     backward.append(returning(value, source, result))
     readings = reverse.settle_function(backward, prepared.end)
     pair.bars = tuple(bars)
+    pair.masked = frozenset(p for p in bars if p in reverse.bars and reverse.bars[p].masked)
     residuals = list(dict.fromkeys(n.id for n in readings))
     forward = [*reverse.bare.values(), *reverse.expand(forward)]
     define_residuals(forward, residuals, prepared, result)

@@ -8,12 +8,13 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
+from redraft.transpile.analysis.singular import may_be_infinite
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.callee import PARTIAL_CALL, STAR, Function, Primitive, Transformed
 from redraft.transpile.front.expressions import Construct
 from redraft.transpile.primitives import table
-from redraft.transpile.transforms.algebra import add, multiply
-from redraft.transpile.transforms.bars import CONTAINERS, Bars, bar_name, index_value
+from redraft.transpile.transforms.algebra import add, multiply, split_product
+from redraft.transpile.transforms.bars import CONTAINERS, Bar, Bars, bar_name, index_value
 from redraft.transpile.transforms.templates import argument_slots, fill, rule_text
 
 # variable, cotangent, and the flags `uniform`, `numeric` and `wide` of `Bar`
@@ -43,9 +44,12 @@ class Pull(Bars):
             self.full(id)
         pull(target, value)
 
-    def settle_contributions(self, target: str, contributions: list[Contribution]) -> None:
+    def settle_contributions(
+        self, target: str, contributions: list[Contribution], selects: bool = False
+    ) -> None:
         """Add contributions per variable; that to the target itself comes last."""
-        self.bars.pop(target, None)
+        known = self.bars.pop(target, None)
+        masked = selects or (known is not None and known.masked)
         joined: dict[str, Contribution] = {}
         for name, value, uniform, numeric, *rest in contributions:
             wide = bool(rest and rest[0])
@@ -60,7 +64,7 @@ class Pull(Bars):
                 wide = wide or was_wide
             joined[name] = (name, value, uniform, numeric, wide)
         for name, *rest in sorted(joined.values(), key=lambda c: c[0] == target):
-            self.accumulate(name, *rest)
+            self.accumulate(name, *rest, masked=masked)
 
     def sum_of(self, a: gast.expr, b: gast.expr, numeric: bool) -> gast.expr:
         if not numeric:
@@ -92,11 +96,12 @@ class Pull(Bars):
             for position, operand in self.operands(row, arguments, parameter):
                 text = self.vjp_text(node, row, call, parameter, position)
                 expression = fill(text, self.slots(target, row, arguments, value))
+                expression = self.guarded(expression, target.id)
                 parts = self.contribution(operand, expression)
                 if parameter in row.sequences and self.fact(operand.id).kind != "number":
                     parts = (*parts[:3], False)
                 contributions.append(parts)
-        self.settle_contributions(target.id, contributions)
+        self.settle_contributions(target.id, contributions, row.selects)
 
     def general_matmul(self, arguments: dict[str, Any]) -> bool:
         """Is this a product of unknown ranks, whose helpers undo any broadcasting themselves?"""
@@ -172,7 +177,10 @@ class Pull(Bars):
         contributions = []
         for parameter, (text, whole, full, same) in zip(active, plans, strict=True):
             factor = fill(text, slots)
-            value = factor if whole else multiply(core.copy(bar), factor)
+            if whole:
+                value = self.guarded(factor, target.id)
+            else:
+                value = multiply(core.copy(bar), self.tamed(factor, target.id))
             uniform = bar_uniform and not full
             operand = arguments[parameter]
             known = not wide and result.dims is not None and self.fact(operand.id).dims is not None
@@ -182,7 +190,44 @@ class Pull(Bars):
             elif (not same and not late) or (wide and not late):
                 value = self.unbroadcast(value, operand)
             contributions.append((operand.id, value, uniform and same, True, late))
-        self.settle_contributions(target.id, contributions)
+        self.settle_contributions(target.id, contributions, row.selects)
+
+    # --- zero times infinity
+
+    @property
+    def suspects(self) -> set[str]:
+        """Variables that may be infinite or NaN where they were not taken."""
+        if self._suspects is None:
+            scope = self.prepared.lowerer.scope
+            self._suspects = self.unit.suspects.find(self.body, self.given_suspects, scope)
+        return self._suspects
+
+    def tamed(self, factor: gast.expr, id: str, bar: gast.expr | None = None) -> gast.expr:
+        """A factor of the cotangent of a variable; zero where that is, if it was masked."""
+        known = self.bars[id]
+        if not known.masked or known.literal is not None:
+            return factor
+        if not may_be_infinite(factor, self.suspects):
+            return factor
+        return self.call("rt.finite", factor, self.bar(id) if bar is None else bar)
+
+    def guarded(self, value: gast.expr, id: str) -> gast.expr:
+        """``z_bar * a / b`` of a masked cotangent as ``z_bar * rt.finite(a / b, z_bar)``."""
+        known = self.bars[id]
+        if not known.masked or known.literal is not None:
+            return value
+        leaf, rest = split_product(value, bar_name(id))
+        if isinstance(leaf, gast.Call):  # such as `rt.unreduce(z_bar / n, x, axis)`
+            read = [bar_name(id) in core.reads(a) for a in leaf.args]
+            pairs = zip(leaf.args, read, strict=True)
+            leaf.args = [self.guarded(a, id) if reads else a for a, reads in pairs]
+        if leaf is None or rest is None or not may_be_infinite(rest, self.suspects):
+            return value
+        if not core.is_name(leaf):
+            spread = self.fresh_name(f"{core.base(id)}_bar")
+            self.write(core.assign(spread, leaf))
+            leaf = core.name(spread)
+        return multiply(leaf, self.tamed(rest, id, core.copy(leaf)))
 
     def pull_concatenation(
         self, target: gast.Name, node: Any, row: table.Row, arguments: Any
@@ -263,14 +308,14 @@ class Pull(Bars):
     def pull_item(self, target: gast.Name, arguments: dict[str, Any]) -> None:
         """``t = x[i]``: the cotangent of `x` takes up that of `t` in place, in O(size of t)."""
         owner, index = arguments["x"], arguments["index"]
-        wide = self.bars[target.id].wide
         known = self.bars.pop(target.id)
+        wide, masked = known.wide, known.masked
         value = known.literal if known.literal is not None else core.name(bar_name(target.id))
         if owner.id == target.id:  # x = x[i]: the old cotangent gives way to that of the whole
             kept = self.fresh_name("item_bar")
             self.write(core.assign(kept, value))
             value = core.name(kept)
-        self.own(owner.id)
+        self.own_masked(owner.id, masked)
         fact = self.fact(owner.id)
         numeric = fact.kind == "number" or self.fact_of_result(target.id).kind == "number"
         place = gast.Subscript(core.name(bar_name(owner.id)), self.reading(index), gast.Store())
@@ -283,6 +328,12 @@ class Pull(Bars):
         else:
             args = (core.name(bar_name(owner.id)), index_value(self.reading(index)), value)
             self.write(gast.Expr(self.call("rt.add_at", *args)))
+
+    def own_masked(self, id: str, masked: bool) -> None:
+        """As `own`, for a cotangent that takes up a contribution in place."""
+        old = self.bars.get(id)
+        self.own(id)
+        self.bars[id].masked = masked and (old is None or old.masked)
 
     def is_basic(self, index: Any) -> bool:
         """Does the index certainly name no element twice?"""
@@ -303,7 +354,7 @@ class Pull(Bars):
             kept = self.fresh_name("item_bar")
             self.write(core.assign(kept, value))
             value = core.name(kept)
-        self.own(owner)
+        self.own_masked(owner, known.masked)
         args = (core.name(bar_name(owner)), core.constant(node.attr), value)
         self.write(gast.Expr(self.call("rt.add_field", *args)))
 
@@ -328,11 +379,11 @@ class Pull(Bars):
         )
         bar = self.bar(target.id)
         if fresh and target.id not in names:
-            self.bars.pop(target.id)
+            known = self.bars.pop(target.id)
             places = [core.store(bar_name(n)) for n in names]
             self.write(gast.Assign([gast.Tuple(places, gast.Store())], bar, None))
             for n in names:
-                self.bars[n] = self.new_bar(n)
+                self.bars[n] = self.new_bar(n, known.masked)
             return
         parts = [
             (
@@ -351,10 +402,8 @@ class Pull(Bars):
     def numeric(self, id: str) -> bool:
         return self.fact(id).kind == "number"
 
-    def new_bar(self, id: str) -> Any:
-        from redraft.transpile.transforms.bars import Bar
-
-        return Bar(numeric=self.numeric(id))
+    def new_bar(self, id: str, masked: bool = False) -> Bar:
+        return Bar(numeric=self.numeric(id), masked=masked)
 
     def pull_Dict(self, target: gast.Name, node: gast.Dict) -> None:
         bar = self.bar(target.id)
@@ -456,13 +505,18 @@ class Pull(Bars):
         source = self.unit.source_of(callee, self.refusal(node))
         operands = self.bind_call(source, node)
         active = [p for p, v in operands.items() if self.is_active_operand(v)]
-        pair = self.unit.pair(source, tuple(active))
+        masked = self.bars[target.id].masked
+        suspects: tuple[str, ...] = ()
+        if masked or self.unit.suspects.traits_of(callee).selecting:
+            suspects = tuple(p for p, v in operands.items() if core.reads(v) & self.suspects)
+        pair = self.unit.pair(source, tuple(active), masked=masked, suspects=suspects)
         residuals = self.fresh_name(f"{core.base(target.id)}_saved")
         self.replace_call(target, node, pair.forward, residuals)
         result = self.call(pair.backward, self.mark_forward(residuals), self.bar(target.id))
         self.bars.pop(target.id)
         returned = [p for p in source.parameters if p in active and p in pair.returned()]
-        self.distribute(result, [operands[p] for p in returned], target.id)
+        masks = [masked or p in pair.masked for p in returned]
+        self.distribute(result, [operands[p] for p in returned], masks)
 
     def refusal(self, node: Any) -> Any:
         return lambda message, hint: TransformError(message, self.source.span(node), hint)
@@ -492,7 +546,7 @@ class Pull(Bars):
             operands[name] = value
         return operands
 
-    def distribute(self, result: gast.expr, operands: list[gast.expr], target: str) -> None:
+    def distribute(self, result: gast.expr, operands: list[gast.expr], masks: list[bool]) -> None:
         """Hand the cotangents that a call returns to the operands of the call."""
         if not operands:
             self.write(gast.Expr(result))
@@ -507,15 +561,15 @@ class Pull(Bars):
         targets: list[Any] = [core.store(p) for p in places]
         place = targets[0] if len(targets) == 1 else gast.Tuple(targets, gast.Store())
         self.write(gast.Assign([place], result, None))
-        for operand, name, bar in zip(operands, names, places, strict=True):
+        for operand, name, bar, masked in zip(operands, names, places, masks, strict=True):
             if direct:
-                self.bars[name] = self.new_bar(name)
+                self.bars[name] = self.new_bar(name, masked)
             elif name is not None:
-                self.accumulate(name, core.name(bar), numeric=self.numeric(name))
+                self.accumulate(name, core.name(bar), numeric=self.numeric(name), masked=masked)
             else:
-                self.distribute_parts(operand, bar)
+                self.distribute_parts(operand, bar, masked)
 
-    def distribute_parts(self, operand: Any, bar: str) -> None:
+    def distribute_parts(self, operand: Any, bar: str, masked: bool) -> None:
         """The cotangent of ``*args`` or ``**kwargs`` goes to their parts."""
         if isinstance(operand, gast.Dict):
             pairs = [(k, v) for k, v in zip(operand.keys, operand.values, strict=True)]
@@ -524,7 +578,7 @@ class Pull(Bars):
         for key, value in pairs:
             if core.is_name(value) and self.fact(value.id).active:
                 part = gast.Subscript(core.name(bar), key, gast.Load())
-                self.accumulate(value.id, part, numeric=self.numeric(value.id))
+                self.accumulate(value.id, part, numeric=self.numeric(value.id), masked=masked)
 
     def pull_dynamic(self, target: gast.Name, node: gast.Call) -> None:
         """A function that is known only when the code runs: ask the run time for its pair."""
@@ -556,10 +610,11 @@ class Pull(Bars):
         self.distribute_dynamic(result, [node.args[i] for i in active])
 
     def distribute_dynamic(self, result: gast.expr, operands: list[Any]) -> None:
+        """The function may select: its cotangents count as masked."""
         stars = [o.value if isinstance(o, gast.Starred) else o for o in operands]
         if len(stars) == 1:
             result = gast.Subscript(result, core.constant(0), gast.Load())
-        self.distribute(result, stars, "")
+        self.distribute(result, stars, [True] * len(stars))
 
     # --- unpacking
 
@@ -582,9 +637,10 @@ class Pull(Bars):
             whole: gast.expr = display
         else:
             whole = self.call("rt.pack", self.reading(value), display)
+        masked = all(n not in self.bars or self.bars[n].masked for n in names)
         for n in names:
             self.bars.pop(n, None)
-        self.accumulate(value.id, whole, numeric=kind == "number")
+        self.accumulate(value.id, whole, numeric=kind == "number", masked=masked)
 
     def is_part_of_parameter(self, id: str) -> bool:
         """Is this a parameter, or unpacked from one? `rt.like` gives its cotangent the structure."""

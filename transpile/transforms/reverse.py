@@ -37,6 +37,8 @@ class Reverse(Residuals, Pull):
         self.replaced: dict[int, gast.stmt] = {}
         self.extra: list[gast.stmt] = []
         self.counter = 0
+        self.given_suspects: set[str] = set()
+        self._suspects: set[str] | None = None
         self.prepare_residuals()
 
     def fresh_name(self, base: str) -> str:
@@ -143,6 +145,19 @@ class Reverse(Residuals, Pull):
             if getattr(statement, "write_back", False):
                 zero.func = core.dotted("rt.cleared")  # the part's cotangent comes back at once
         self.write(gast.Assign([place], zero, None))
+        if self.covers(target):  # what stood there before has no influence, whatever it is
+            self.bars[owner].masked = True
+
+    def covers(self, target: Any) -> bool:
+        """Does ``x[i] = v`` replace what was computed before: under a mask, or once for all?
+
+        An element that a loop stores is most often the first value at its place.
+        """
+        if not isinstance(target, gast.Subscript) or getattr(self.statement, "write_back", False):
+            return False
+        index = target.slice
+        mask = core.is_name(index) and self.fact(index.id).kind == "mask"
+        return mask or isinstance(index, gast.Compare) or not self.loops
 
     def place_bar(self, target: Any) -> Any:
         owner = core.name(bar_name(target.value.id))
@@ -154,11 +169,12 @@ class Reverse(Residuals, Pull):
         place = self.place_bar(target)
         place.ctx = gast.Load()
         if isinstance(target, gast.Attribute) or self.is_scalar_item(owner, target):
-            self.accumulate(value.id, place, numeric=self.numeric(value.id))
-            return
-        index = index_value(self.reading(target.slice))
-        part = self.call("rt.item_bar", core.name(bar_name(owner)), index, self.reading(value))
-        self.accumulate(value.id, part, numeric=self.fact(owner).kind == "number")
+            numeric, part = self.numeric(value.id), place
+        else:
+            index = index_value(self.reading(target.slice))
+            part = self.call("rt.item_bar", core.name(bar_name(owner)), index, self.reading(value))
+            numeric = self.fact(owner).kind == "number"
+        self.accumulate(value.id, part, numeric=numeric, masked=self.bars[owner].masked)
 
     def is_scalar_item(self, owner: str, target: gast.Subscript) -> bool:
         arguments = {"x": target.value, "index": target.slice}
@@ -183,7 +199,8 @@ class Reverse(Residuals, Pull):
             place = self.call("rt.item_bar", *args)
         if isinstance(statement.op, gast.Sub):
             place = gast.UnaryOp(gast.USub(), place)
-        self.accumulate(value.id, place, numeric=self.numeric(value.id))
+        masked = self.bars[owner].masked
+        self.accumulate(value.id, place, numeric=self.numeric(value.id), masked=masked)
 
     def reverse_Expr(self, statement: gast.Expr) -> None:
         call = statement.value
@@ -198,7 +215,8 @@ class Reverse(Residuals, Pull):
                 part: gast.expr = self.call("rt.gather_bar", *args)
                 if getattr(call.func, "attr", "") == "add_field":
                     part = gast.Attribute(args[0], call.args[1].value, gast.Load())
-                self.accumulate(value.id, part, numeric=self.numeric(value.id))
+                masked = self.bars[owner].masked
+                self.accumulate(value.id, part, numeric=self.numeric(value.id), masked=masked)
             return
         method = call.func.attr
         self.own_list(owner)
@@ -215,7 +233,7 @@ class Reverse(Residuals, Pull):
         self.assign_bar(
             owner, self.call("rt.own", self.call("list", bar) if known.numeric else bar)
         )
-        self.bars[owner] = Bar(owned=True, numeric=False)
+        self.bars[owner] = Bar(owned=True, numeric=False, masked=known.masked)
 
     def reverse_list_method(self, method: str, owner: str, args: list[gast.expr]) -> None:
         bar = core.name(bar_name(owner))
@@ -231,7 +249,8 @@ class Reverse(Residuals, Pull):
         at = [self.reading(args[0])] if method == "insert" else []
         taken = gast.Call(gast.Attribute(bar, "pop", gast.Load()), at, [])
         if core.is_name(value) and self.fact(value.id).active:
-            self.accumulate(value.id, taken, numeric=self.numeric(value.id))
+            masked = self.bars[owner].masked
+            self.accumulate(value.id, taken, numeric=self.numeric(value.id), masked=masked)
         else:
             self.write(gast.Expr(taken))
 
@@ -245,7 +264,7 @@ class Reverse(Residuals, Pull):
         if core.is_name(value) and self.fact(value.id).active:
             last = gast.Slice(core.name(count), None, None)
             part = gast.Subscript(core.copy(bar), last, gast.Load())
-            self.accumulate(value.id, part, numeric=False)
+            self.accumulate(value.id, part, numeric=False, masked=self.bars[owner].masked)
         first = gast.Slice(None, core.name(count), None)
         self.assign_bar(owner, gast.Subscript(core.copy(bar), first, gast.Load()))
 
@@ -337,6 +356,7 @@ class Reverse(Residuals, Pull):
         for id in [*a, *(k for k in b if k not in a)]:
             if id not in statement.facts:
                 continue  # not bound before the branch
+            masked = any(id not in side or side[id].masked for side in (a, b))
             for bars, lines in ((a, a_back), (b, b_back)):
                 saved, self.lines, self.bars = self.lines, lines, bars
                 if id not in bars:
@@ -346,7 +366,8 @@ class Reverse(Residuals, Pull):
                     self.full_at(id)
                 self.lines = saved
             numeric = a[id].numeric and b[id].numeric
-            joined[id] = Bar(owned=a[id].owned and b[id].owned, numeric=numeric)
+            owned = a[id].owned and b[id].owned
+            joined[id] = Bar(owned=owned, numeric=numeric, masked=masked)
         self.bars = joined
 
     def full_at(self, id: str) -> None:
@@ -354,14 +375,14 @@ class Reverse(Residuals, Pull):
         known = self.bars[id]
         if known.wide:
             self.assign_bar(id, self.call("rt.unbroadcast", self.bar(id), self.read(id)))
-            self.bars[id] = Bar(numeric=known.numeric)
+            self.bars[id] = Bar(numeric=known.numeric, masked=known.masked)
         elif known.uniform or known.literal is not None:
             if self.fact(id).rank == 0:
                 value: gast.expr = self.bar(id)
             else:
                 value = self.call("np.full_like", self.read(id), self.bar(id))
             self.assign_bar(id, value)
-            self.bars[id] = Bar()
+            self.bars[id] = Bar(masked=known.masked)
 
     # --- loops
 
@@ -389,6 +410,8 @@ class Reverse(Residuals, Pull):
         self.statement = statement
         forward = self.close(statement, body, back)
         self.bars = {k: v for k, v in self.bars.items() if k in statement.facts}
+        for id, bar in self.bars.items():
+            bar.masked = bar.masked or (id in head and head[id].masked)
         self.collect(statement, items)
         return forward
 
@@ -418,7 +441,9 @@ class Reverse(Residuals, Pull):
                     fresh = id not in start and id not in head
                     mine = id not in start or id in self.wants_own or start[id].owned
                     owned = fresh or (mine and (now is None or now.owned))
-                    new[id] = Bar(owned=owned, numeric=numeric)
+                    masked = bar.masked or (now is not None and now.masked)
+                    masked = masked or (id not in start and has_break(statement))
+                    new[id] = Bar(owned=owned, numeric=numeric, masked=masked)
             self.wants_own |= outer
             if new == head:
                 break
@@ -586,7 +611,7 @@ class Reverse(Residuals, Pull):
         for inner in statement.body:
             self.write(self.user_code(inner, own))
         self.assign_bar(variable, core.name(statement.last.id))
-        self.bars[variable] = Bar(numeric=self.numeric(variable))
+        self.bars[variable] = Bar(numeric=self.numeric(variable))  # the user may add to it
 
     def user_code(self, node: Any, own: set[str]) -> Any:
         """A statement of the user's for the backward part; `own` names are bound there."""
