@@ -9,7 +9,7 @@ no_derivative("rt.zeros_like(x)", shape_only="x", like="x")
 no_derivative("rt.seed(ans)", rank=0)
 no_derivative("rt.seed_holomorphic(ans)", rank=0)
 no_derivative("rt.refuse_in_place(x)")
-no_derivative("rt.refuse_view(x)")
+no_derivative("rt.refuse_view(x, changed)")
 primitive(
     "rt.add(a, b)",
     sequences=("a", "b"),

@@ -119,6 +119,7 @@ class Forward:
         for statement in body:
             saved, self.lines = self.lines, []
             self.statement = statement
+            self.start_aliases(statement)
             visit = getattr(self, "push_" + type(statement).__name__, self.push_other)
             kept = visit(statement)
             self.statement = statement
@@ -168,9 +169,17 @@ class Forward:
             return [statement]
         return self.push_value(statement, target, value)
 
+    def start_aliases(self, statement: Any) -> None:
+        """Tangents for what holds an object that is about to get its first active value."""
+        for name in getattr(statement, "activated", ()):
+            zeros = core.assign(dot_name(name), self.call("rt.zeros_like", core.name(name)))
+            self.leading = [*self.leading, _with_origin(zeros, statement)]
+
     def guard(self, statement: Any) -> None:
         for name in getattr(statement, "numbers", ()):
-            check = _with_origin(gast.Expr(core.call("rt.refuse_view", core.name(name))), statement)
+            owner = core.name(updated_name(statement))
+            check = core.call("rt.refuse_view", core.name(name), owner)
+            check = _with_origin(gast.Expr(check), statement)
             self.leading = [*self.leading, check]
         if getattr(statement, "shared", False):
             check = gast.Expr(core.call("rt.refuse_in_place", core.copy(statement.value.left)))

@@ -18,9 +18,9 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
+from redraft.transpile.analysis.liveness import shape_positions
 from redraft.transpile.analysis.versions import changed_names, updated_name
 from redraft.transpile.front.callee import Primitive
-from redraft.transpile.primitives import table
 
 
 class Residuals:
@@ -626,7 +626,7 @@ def _collect(node: Any, found: list[gast.Name], shape_only: str) -> None:
             found.append(node)
         return
     if isinstance(node, gast.Call):
-        only = _shape_positions(node)
+        only = shape_positions(node)
         for position, argument in enumerate(node.args):
             name = f"{node.func.value.id}.{node.func.attr}" if position in only else ""
             _collect(argument, found, name)
@@ -636,22 +636,6 @@ def _collect(node: Any, found: list[gast.Name], shape_only: str) -> None:
         return
     for child in core.children(node):
         _collect(child, found, "")
-
-
-def _shape_positions(node: gast.Call) -> set[int]:
-    """Positions of arguments of which only the shape is read."""
-    if not isinstance(node.func, gast.Attribute) or not core.is_name(node.func.value):
-        return set()
-    row = _row(f"{node.func.value.id}.{node.func.attr}")
-    if row is None or not row.shape_only:
-        return {0} if node.func.attr == "zeros_like" else set()
-    names = list(row.parameters)
-    return {names.index(p) for p in row.shape_only if p in names}
-
-
-def _row(name: str) -> Any:
-    function = table.resolve(name) if name.startswith(("np.", "rt.")) else None
-    return table.row_of(function) if function is not None else None
 
 
 def is_range(node: Any) -> bool:

@@ -107,7 +107,8 @@ class Reverse(Residuals, Pull):
     def check_shared(self, statement: Any) -> None:
         """``x += v`` where someone else may hold the array `x`: only numbers may pass."""
         for name in getattr(statement, "numbers", ()):
-            check = gast.Expr(self.call("rt.refuse_view", core.name(name)))
+            owner = core.name(updated_name(statement))
+            check = gast.Expr(self.call("rt.refuse_view", core.name(name), owner))
             check.origin = statement.origin
             self.before(statement, check)
         if getattr(statement, "shared", False):
