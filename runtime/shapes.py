@@ -267,7 +267,9 @@ def check_shapes(spec: str, *values: Any) -> None:
         if len(axes) != len(shape):
             raise ValueError(f"`{name}` is annotated with the axes `{text}`, and has shape {shape}")
         for axis, size in zip(axes, shape, strict=True):
-            wanted, by = (int(axis), name) if axis.isdigit() else sizes.setdefault(axis, (size, name))
+            wanted, by = (
+                (int(axis), name) if axis.isdigit() else sizes.setdefault(axis, (size, name))
+            )
             if axis != "_" and size != wanted:
                 known = "" if by == name else f" where {axis} is {wanted} by `{by}`"
                 raise ValueError(

@@ -25,6 +25,7 @@ from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.function import Unit
 from redraft.transpile.primitives import table
 
+
 def _refusal(message: str, hint: str) -> TransformError:
     from redraft.transpile.dynamic import refusal
 

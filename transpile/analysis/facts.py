@@ -21,7 +21,7 @@ import gast
 
 from redraft.transpile import core
 from redraft.transpile.analysis.liveness import mark_live_values
-from redraft.transpile.analysis.versions import updated_name
+from redraft.transpile.analysis.versions import root_of, updated_name
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.annotations import is_shape_check, promised
 from redraft.transpile.front.callee import PARTIAL_CALL, Primitive, Transformed
@@ -199,7 +199,7 @@ class Facts:
 
     def update(self, statement: Any, target: Any, fact: Fact, env: Environment) -> None:
         """``x[i] = v`` and its kin."""
-        owner = target.value.id if core.is_name(target.value) else None
+        owner = root_of(target.value)
         if owner is None or owner not in env:
             if fact.active:
                 raise self.refuse(
@@ -258,6 +258,7 @@ class Facts:
         """What an item of a list is, while it is filled by `append` alone."""
         call = getattr(statement, "value", None)
         appends = isinstance(call, gast.Call) and isinstance(call.func, gast.Attribute)
+        appends = appends and core.is_name(call.func.value)
         if not appends or known.kind != "list":
             return None
         if call.func.attr == "pop":
@@ -267,9 +268,7 @@ class Facts:
         new = _timeless(self.value(call.args[0], env, statement))
         return new if known.item is None else self.merge(known.item, new, statement, "")
 
-    def activate_aliases(
-        self, statement: Any, owner: str, known: Fact, env: Environment
-    ) -> None:
+    def activate_aliases(self, statement: Any, owner: str, known: Fact, env: Environment) -> None:
         """What holds the changed object is active too; `activated` names it for the forward mode."""
         for name, other in env.items():
             if name != owner and other.reach & known.roots and other.kind != "function":
@@ -878,6 +877,7 @@ def _part(fact: Any) -> Fact:
 MAKES_CONTAINER = {
     "list": "list", "tuple": "tuple", "dict": "dict", "rt.Struct": "struct", "rt.fields": "dict",
 }  # fmt: skip
+
 
 def certainly_view(index: Any) -> bool:
     """Does the index certainly give an array that shares its memory: with a slice, or `...`?"""

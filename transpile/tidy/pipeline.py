@@ -11,6 +11,7 @@ from redraft.transpile.tidy.conditional import join_branches
 from redraft.transpile.tidy.dead_code import remove_dead_code
 from redraft.transpile.tidy.fold import fold, without_self_copies
 from redraft.transpile.tidy.naming import TAKEN_ALWAYS, name_for_readers
+from redraft.transpile.tidy.parts import join_parts
 
 
 def tidy(function: gast.FunctionDef, unit: Any, source: Any, prepared: Any) -> None:
@@ -20,6 +21,7 @@ def tidy(function: gast.FunctionDef, unit: Any, source: Any, prepared: Any) -> N
     function.body = remove_dead_code(function.body, pure)
     fold(function.body, core.parameter_names(function.args))
     function.body = remove_dead_code(function.body, pure)
+    join_parts(function.body)
     function.body = join_branches(function.body)
     name_for_readers(function, set(TAKEN_ALWAYS) | global_names(function) | unit.names)
     function.body = without_self_copies(function.body)

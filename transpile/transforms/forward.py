@@ -220,6 +220,7 @@ class Forward:
         if self.needs_copy(statement, tangent):
             tangent = self.call("rt.own", tangent)
         self.write(core.assign(dot_name(id), tangent))
+        self.lines[-1].write_back = getattr(statement, "write_back", False)
         return [statement]
 
     def needs_copy(self, statement: Any, tangent: Any) -> bool:
@@ -495,6 +496,7 @@ class Forward:
         self.write(
             gast.Assign([place], self.dot(value) if active else self.zero_item(known, value), None)
         )
+        self.lines[-1].write_back = getattr(statement, "write_back", False)
         return [statement]
 
     def zero_item(self, known: Fact, value: Any) -> gast.expr:
