@@ -281,12 +281,17 @@ def gather_bar(x_bar: Any, index: Any, value: Any) -> Any:
     return unbroadcast(part, value)
 
 
-def pop_items(xs_bar: list, items: Any) -> list:
-    """Take the cotangents of `items` off the end of `xs_bar`, which ``extend`` had put there."""
-    count = len(items)
-    taken = xs_bar[len(xs_bar) - count :]
-    del xs_bar[len(xs_bar) - count :]
-    return taken
+def unrepeat_items(xs_bar: Any, xs: Any, times: int) -> Any:
+    """Cotangent of a list `xs` from that of ``xs * times``."""
+    count, total = len(xs), zeros_like(xs)
+    for first in range(0, count * times, max(count, 1)):
+        total = add(total, list(xs_bar[first : first + count]))
+    return total
+
+
+def repeat_items(xs: Any, times: int) -> list:
+    """``xs * times`` as a list: the transpose of `unrepeat_items`."""
+    return list(xs) * times
 
 
 def add_field(x_bar: Any, name: str, bar: Any) -> None:

@@ -74,6 +74,19 @@ primitive(
     vjp={"x": "rt.Struct(ans_bar)"},
     jvp={"x": "rt.fields(x_dot)"},
 )
+primitive(
+    "rt.unrepeat_items(z_bar, x, times)",
+    sequences="z_bar",
+    shape_only="x",
+    linear_in="z_bar",
+    vjp={"z_bar": "rt.repeat_items(ans_bar, times)"},
+)
+primitive(
+    "rt.repeat_items(x, times)",
+    sequences="x",
+    linear_in="x",
+    vjp={"x": "rt.unrepeat_items(ans_bar, x, times)"},
+)
 no_derivative("rt.add_field(x, name, bar)")  # an update: handled like ``x.name += bar``
 primitive(
     "rt.unitem_bar(z_bar, x_bar, index, last=True)",

@@ -307,6 +307,8 @@ class Forward:
     def primitive_tangent(self, node: Any, callee: Primitive) -> gast.expr:
         row = callee.row
         arguments = callee.arguments(node)
+        if row.operator in ("+", "*") and self.statement.result.kind in ("list", "tuple"):
+            return self.items_tangent(node, row)
         active = Pull.active_parameters(self, row, arguments)
         call = table.Call(row, arguments, self.rank_of)
         slots = {k: core.copy(v) for k, v in argument_slots(row, arguments).items()}
@@ -336,6 +338,23 @@ class Forward:
         if total is None:
             return self.call("rt.zeros_like", core.name(RESULT))
         return self.broadcast_tangent(node, row, arguments, active, total)
+
+    def items_tangent(self, node: gast.BinOp, row: table.Row) -> gast.expr:
+        """Tangent of ``xs + ys`` and of ``xs * n``: the same of the tangents of the items."""
+        kind = self.statement.result.kind
+
+        def dots(operand: Any) -> gast.expr:
+            if core.is_name(operand) and self.fact(operand.id).active:
+                return self.dot(operand)
+            if row.operator == "*" and self.fact_of(operand).kind != kind:
+                return core.copy(operand)  # how many times
+            zeros = self.dot(operand)
+            return core.call("tuple", zeros) if kind == "tuple" else zeros
+
+        return gast.BinOp(dots(node.left), node.op, dots(node.right))
+
+    def fact_of(self, operand: Any) -> Fact:
+        return self.facts.value(operand, self.statement.facts, self.statement)
 
     def broadcast_tangent(
         self, node: Any, row: Any, arguments: Any, active: list, total: Any
@@ -626,8 +645,8 @@ class Forward:
         new.iter = core.call("zip", statement.iter, iterable)
 
     def any_active_source(self, node: Any) -> bool:
-        if isinstance(node, gast.Call) and core.is_name(node.func) and node.func.id == "range":
-            return False
+        if isinstance(node, gast.Call) and core.is_name(node.func):
+            return node.func.id != "range" and any(map(self.any_active_source, node.args))
         if (
             isinstance(node, gast.Call)
             and isinstance(node.func, gast.Attribute)
@@ -648,7 +667,7 @@ class Forward:
             if self.fact(node.id).active:
                 return core.name(dot_name(node.id))
             return node
-        if isinstance(node, gast.Call):
+        if isinstance(node, gast.Call) and self.any_active_source(node):
             node.args = [self.dual_iter(a) for a in node.args]
             if isinstance(node.func, gast.Attribute):
                 node.func.value = self.dual_iter(node.func.value)
