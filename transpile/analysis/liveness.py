@@ -88,11 +88,16 @@ def _shape_reads(node: Any) -> list[Any]:
     found = []
     for inner in core.walk(node):
         if isinstance(inner, gast.Attribute) and inner.attr in SHAPE_ATTRIBUTES:
-            found.append(inner.value)
+            found.append(_whole(inner.value))
         elif isinstance(inner, gast.Call):
             places = shape_positions(inner)
-            found += [a for i, a in enumerate(inner.args) if i in places]
+            found += [_whole(a) for i, a in enumerate(inner.args) if i in places]
     return found
+
+
+def _whole(node: Any) -> Any:
+    """The array of which ``x[i]`` is a part: that part's shape depends on its shape alone."""
+    return node.value if isinstance(node, gast.Subscript) else node
 
 
 def shape_positions(node: gast.Call) -> set[int]:

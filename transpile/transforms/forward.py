@@ -162,7 +162,7 @@ class Forward:
         self.guard(statement)
         if isinstance(target, (gast.Subscript, gast.Attribute)):
             return self.push_store(statement, target)
-        if updated_name(statement) is not None:
+        if updated_name(statement) in statement.facts:  # (`np.sort(…)` changes no variable)
             return self.push_pop(statement)
         if not statement.result.active:
             self.reset_if_carried(target.id)

@@ -84,7 +84,7 @@ class Reverse(Residuals, Pull):
                     self.bars.pop(name, None)
         elif isinstance(target, (gast.Subscript, gast.Attribute)):
             self.reverse_store(statement, target)
-        elif updated_name(statement) is not None:
+        elif updated_name(statement) in statement.facts:  # (`np.sort(…)` changes no variable)
             self.reverse_pop(statement, target)
         elif target.id not in self.bars:
             self.check_effects(statement.value)
