@@ -33,12 +33,14 @@ from redraft.runtime.cotangents import (
     pack,
     refuse_in_place,
     refuse_view,
+    repeat_items,
     seed,
     seed_holomorphic,
     snapshot,
     stack_items,
     stack_items_last,
     unitem_bar,
+    unrepeat_items,
     zeros_like,
 )
 from redraft.runtime.elementwise import (

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from redraft.runtime.refusals import refusal
+
 NUMBERS = (int, float, complex, np.number, np.ndarray, np.bool_)
 
 
@@ -279,12 +281,17 @@ def gather_bar(x_bar: Any, index: Any, value: Any) -> Any:
     return unbroadcast(part, value)
 
 
-def pop_items(xs_bar: list, items: Any) -> list:
-    """Take the cotangents of `items` off the end of `xs_bar`, which ``extend`` had put there."""
-    count = len(items)
-    taken = xs_bar[len(xs_bar) - count :]
-    del xs_bar[len(xs_bar) - count :]
-    return taken
+def unrepeat_items(xs_bar: Any, xs: Any, times: int) -> Any:
+    """Cotangent of a list `xs` from that of ``xs * times``."""
+    count, total = len(xs), zeros_like(xs)
+    for first in range(0, count * times, max(count, 1)):
+        total = add(total, list(xs_bar[first : first + count]))
+    return total
+
+
+def repeat_items(xs: Any, times: int) -> list:
+    """``xs * times`` as a list: the transpose of `unrepeat_items`."""
+    return list(xs) * times
 
 
 def add_field(x_bar: Any, name: str, bar: Any) -> None:
@@ -295,14 +302,14 @@ def add_field(x_bar: Any, name: str, bar: Any) -> None:
     elif isinstance(x_bar, dict):
         x_bar[name] = add(x_bar.get(name), bar)
     elif x_bar is None:
-        raise TypeError(
-            f"the object with the attribute `{name}` cannot hold values that are differentiated; "
-            "make its class a dataclass"
+        raise refusal(
+            f"the object with the attribute `{name}` cannot hold values that are differentiated",
+            "make its class a dataclass",
         )
     elif isinstance(x_bar, Struct) and name not in x_bar.__dict__:
-        raise TypeError(
-            f"`.{name}` is no field of the object (perhaps a property): its derivative is not known; "
-            "call a method instead"
+        raise refusal(
+            f"`.{name}` is no field of the object (perhaps a property): its derivative is not known",
+            "call a method instead",
         )
     else:
         setattr(x_bar, name, add(getattr(x_bar, name), bar))
@@ -379,13 +386,13 @@ def refuse_in_place(x: Any) -> None:
     """Refuse ``x += v`` on an array that someone else may hold: the change would be seen there.
 
     Raises:
-        TypeError: `x` is an array (numbers may pass: they are not changed in place).
+        TransformError: `x` is an array (numbers may pass: they are not changed in place).
     """
     if isinstance(x, (np.ndarray, list, dict)):
-        raise TypeError(
+        raise refusal(
             "an augmented assignment such as `x += v` would change an array that the caller or "
-            "another variable holds; write `x = x + v`"
-        )
+            "another variable holds", "write `x = x + v`",
+        )  # fmt: skip
 
 
 def unitem_bar(z_bar: Any, x_bar: Any, index: Any, last: bool = True) -> Any:
@@ -450,15 +457,20 @@ def as_gradient(x_bar: Any, x: Any) -> Any:
     return x_bar
 
 
-def refuse_view(x: Any) -> None:
-    """Refuse a view that is used after the array behind it was changed in place.
+def refuse_view(x: Any, changed: Any) -> None:
+    """Refuse a view that is used after the array behind it, `changed`, was changed in place.
 
     Raises:
-        TypeError: `x` is an array (a number may pass: it does not change with the array).
+        TransformError: `x` may share memory with `changed` (numbers and copies may pass).
     """
-    if isinstance(x, (np.ndarray, list, dict)):
-        raise TypeError(
-            "a row of an array is used after the array was changed in place; write `x[i].copy()`"
+    if isinstance(x, np.ndarray) and isinstance(changed, np.ndarray):
+        shared = np.may_share_memory(x, changed)
+    else:
+        shared = isinstance(x, (np.ndarray, list, dict))
+    if shared:
+        raise refusal(
+            "a view of an array is used after the array was changed in place",
+            "write `.copy()` behind the index",
         )
 
 

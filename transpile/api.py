@@ -25,6 +25,14 @@ from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.function import Unit
 from redraft.transpile.primitives import table
 
+
+def _refusal(message: str, hint: str) -> TransformError:
+    from redraft.transpile.dynamic import refusal
+
+    return refusal(message, hint)
+
+
+runtime.refusals.makers[:] = [_refusal]  # refusals of running code show the user's line
 _lock = threading.RLock()
 by_file: Any = weakref.WeakValueDictionary()  # generated functions, to find a line's origin
 

@@ -421,7 +421,7 @@ def calling_line() -> Any:
     return None
 
 
-def _refuse(message: str, hint: str) -> TransformError:
+def refusal(message: str, hint: str) -> TransformError:
     return TransformError(message, calling_line(), hint)
 
 
@@ -429,7 +429,7 @@ def source_of(parts: Parts) -> Source:
     key = (parts.key, "source")
     with _lock:
         if key not in _cache:
-            _cache[key] = Unit().source_of(parts.callee, _refuse)
+            _cache[key] = Unit().source_of(parts.callee, refusal)
         return _cache[key]
 
 
@@ -439,7 +439,7 @@ def _generated(parts: Parts, kind: str, active: tuple[str, ...], pick: Any) -> A
         found = _cache.get(key)
         if found is None or not found[0].is_current():
             unit = Unit()
-            source = unit.source_of(parts.callee, _refuse)
+            source = unit.source_of(parts.callee, refusal)
             found = pick(unit, source)
             _cache[key] = found
         return found

@@ -498,3 +498,17 @@ def tuple_comparison_free_set(x):
         seen.add(i)
         total = total + x[i] ** 2 * (i + 1)
     return total
+
+
+@case(X3, _jax=False)
+def parts_of_constants_written(x):
+    w = np.ones((2, 2))
+    a = w * x[0]
+    w[0][1] = 3.0
+    b = w * x[1]
+    w[1][0] += 3.0
+    pairs = [[1.0], [2.0]]
+    c = pairs[0][0] * x[2]
+    pairs[0].append(5.0)
+    pairs[1][0] = 7.0
+    return np.sum(a * b * w) + c * pairs[0][-1] * x[2] * pairs[1][0]

@@ -20,7 +20,8 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
-from redraft.transpile.analysis.versions import updated_name
+from redraft.transpile.analysis.liveness import mark_live_values
+from redraft.transpile.analysis.versions import root_of, updated_name
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.annotations import is_shape_check, promised
 from redraft.transpile.front.callee import PARTIAL_CALL, Primitive, Transformed
@@ -48,7 +49,7 @@ class Fact:
     parts: tuple[Fact, ...] | None = None  # of a tuple display
     item: Fact | None = None  # of a list that is filled by `append`
     maybe: bool = False  # bound on some paths only
-    element: bool = False  # read from an array by integers: a number or a view, as its rank says
+    element: bool = False  # read by an index: a number, a view, or a copy, which shows when it runs
     nothing: bool = False  # None on some paths
 
     @property
@@ -198,7 +199,7 @@ class Facts:
 
     def update(self, statement: Any, target: Any, fact: Fact, env: Environment) -> None:
         """``x[i] = v`` and its kin."""
-        owner = target.value.id if core.is_name(target.value) else None
+        owner = root_of(target.value)
         if owner is None or owner not in env:
             if fact.active:
                 raise self.refuse(
@@ -239,7 +240,7 @@ class Facts:
     def change(self, statement: gast.stmt, owner: str, fact: Fact, env: Environment) -> None:
         known = env[owner]
         statement.result = fact
-        statement.numbers = []
+        statement.numbers, statement.activated = [], []
         if (known.active or fact.active) and not getattr(statement, "write_back", False):
             self.check_exclusive(statement, owner, env)
         holds = known.holds | (fact.reach if known.kind != "number" else NOTHING)
@@ -251,12 +252,13 @@ class Facts:
             item=self.new_item(statement, known, env),
         )
         if fact.active and not known.active:
-            self.activate_aliases(owner, known, env)
+            self.activate_aliases(statement, owner, known, env)
 
     def new_item(self, statement: Any, known: Fact, env: Environment) -> Fact | None:
         """What an item of a list is, while it is filled by `append` alone."""
         call = getattr(statement, "value", None)
         appends = isinstance(call, gast.Call) and isinstance(call.func, gast.Attribute)
+        appends = appends and core.is_name(call.func.value)
         if not appends or known.kind != "list":
             return None
         if call.func.attr == "pop":
@@ -266,9 +268,12 @@ class Facts:
         new = _timeless(self.value(call.args[0], env, statement))
         return new if known.item is None else self.merge(known.item, new, statement, "")
 
-    def activate_aliases(self, owner: str, known: Fact, env: Environment) -> None:
+    def activate_aliases(self, statement: Any, owner: str, known: Fact, env: Environment) -> None:
+        """What holds the changed object is active too; `activated` names it for the forward mode."""
         for name, other in env.items():
             if name != owner and other.reach & known.roots and other.kind != "function":
+                if not other.active and name in statement.live:
+                    statement.activated.append(name)
                 env[name] = replace(other, active=True)
 
     def visit_If(self, statement: gast.If, env: Environment) -> None:
@@ -576,7 +581,7 @@ class Facts:
         integer = (
             bool(facts) and all(f.integer for f in facts.values()) and row.operator not in ("/",)
         )
-        element = row.operator == "[]" and rank is None and self.integers(arguments["index"], env)
+        element = row.operator == "[]" and rank is None and not certainly_view(arguments["index"])
         return Fact(
             active, kind, rank, shape, roots, integer and rank == 0, None, holds, element=element
         )
@@ -803,8 +808,9 @@ class Facts:
                 name in env
                 and env[name].reach & roots
                 and not self.holds_parts(statement, name, owner)
+                and not (env[owner].kind == "number" and self.only_shape(statement, name))
             ):
-                if env[name].element:  # no view if it is a number, which is checked when it runs
+                if env[name].element:  # perhaps no view, which is checked when it runs
                     statement.numbers = [*getattr(statement, "numbers", []), name]
                     continue
                 raise self.refuse(
@@ -813,6 +819,12 @@ class Facts:
                     "later",
                     f"write `{core.base(owner)} = {core.base(owner)}.copy()` before it",
                 )
+
+    def only_shape(self, statement: Any, name: str) -> bool:
+        """Is only the shape of a variable read later? An array's does not change in place."""
+        if not hasattr(statement, "live_values"):
+            mark_live_values(self.body)
+        return name not in statement.live_values
 
     def holds_parts(self, statement: gast.stmt, name: str, owner: str) -> bool:
         """Is `owner` a part of `name` that is put back by the next lines?"""
@@ -866,6 +878,16 @@ def _part(fact: Any) -> Fact:
 MAKES_CONTAINER = {
     "list": "list", "tuple": "tuple", "dict": "dict", "rt.Struct": "struct", "rt.fields": "dict",
 }  # fmt: skip
+
+
+def certainly_view(index: Any) -> bool:
+    """Does the index certainly give an array that shares its memory: with a slice, or `...`?"""
+    parts = index.elts if isinstance(index, gast.Tuple) else [index]
+    return any(
+        isinstance(p, gast.Slice) or (isinstance(p, gast.Constant) and p.value in (None, ...))
+        for p in parts
+    )
+
 
 KEEPS_KIND = frozenset({"rt.own", "rt.snapshot", "rt.zeros_like"})
 
@@ -946,7 +968,7 @@ def find_facts(
 ) -> Facts:
     """Mark the statements of a function whose parameters `active` are differentiated."""
     facts = Facts(source, numeric_evidence(body), scalars)
-    facts.scope = scope
+    facts.scope, facts.body = scope, body
     env: Environment = {}
     arguments = source.node.args
     variadic = {a.id: k for a, k in ((arguments.vararg, "tuple"), (arguments.kwarg, "dict")) if a}

@@ -31,12 +31,11 @@ def updated_name(statement: gast.stmt) -> str | None:
     """The variable whose value the statement changes in place, if any."""
     if isinstance(statement, gast.Assign):
         target = statement.targets[0]
-        if isinstance(target, (gast.Subscript, gast.Attribute)) and core.is_name(target.value):
-            return target.value.id
+        if isinstance(target, (gast.Subscript, gast.Attribute)):
+            return root_of(target.value)
         return _mutated_by_call(statement.value)
     if isinstance(statement, gast.AugAssign) and not core.is_name(statement.target):
-        owner = statement.target.value
-        return owner.id if core.is_name(owner) else None
+        return root_of(statement.target.value)
     if isinstance(statement, gast.Expr):
         if getattr(statement, "accumulate", False):
             return statement.value.args[0].id
@@ -49,10 +48,14 @@ def _mutated_by_call(value: Any) -> str | None:
         return None
     if getattr(value, "callee", None) is not None:  # `rt.add` and the like
         return None
-    owner = value.func.value
-    if value.func.attr in MUTATORS and core.is_name(owner):
-        return owner.id
-    return None
+    return root_of(value.func.value) if value.func.attr in MUTATORS else None
+
+
+def root_of(node: Any) -> str | None:
+    """The variable behind ``x[i].f[j]``: what is changed in a part of it is changed in it."""
+    while isinstance(node, (gast.Subscript, gast.Attribute)):
+        node = node.value
+    return node.id if core.is_name(node) else None
 
 
 class Versions:

@@ -9,7 +9,7 @@ no_derivative("rt.zeros_like(x)", shape_only="x", like="x")
 no_derivative("rt.seed(ans)", rank=0)
 no_derivative("rt.seed_holomorphic(ans)", rank=0)
 no_derivative("rt.refuse_in_place(x)")
-no_derivative("rt.refuse_view(x)")
+no_derivative("rt.refuse_view(x, changed)")
 primitive(
     "rt.add(a, b)",
     sequences=("a", "b"),
@@ -73,6 +73,19 @@ primitive(
     sequences="x",
     vjp={"x": "rt.Struct(ans_bar)"},
     jvp={"x": "rt.fields(x_dot)"},
+)
+primitive(
+    "rt.unrepeat_items(z_bar, x, times)",
+    sequences="z_bar",
+    shape_only="x",
+    linear_in="z_bar",
+    vjp={"z_bar": "rt.repeat_items(ans_bar, times)"},
+)
+primitive(
+    "rt.repeat_items(x, times)",
+    sequences="x",
+    linear_in="x",
+    vjp={"x": "rt.unrepeat_items(ans_bar, x, times)"},
 )
 no_derivative("rt.add_field(x, name, bar)")  # an update: handled like ``x.name += bar``
 primitive(

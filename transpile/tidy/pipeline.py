@@ -14,6 +14,7 @@ from redraft.transpile.tidy.dead_code import remove_dead_code
 from redraft.transpile.tidy.fold import fold, without_self_copies
 from redraft.transpile.tidy.layout import join_lines, nest_unpacking
 from redraft.transpile.tidy.naming import TAKEN_ALWAYS, name_for_readers
+from redraft.transpile.tidy.parts import join_parts
 
 
 def tidy(function: gast.FunctionDef, unit: Any, source: Any, prepared: Any) -> None:
@@ -25,6 +26,7 @@ def tidy(function: gast.FunctionDef, unit: Any, source: Any, prepared: Any) -> N
     forward_copies(function.body)
     fold(function.body, core.parameter_names(function.args))
     function.body = remove_dead_code(function.body, pure)
+    join_parts(function.body)
     function.body = join_branches(function.body)
     fold_constants(function.body)
     nest_unpacking(function.body)

@@ -173,7 +173,9 @@ class Bars:
         fact = self.fact(id)
         if fact.rank == 0 or fact.maybe or id not in self.statement.facts:
             return core.constant(0.0)
-        numeric = fact.kind == "number" and fact.active and not fact.integer
+        # what a derivative saved may be an integer, whose zeros would not take fractions
+        saved = self.source.file.startswith("<redraft") and fact.rank is None
+        numeric = fact.kind == "number" and fact.active and not fact.integer and not saved
         return self.call("np.zeros_like" if numeric else "rt.zeros_like", value)
 
     def own(self, id: str) -> None:

@@ -119,6 +119,7 @@ class Forward:
         for statement in body:
             saved, self.lines = self.lines, []
             self.statement = statement
+            self.start_aliases(statement)
             visit = getattr(self, "push_" + type(statement).__name__, self.push_other)
             kept = visit(statement)
             self.statement = statement
@@ -161,16 +162,24 @@ class Forward:
         self.guard(statement)
         if isinstance(target, (gast.Subscript, gast.Attribute)):
             return self.push_store(statement, target)
-        if updated_name(statement) is not None:
+        if updated_name(statement) in statement.facts:  # (`np.sort(…)` changes no variable)
             return self.push_pop(statement)
         if not statement.result.active:
             self.reset_if_carried(target.id)
             return [statement]
         return self.push_value(statement, target, value)
 
+    def start_aliases(self, statement: Any) -> None:
+        """Tangents for what holds an object that is about to get its first active value."""
+        for name in getattr(statement, "activated", ()):
+            zeros = core.assign(dot_name(name), self.call("rt.zeros_like", core.name(name)))
+            self.leading = [*self.leading, _with_origin(zeros, statement)]
+
     def guard(self, statement: Any) -> None:
         for name in getattr(statement, "numbers", ()):
-            check = _with_origin(gast.Expr(core.call("rt.refuse_view", core.name(name))), statement)
+            owner = core.name(updated_name(statement))
+            check = core.call("rt.refuse_view", core.name(name), owner)
+            check = _with_origin(gast.Expr(check), statement)
             self.leading = [*self.leading, check]
         if getattr(statement, "shared", False):
             check = gast.Expr(core.call("rt.refuse_in_place", core.copy(statement.value.left)))
@@ -211,6 +220,7 @@ class Forward:
         if self.needs_copy(statement, tangent):
             tangent = self.call("rt.own", tangent)
         self.write(core.assign(dot_name(id), tangent))
+        self.lines[-1].write_back = getattr(statement, "write_back", False)
         return [statement]
 
     def needs_copy(self, statement: Any, tangent: Any) -> bool:
@@ -297,6 +307,8 @@ class Forward:
     def primitive_tangent(self, node: Any, callee: Primitive) -> gast.expr:
         row = callee.row
         arguments = callee.arguments(node)
+        if row.operator in ("+", "*") and self.statement.result.kind in ("list", "tuple"):
+            return self.items_tangent(node, row)
         active = Pull.active_parameters(self, row, arguments)
         call = table.Call(row, arguments, self.rank_of)
         slots = {k: core.copy(v) for k, v in argument_slots(row, arguments).items()}
@@ -326,6 +338,23 @@ class Forward:
         if total is None:
             return self.call("rt.zeros_like", core.name(RESULT))
         return self.broadcast_tangent(node, row, arguments, active, total)
+
+    def items_tangent(self, node: gast.BinOp, row: table.Row) -> gast.expr:
+        """Tangent of ``xs + ys`` and of ``xs * n``: the same of the tangents of the items."""
+        kind = self.statement.result.kind
+
+        def dots(operand: Any) -> gast.expr:
+            if core.is_name(operand) and self.fact(operand.id).active:
+                return self.dot(operand)
+            if row.operator == "*" and self.fact_of(operand).kind != kind:
+                return core.copy(operand)  # how many times
+            zeros = self.dot(operand)
+            return core.call("tuple", zeros) if kind == "tuple" else zeros
+
+        return gast.BinOp(dots(node.left), node.op, dots(node.right))
+
+    def fact_of(self, operand: Any) -> Fact:
+        return self.facts.value(operand, self.statement.facts, self.statement)
 
     def broadcast_tangent(
         self, node: Any, row: Any, arguments: Any, active: list, total: Any
@@ -486,6 +515,7 @@ class Forward:
         self.write(
             gast.Assign([place], self.dot(value) if active else self.zero_item(known, value), None)
         )
+        self.lines[-1].write_back = getattr(statement, "write_back", False)
         return [statement]
 
     def zero_item(self, known: Fact, value: Any) -> gast.expr:
@@ -615,8 +645,8 @@ class Forward:
         new.iter = core.call("zip", statement.iter, iterable)
 
     def any_active_source(self, node: Any) -> bool:
-        if isinstance(node, gast.Call) and core.is_name(node.func) and node.func.id == "range":
-            return False
+        if isinstance(node, gast.Call) and core.is_name(node.func):
+            return node.func.id != "range" and any(map(self.any_active_source, node.args))
         if (
             isinstance(node, gast.Call)
             and isinstance(node.func, gast.Attribute)
@@ -637,7 +667,7 @@ class Forward:
             if self.fact(node.id).active:
                 return core.name(dot_name(node.id))
             return node
-        if isinstance(node, gast.Call):
+        if isinstance(node, gast.Call) and self.any_active_source(node):
             node.args = [self.dual_iter(a) for a in node.args]
             if isinstance(node.func, gast.Attribute):
                 node.func.value = self.dual_iter(node.func.value)

@@ -233,9 +233,14 @@ class Pull(Bars):
         self, target: gast.Name, node: Any, row: table.Row, arguments: Any
     ) -> None:
         """``a + b`` of lists: the cotangent is cut where the first one ends."""
-        if row.operator != "+":
-            raise self.refuse(node, "repetition of a list", "write a list comprehension")
         first, second = arguments.values()
+        if row.operator == "*":
+            items, times = (first, second) if self.is_active_operand(first) else (second, first)
+            value = self.call(
+                "rt.unrepeat_items", self.bar(target.id), self.reading(items), self.reading(times)
+            )
+            self.settle_contributions(target.id, [(items.id, value, False, False)])
+            return
         bar, length = self.bar(target.id), core.call("len", self.reading(first))
         cuts = (
             (first, gast.Slice(None, length, None)),

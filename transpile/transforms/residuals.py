@@ -13,14 +13,15 @@ region, from the inside out:
 from __future__ import annotations
 
 import copy as shallow
+import functools
 from typing import Any
 
 import gast
 
 from redraft.transpile import core
+from redraft.transpile.analysis.liveness import shape_positions
 from redraft.transpile.analysis.versions import changed_names, updated_name
 from redraft.transpile.front.callee import Primitive
-from redraft.transpile.primitives import table
 
 
 class Residuals:
@@ -357,7 +358,24 @@ class Residuals:
         for node in found:
             if node.shape_only:
                 self.read_shape_elsewhere(node)
+                self.read_shape_at_the_end(node)
         return found
+
+    def read_shape_at_the_end(self, node: gast.Name) -> None:
+        """The shape of an array that is bound once is that of its last version."""
+        fact = getattr(node.site, "facts", {}).get(node.id)
+        if node.id in self.bound_once and fact is not None and fact.kind == "number":
+            node.v = -1
+
+    @functools.cached_property
+    def bound_once(self) -> set[str]:
+        """Variables that the function's own block binds, and nothing binds again."""
+        counts = dict.fromkeys(self.prepared.parameters, 1)
+        for statement in core.walk_statements(self.body):
+            for name in _bound(statement):
+                counts[name] = counts.get(name, 0) + 1
+        top = {n for s in self.body if isinstance(s, gast.Assign) for n in _bound(s)}
+        return {n for n in top if counts[n] == 1}
 
     def read_shape_elsewhere(self, node: gast.Name) -> None:
         """The shape of a temporary is read from an operand that has it for certain."""
@@ -619,6 +637,17 @@ class Residuals:
         return out
 
 
+def _bound(statement: gast.stmt) -> set[str]:
+    """Names that a statement itself binds (those of its blocks left out)."""
+    if isinstance(statement, (gast.Assign, gast.AnnAssign, gast.AugAssign)):
+        return core.writes(statement)
+    if isinstance(statement, gast.For):
+        return core.writes(statement.target)
+    if isinstance(statement, gast.With):
+        return core.writes([i.optional_vars for i in statement.items if i.optional_vars])
+    return {statement.name} if isinstance(statement, gast.FunctionDef) else set()
+
+
 def _collect(node: Any, found: list[gast.Name], shape_only: str) -> None:
     if isinstance(node, gast.Name):
         if "v" in node.__dict__:
@@ -626,7 +655,7 @@ def _collect(node: Any, found: list[gast.Name], shape_only: str) -> None:
             found.append(node)
         return
     if isinstance(node, gast.Call):
-        only = _shape_positions(node)
+        only = shape_positions(node)
         for position, argument in enumerate(node.args):
             name = f"{node.func.value.id}.{node.func.attr}" if position in only else ""
             _collect(argument, found, name)
@@ -635,23 +664,8 @@ def _collect(node: Any, found: list[gast.Name], shape_only: str) -> None:
             _collect(keyword.value, found, "")
         return
     for child in core.children(node):
-        _collect(child, found, "")
-
-
-def _shape_positions(node: gast.Call) -> set[int]:
-    """Positions of arguments of which only the shape is read."""
-    if not isinstance(node.func, gast.Attribute) or not core.is_name(node.func.value):
-        return set()
-    row = _row(f"{node.func.value.id}.{node.func.attr}")
-    if row is None or not row.shape_only:
-        return {0} if node.func.attr == "zeros_like" else set()
-    names = list(row.parameters)
-    return {names.index(p) for p in row.shape_only if p in names}
-
-
-def _row(name: str) -> Any:
-    function = table.resolve(name) if name.startswith(("np.", "rt.")) else None
-    return table.row_of(function) if function is not None else None
+        part = isinstance(node, gast.Subscript) and child is node.value  # the shape of `x[i]`
+        _collect(child, found, shape_only if part else "")
 
 
 def is_range(node: Any) -> bool:

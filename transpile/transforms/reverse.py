@@ -86,7 +86,7 @@ class Reverse(Residuals, Pull):
                     self.bars.pop(name, None)
         elif isinstance(target, (gast.Subscript, gast.Attribute)):
             self.reverse_store(statement, target)
-        elif updated_name(statement) is not None:
+        elif updated_name(statement) in statement.facts:  # (`np.sort(…)` changes no variable)
             self.reverse_pop(statement, target)
         elif target.id not in self.bars:
             self.check_effects(statement.value)
@@ -109,7 +109,8 @@ class Reverse(Residuals, Pull):
     def check_shared(self, statement: Any) -> None:
         """``x += v`` where someone else may hold the array `x`: only numbers may pass."""
         for name in getattr(statement, "numbers", ()):
-            check = gast.Expr(self.call("rt.refuse_view", core.name(name)))
+            owner = core.name(updated_name(statement))
+            check = gast.Expr(self.call("rt.refuse_view", core.name(name), owner))
             check.origin = statement.origin
             self.before(statement, check)
         if getattr(statement, "shared", False):
