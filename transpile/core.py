@@ -110,27 +110,47 @@ def copy(node: Any) -> Any:
     return node
 
 
+# fields that hold no names: left out of every walk
+_BARE = frozenset({"ctx", "kind", "type_comment", "attr", "id", "lineno"})
+_fields: dict[type, tuple[str, ...]] = {}  # class of a node -> its fields that may hold nodes
+
+
+def _fields_of(cls: type) -> tuple[str, ...]:
+    """Fields to follow, last one first, as a stack wants them."""
+    fields: tuple[str, ...] = ()
+    if issubclass(cls, gast.AST) and cls is not gast.Constant:
+        fields = tuple(field for field in reversed(cls._fields) if field not in _BARE)
+    _fields[cls] = fields
+    return fields
+
+
 def children(node: gast.AST) -> list[gast.AST]:
     """Direct children of a node."""
-    found = []
+    stack: list[Any] = []
+    _push_children(node, stack)
+    return stack[::-1]
+
+
+def _push_children(node: Any, stack: list[Any]) -> None:
+    cls = node.__class__
+    fields = _fields.get(cls)
     values = node.__dict__
-    for field in node._fields:
+    for field in _fields_of(cls) if fields is None else fields:
         value = values.get(field)
         if value.__class__ is list:
-            found += [item for item in value if isinstance(item, gast.AST)]
-        elif isinstance(value, gast.AST):
-            found.append(value)
-    return found
+            stack += [item for item in reversed(value) if isinstance(item, gast.AST)]
+        elif value is not None and isinstance(value, gast.AST):
+            stack.append(value)
 
 
 def walk(node: gast.AST) -> Iterator[gast.AST]:
-    """The node and all below it, parents first, in reading order."""
+    """The node and all below it (contexts apart), parents first, in reading order."""
     stack = [node]
     while stack:
         current = stack.pop()
         yield current
         if current._fields:
-            stack += children(current)[::-1]
+            _push_children(current, stack)
 
 
 def free_names(node: Any) -> list[gast.Name]:
@@ -144,20 +164,26 @@ def free_names(node: Any) -> list[gast.Name]:
 
 
 def _free_names(node: Any, found: list[gast.Name]) -> None:
-    if node.__class__ is list:
-        for item in node:
-            _free_names(item, found)
-    elif node.__class__ is gast.Name:
-        found.append(node)
-    elif isinstance(node, COMPREHENSIONS):
-        bound = {n.id for g in node.generators for n in walk(g.target) if isinstance(n, gast.Name)}
-        for child in children(node):
-            found += [n for n in free_names(child) if n.id not in bound]
-    elif isinstance(node, FUNCTIONS):
-        found += _free_in_function(node)
-    elif isinstance(node, gast.AST) and node._fields:
-        for child in children(node):
-            _free_names(child, found)
+    stack = node[::-1] if node.__class__ is list else [node]
+    while stack:
+        current = stack.pop()
+        cls = current.__class__
+        if cls is gast.Name:
+            found.append(current)
+        elif cls in COMPREHENSIONS:
+            _free_in_comprehension(current, found)
+        elif cls in FUNCTIONS:
+            found += _free_in_function(current)
+        elif cls is list:
+            stack += current[::-1]
+        elif isinstance(current, gast.AST):
+            _push_children(current, stack)
+
+
+def _free_in_comprehension(node: Any, found: list[gast.Name]) -> None:
+    bound = {n.id for g in node.generators for n in walk(g.target) if isinstance(n, gast.Name)}
+    for child in children(node):
+        found += [n for n in free_names(child) if n.id not in bound]
 
 
 def _free_in_function(node: Any) -> list[gast.Name]:

@@ -274,11 +274,14 @@ def _by_id(env: Environment, ids: dict[int, str]) -> dict[str, int]:
 
 
 def _rename_marks(body: list[gast.stmt], ids: dict[int, str]) -> None:
+    last: Environment = {}
+    held: dict[str, int] = {}
     for statement in core.walk_statements(body):
         marks = statement.__dict__
-        if "behind" in marks:
-            statement.before = _by_id(statement.before, ids)
-            statement.behind = _by_id(statement.behind, ids)
+        if "behind" in marks:  # mostly, a line begins as the line before it ended
+            statement.before = held if statement.before == last else _by_id(statement.before, ids)
+            last, held = statement.behind, _by_id(statement.behind, ids)
+            statement.behind = held
         if "body_end" in marks:
             statement.body_end = _by_id(statement.body_end, ids)
             statement.body_start = _by_id(statement.body_start, ids)

@@ -23,18 +23,21 @@ from redraft.transpile.tidy.fold import is_made
 COMPOUND = (gast.If, gast.For, gast.While, gast.With, *core.FUNCTIONS)
 
 
-def forward_copies(body: list[gast.stmt]) -> None:
-    """Remove such copies from a function's body and the blocks in it, in place."""
+def forward_copies(body: list[gast.stmt]) -> bool:
+    """Remove such copies from a function's body and the blocks in it, in place; were there any?"""
+    if not any(_is_copy(s) for s in core.walk_statements(body)):
+        return False
     mark_live(body, set())
-    _block(body)
+    return _block(body)
 
 
-def _block(block: list[gast.stmt]) -> None:
+def _block(block: list[gast.stmt]) -> bool:
+    changed = False
     for statement in block:
         for field in ("body", "orelse"):
             inner = getattr(statement, field, None)
             if isinstance(inner, list) and not isinstance(statement, core.FUNCTIONS):
-                _block(inner)
+                changed = _block(inner) or changed
     for statement in [s for s in block if _is_copy(s) and len(block) > 1]:
         position = next(i for i, s in enumerate(block) if s is statement)
         copy, value = statement.targets[0].id, statement.value.id
@@ -43,6 +46,8 @@ def _block(block: list[gast.stmt]) -> None:
             for reader in readers:
                 _rename_reads(reader, copy, value)
             del block[position]
+            changed = True
+    return changed
 
 
 def _is_copy(statement: gast.stmt) -> bool:
@@ -59,6 +64,9 @@ def _readers(block: list[gast.stmt], position: int, copy: str, value: str) -> li
     """Later statements that may read `value` in place of `copy`; None if one may not."""
     found, same = [], True
     for later in block[position + 1 :]:
+        names = {n.id for n in core.free_names(later)}
+        if not names & {copy, value}:
+            continue
         reads = copy in core.reads(later)
         if reads and (not same or _binds(later, copy)):
             return None

@@ -23,8 +23,8 @@ def tidy(function: gast.FunctionDef, unit: Any, source: Any, prepared: Any) -> N
     function.body = plain_calls(function.body)
     function.body = remove_dead_code(function.body, pure)
     fold(function.body, core.parameter_names(function.args))
-    forward_copies(function.body)
-    fold(function.body, core.parameter_names(function.args))
+    if forward_copies(function.body):
+        fold(function.body, core.parameter_names(function.args))
     function.body = remove_dead_code(function.body, pure)
     join_parts(function.body)
     function.body = join_branches(function.body)
