@@ -18,12 +18,10 @@ def comprehension_grad(xs, w):
     last = hidden[-1]
     # backward
     t0_bar = np.ones_like(first * last)       # 12  return np.sum(first * last)
-    first_bar = rt.unbroadcast(t0_bar * last, first)
     hidden_bar = rt.zeros_like(hidden)        # 11  last = hidden[-1]
     rt.add_at(hidden_bar, -1, rt.unbroadcast(t0_bar * first, last))
-    rt.add_at(hidden_bar, 0, first_bar)       # 10  first = hidden[0]
-    w_bar = rt.zeros_like(w)                  # 9  hidden = [np.tanh(w * x) for x in xs]
-    xs_bars = []
+    rt.add_at(hidden_bar, 0, rt.unbroadcast(t0_bar * last, first))  # 10  first = hidden[0]
+    w_bar, xs_bars = rt.zeros_like(w), []     # 9  hidden = [np.tanh(w * x) for x in xs]
     for t0, x in reversed(tape):
         t0_bar = hidden_bar.pop() * (1 - t0 * t0)
         w_bar += rt.unbroadcast(t0_bar * x, w)

@@ -14,5 +14,4 @@ def conditional_expression_grad(x, y):
     t0_bar = np.ones_like(wave * scale)       # 11  return np.sum(wave * scale)
     scale_bar = rt.unbroadcast(t0_bar * wave, scale)
     x_bar = -rt.unbroadcast(t0_bar * scale, wave) * np.sin(x)  # 10  wave = np.cos(x)
-    y_bar = scale_bar * scale if y < 1.0 else rt.unbroadcast(scale_bar * np.e, y)
-    return x_bar, y_bar
+    return x_bar, scale_bar * scale if y < 1.0 else rt.unbroadcast(scale_bar * np.e, y)

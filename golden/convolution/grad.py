@@ -17,12 +17,10 @@ def convolution_grad(kernel, signal, target):
     t0 = out - target
     # backward
     out_bar = rt.unbroadcast(2.0 / np.size(t0) * t0, out)  # 13  return np.mean((out - target) ** 2)
-    kernel_bar = rt.zeros_like(kernel)        # 11  for k in range(len(kernel)):
-    signal_bar = rt.zeros_like(signal)
+    kernel_bar, signal_bar = rt.zeros_like(kernel), rt.zeros_like(signal)  # 11  for k in range(l...
     for out, k in reversed(tape):
         t0_bar = out_bar                      # 12  out = out + kernel[k] * signal[k : k + n]
         out_bar = rt.unbroadcast(out_bar, out)
-        t1_bar = t0_bar * signal[k:k + n]
         rt.add_at(signal_bar, slice(k, k + n), rt.unbroadcast(t0_bar * kernel[k], signal_bar[k:k + n]))
-        rt.add_at(kernel_bar, k, rt.unbroadcast(t1_bar, kernel_bar[k]))
+        rt.add_at(kernel_bar, k, rt.unbroadcast(t0_bar * signal[k:k + n], kernel_bar[k]))
     return rt.like(kernel_bar, kernel), rt.like(signal_bar, signal)

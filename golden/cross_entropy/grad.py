@@ -18,9 +18,8 @@ def cross_entropy_grad(logits, labels):
     t2 = log_z - picked
     # backward
     t0_bar = np.full_like(t2, 1.0 / np.size(t2))  # 12  return np.mean(log_z - picked)
-    log_z_bar = rt.unbroadcast(t0_bar, log_z)
     shifted_bar = np.zeros_like(shifted)      # 11  picked = shifted[rows, labels]
     rt.add_at(shifted_bar, (rows, labels), rt.unbroadcast(-t0_bar, picked))
-    shifted_bar += (log_z_bar / t1)[:, None] * t0  # 9  log_z = np.log(np.sum(np.exp(shifted), ax...
+    shifted_bar += (rt.unbroadcast(t0_bar, log_z) / t1)[:, None] * t0  # 9  log_z = np.log(np.sum...
     logits_bar = rt.unbroadcast(shifted_bar, logits)  # 8  shifted = logits - top
     return logits_bar + rt.to_extremes(rt.unbroadcast(-shifted_bar, top), top, logits, 1, True)

@@ -5,20 +5,6 @@ import numpy as np
 from redraft import runtime as rt
 
 
-def sigmoid_fwd(x):
-    """Value of sigmoid (original.py:6), and what sigmoid_bwd needs of it."""
-    t0 = np.exp(-x)
-    t1 = 1.0 + t0
-    t2 = 1.0 / t1
-    return t2, (t2, t1, t0)
-
-
-def sigmoid_bwd(saved, t_bar):
-    """Cotangents of x from that of the result of sigmoid (original.py:6)."""
-    t0, t1, t2 = saved
-    return t_bar * t0 / t1 * t2               # 7  return 1.0 / (1.0 + np.exp(-x))
-
-
 def gated_cell_grad(params, xs, h):
     """Gradient of gated_cell (original.py:10) with respect to params."""
     # forward
@@ -27,17 +13,17 @@ def gated_cell_grad(params, xs, h):
     for x in xs:
         t0 = [x, h]
         joined = np.concatenate(t0)
-        z, z_saved = sigmoid_fwd(Wz @ joined + b)
-        t1 = 1.0 - z
-        t2 = np.tanh(Wc @ joined)
-        tape.append((t2, z, joined, h, t1, z_saved, t0))
-        h = t1 * h + z * t2
+        t1 = np.exp(-(Wz @ joined + b))
+        t2 = 1.0 + t1
+        z = 1.0 / t2
+        t3 = 1.0 - z
+        t4 = np.tanh(Wc @ joined)
+        tape.append((t4, z, joined, h, t3, t2, t1, t0))
+        h = t3 * h + z * t4
     # backward
     h_bar = 2 * h                             # 16  return np.sum(h * h)
-    Wc_bar = np.zeros_like(Wc)                # 12  for x in xs:
-    Wz_bar = np.zeros_like(Wz)
-    b_bar = rt.zeros_like(b)
-    for t0, z, joined, h, t1, z_1, t2 in reversed(tape):
+    Wc_bar, Wz_bar, b_bar = np.zeros_like(Wc), np.zeros_like(Wz), rt.zeros_like(b)
+    for t0, z, joined, h, t1, t2, t3, t4 in reversed(tape):
         t0_bar = h_bar                        # 15  h = (1.0 - z) * h + z * np.tanh(Wc @ joined)
         z_bar = rt.unbroadcast(h_bar * t0, z)
         t1_bar = h_bar * z * (1 - t0 * t0)
@@ -45,9 +31,9 @@ def gated_cell_grad(params, xs, h):
         joined_bar = rt.matmul_bar_y(t1_bar, Wc, joined)
         h_bar = rt.unbroadcast(t0_bar * t1, h)
         z_bar = z_bar + rt.unbroadcast(-(t0_bar * h), z)
-        t0_bar = sigmoid_bwd(z_1, z_bar)      # 14  z = sigmoid(Wz @ joined + b)
+        t0_bar = z_bar * z / t2 * t3          # 14  z = sigmoid(Wz @ joined + b)
         b_bar += rt.unbroadcast(t0_bar, b)
         Wz_bar += rt.matmul_bar_x(t0_bar, Wz, joined)
         joined_bar = joined_bar + rt.matmul_bar_y(t0_bar, Wz, joined)
-        h_bar = h_bar + rt.unconcatenate(joined_bar, t2)[1]  # 13  joined = np.concatenate([x, h])
+        h_bar = h_bar + rt.unconcatenate(joined_bar, t4)[1]  # 13  joined = np.concatenate([x, h])
     return rt.like((Wz_bar, Wc_bar, b_bar), params)  # 11  Wz, Wc, b = params

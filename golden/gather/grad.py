@@ -11,10 +11,9 @@ def gather_grad(table, ids, mask):
     rows = table[ids]
     chosen = np.tanh(rows[mask])
     # backward
-    chosen_bar = 2 * chosen                   # 10  return np.sum(chosen**2) + np.sum(first)
     rows_bar = rt.zeros_like(rows)            # 9  first = rows[..., 0]
     rt.add_at(rows_bar, (..., 0), 1.0)
-    rt.add_at(rows_bar, mask, chosen_bar * (1 - chosen * chosen))  # 8  chosen = np.tanh(rows[mask])
+    rt.add_at(rows_bar, mask, 2 * chosen * (1 - chosen * chosen))  # 8  chosen = np.tanh(rows[mask])
     table_bar = rt.zeros_like(table)          # 7  rows = table[ids]
     rt.add_at(table_bar, ids, rows_bar)
     return rt.like(table_bar, table)

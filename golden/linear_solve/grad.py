@@ -18,5 +18,4 @@ def linear_solve_grad(a, b):
     x_bar = x_bar + rt.matmul_bar_y(residual_bar, a.T, x)
     a_bar = rt.matmul_bar_x(residual_bar, a.T, x).T
     a_bar = a_bar - rt.outer_of_columns(rt.solve_transposed(a, x_bar, b), x, a, b)
-    b_bar = b_bar + rt.unbroadcast(rt.solve_transposed(a, x_bar, b), b)
-    return a_bar, b_bar
+    return a_bar, b_bar + rt.unbroadcast(rt.solve_transposed(a, x_bar, b), b)

@@ -16,5 +16,4 @@ def logistic_regression_grad(w, b, x, y):
     w_bar = 0.02 * w                          # 12  penalty = 0.01 * np.sum(w * w)
     losses_bar = np.full_like(losses, losses_bar)  # 11  losses = np.logaddexp(0.0, logits) - y *...
     logits_bar = rt.unbroadcast(-losses_bar * y, logits) + rt.unbroadcast(losses_bar * np.exp(logits - t0), logits)
-    w_bar = w_bar + rt.matmul_bar_y(logits_bar, x, w)  # 10  logits = x @ w + b
-    return w_bar, rt.unbroadcast(logits_bar, b)
+    return w_bar + rt.matmul_bar_y(logits_bar, x, w), rt.unbroadcast(logits_bar, b)

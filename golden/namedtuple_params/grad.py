@@ -24,11 +24,10 @@ def namedtuple_params_grad(state, dt):
         t2 = state.position
         tape.append((velocity, t2, state, t1, t0))
         state = State(t2 + dt * velocity, velocity)
-    t0 = state.position
     # backward
     state_bar = rt.zeros_like(state)  # 17  return np.sum(state.position**2) + np.sum(state.veloc...
     rt.add_field(state_bar, 'velocity', 2 * state.velocity)
-    rt.add_field(state_bar, 'position', 2 * t0)
+    rt.add_field(state_bar, 'position', 2 * state.position)
     for velocity, t0, state, t1, t2 in reversed(tape):
         t0_bar = state_bar.position  # 16  state = State(state.position + dt * velocity, velocity)
         velocity_bar = state_bar.velocity + rt.unbroadcast(t0_bar * dt, velocity)

@@ -18,8 +18,7 @@ def nested_loops_grad(x):
             tape_1.append(t0)
         tape.append((h, tape_1))
     # backward
-    h_bar = np.zeros_like(h)                  # 9  for i in range(3):
-    x_bar = rt.zeros_like(x)
+    h_bar, x_bar = np.zeros_like(h), rt.zeros_like(x)  # 9  for i in range(3):
     for h, tape in reversed(tape):
         h_bar = h_bar + 2 * h                 # 12  total = total + np.sum(h * h)
         for t0 in reversed(tape):

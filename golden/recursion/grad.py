@@ -19,11 +19,7 @@ def recursion_fwd_x(x, depth):
 def recursion_bwd_x(saved, ans_bar):
     """Cotangents of x from that of the result of recursion (original.py:6)."""
     depth, x, t_saved = saved
-    if depth == 0:
-        x_bar = 2 * ans_bar * x               # 8  return np.sum(x * x)
-    else:
-        x_bar = np.sum(ans_bar) + recursion_bwd_x(t_saved, ans_bar) * np.cos(x)  # 9  return recu...
-    return x_bar
+    return 2 * ans_bar * x if depth == 0 else np.sum(ans_bar) + recursion_bwd_x(t_saved, ans_bar) * np.cos(x)
 
 
 def recursion_grad(x, depth):

@@ -26,10 +26,9 @@ def starred_unpacking_grad(layers, x):
         t1_bar = h_bar * (1 - h_1 * h_1)      # 10  h = np.tanh(w * h)
         h_bar = rt.unbroadcast(t1_bar * w, h_2)
         middle_bars.append(rt.unbroadcast(t1_bar * h_2, w))
-    middle_bar = middle_bars[::-1]            # 9  for w in middle:
     first_bar = rt.unbroadcast(h_bar * (1 - h_saved * h_saved) * x, first)  # 8  h = np.tanh(firs...
     layers_bar = rt.zeros_like(layers)        # 7  first, *middle, last = layers
     rt.add_at(layers_bar, -1, rt.unbroadcast(t0_bar * h, last))
-    rt.add_at(layers_bar, slice(1, -1), rt.stack_items(layers[1:-1], middle_bar))
+    rt.add_at(layers_bar, slice(1, -1), rt.stack_items(layers[1:-1], middle_bars[::-1]))
     rt.add_at(layers_bar, 0, first_bar)
     return rt.like(layers_bar, layers)

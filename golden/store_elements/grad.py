@@ -20,9 +20,7 @@ def store_elements_grad(x):
     for i, t0 in reversed(tape):
         t0_bar = out_bar[i]                   # 9  out[i] = np.sin(out[i - 1]) + x[i] * x[i - 1]
         out_bar[i] = 0.0
-        t1_bar = np.sum(t0_bar)
-        t2_bar = t0_bar * x[i - 1]
         rt.add_at(x_bar, i - 1, rt.unbroadcast(t0_bar * x[i], x_bar[i - 1]))
-        rt.add_at(x_bar, i, rt.unbroadcast(t2_bar, x_bar[i]))
-        out_bar[i - 1] += t1_bar * np.cos(t0)
+        rt.add_at(x_bar, i, rt.unbroadcast(t0_bar * x[i - 1], x_bar[i]))
+        out_bar[i - 1] += np.sum(t0_bar) * np.cos(t0)
     return rt.like(x_bar, x)

@@ -14,8 +14,7 @@ def zip_and_enumerate_grad(weights, xs):
         power = x ** t0
         tape.append((w * power, power, w, x, t0))
     # backward
-    xs_bars = []  # 10  for i, (w, x) in enumerate(zip(weights, xs, strict=True)):
-    weights_bars = []
+    xs_bars, weights_bars = [], []  # 10  for i, (w, x) in enumerate(zip(weights, xs, strict=True)):
     for t0, power, w, x, t1 in reversed(tape):
         t0_bar = np.full_like(t0, 1.0)        # 12  total += np.sum(w * power)
         x_bar = rt.unbroadcast(t0_bar * w, power) * rt.power_dx(x, t1)  # 11  power = x ** (i + 1)

@@ -36,6 +36,7 @@ from redraft.transpile.front.callee import (
     partial_parts,
 )
 from redraft.transpile.front.coarse import SHAPE_ATTRIBUTES, Coarse
+from redraft.transpile.front.inline import formula
 from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Origin, Source
@@ -407,6 +408,10 @@ class Expressions:
             raise self.refuse(
                 node, f"{callee.row.name}: {callee.row.reason}", "see `redraft rules`"
             )
+        if isinstance(callee, Function):
+            inside = formula(self, callee, node, leading)
+            if inside is not None:
+                return self.expression(inside)
         func = node.func
         if isinstance(callee, Primitive) and callee.method:
             func = gast.Attribute(self.atom(func.value), func.attr, gast.Load())

@@ -16,7 +16,7 @@ import gast
 
 from redraft.transpile import core
 
-WIDEST = 22  # nodes of both sides and the test together
+WIDEST = 26  # nodes of both sides and the test together
 
 
 def join_branches(body: list[gast.stmt]) -> list[gast.stmt]:

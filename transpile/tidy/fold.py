@@ -357,6 +357,10 @@ def _changes_memory(statement: gast.stmt, reads: set[str]) -> bool:
             if updated_name(inner) in reads:
                 return True
             continue
+        if getattr(inner, "backward", False) and (changed := _changed_cotangent(inner)):
+            if changed in reads:
+                return True
+            continue
         if updated_name(inner) is not None or isinstance(inner, gast.AugAssign):
             return True
         if isinstance(inner, gast.Expr):
@@ -364,6 +368,17 @@ def _changes_memory(statement: gast.stmt, reads: set[str]) -> bool:
         if getattr(inner, "augmented", False):
             return True
     return False
+
+
+def _changed_cotangent(statement: gast.stmt) -> str | None:
+    """The cotangent that a backward line adds to in place; nothing else shares its memory."""
+    if isinstance(statement, gast.AugAssign) and core.is_name(statement.target):
+        return statement.target.id
+    call = statement.value if isinstance(statement, gast.Expr) else None
+    if isinstance(call, gast.Call) and isinstance(call.func, gast.Attribute):
+        if call.func.attr in ("add_at", "add_field") and core.is_name(call.args[0]):
+            return call.args[0].id
+    return updated_name(statement)
 
 
 def _is_append(statement: gast.stmt) -> bool:

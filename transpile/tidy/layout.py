@@ -9,6 +9,8 @@ Before::                          After::
     r = np.exp(log_r)
     x_bar = 0.0                       x_bar = y_bar = 0.0
     y_bar = 0.0
+    w_bar = np.zeros_like(w)          w_bar, xs_bars = np.zeros_like(w), []
+    xs_bars = []
     x_bar = x_bar + z_bar             return x_bar + z_bar
     return x_bar
 """
@@ -21,6 +23,8 @@ import gast
 
 from redraft.transpile import core
 from redraft.transpile.tidy.fold import WIDEST, is_made
+
+LONGEST = 85  # characters of a result that still stands in one line
 
 
 def nest_unpacking(body: list[gast.stmt]) -> None:
@@ -77,7 +81,7 @@ def _join(first: gast.stmt, second: gast.stmt) -> bool:
         return False
     if len(second.targets) > 1 or not core.is_name(second.targets[0]):
         return False
-    return _chain(first, second) or _in_parallel(first, second)
+    return _chain(first, second) or _begin(first, second) or _in_parallel(first, second)
 
 
 def _chain(first: gast.Assign, second: gast.Assign) -> bool:
@@ -94,6 +98,36 @@ def _chain(first: gast.Assign, second: gast.Assign) -> bool:
         return False
     first.targets.append(second.targets[0])
     return True
+
+
+def _begin(first: gast.Assign, second: gast.Assign) -> bool:
+    """``x_bar, y_bars = np.zeros_like(x), []``: sums and lists that a loop is about to fill."""
+    if len(first.targets) > 1 or not _is_beginning(second.value):
+        return False
+    target, value = first.targets[0], first.value
+    if isinstance(target, gast.Tuple) and getattr(first, "begins", False):
+        places, values = target.elts, value.elts
+    elif core.is_name(target) and _is_beginning(value):
+        places, values = [target], [value]
+    else:
+        return False
+    same = getattr(first, "backward", False) and getattr(second, "backward", False)
+    if not same or sum(len(p.id) for p in (*places, second.targets[0])) > WIDEST - 8:
+        return False
+    first.targets = [gast.Tuple([*places, second.targets[0]], gast.Store())]
+    first.value, first.begins = gast.Tuple([*values, second.value], gast.Load()), True
+    return True
+
+
+def _is_beginning(value: Any) -> bool:
+    if isinstance(value, gast.List):
+        return not value.elts
+    return (
+        isinstance(value, gast.Call)
+        and isinstance(value.func, gast.Attribute)
+        and value.func.attr == "zeros_like"
+        and core.is_name(value.args[0])
+    )
 
 
 def _in_parallel(first: gast.Assign, second: gast.Assign) -> bool:
@@ -137,19 +171,51 @@ def _same_display(first: Any, second: Any) -> bool:
 
 
 def _with_short_return(body: list[gast.stmt]) -> list[gast.stmt]:
-    """``return E`` for ``x = E`` and ``return x``."""
-    if len(body) < 2 or not isinstance(body[-1], gast.Return):
+    """``return E`` for ``x = E`` and ``return x``, and likewise for several of one user's line."""
+    if not body or not isinstance(body[-1], gast.Return):
         return body
-    last, returned = body[-2], body[-1].value
+    returned, origin = body[-1], None
+    while len(body) > 1:
+        last = body[-2]
+        if not _ends_in(last, returned) or (origin and _line(last) is not origin):
+            return body
+        origin = _line(last)
+        _put_into(returned, last)
+        returned.origin, returned.silent = getattr(last, "origin", None), False
+        body = [*body[:-2], returned]
+        if origin is None:
+            return body
+    return body
+
+
+def _ends_in(statement: gast.stmt, returned: gast.Return) -> bool:
+    """Is the statement the last word on a value that is returned once, and nothing else?"""
     if not (
-        isinstance(last, gast.Assign)
-        and core.is_name(returned)
-        and len(last.targets) == 1
-        and core.is_name(last.targets[0])
-        and last.targets[0].id == returned.id
-        and getattr(last, "backward", False)
+        isinstance(statement, gast.Assign)
+        and len(statement.targets) == 1
+        and core.is_name(statement.targets[0])
+        and getattr(statement, "backward", False)
     ):
-        return body
-    body[-1].value = last.value
-    body[-1].origin, body[-1].silent = getattr(last, "origin", None), False
-    return [*body[:-2], body[-1]]
+        return False
+    name, value = statement.targets[0].id, returned.value
+    readings = [n for n in core.walk(value) if core.is_name(n) and n.id == name]
+    if len(readings) != 1:
+        return False
+    if value is readings[0]:
+        return True
+    if not isinstance(value, gast.Tuple) or readings[0] not in value.elts:
+        return False
+    return sum(len(gast.unparse(v)) for v in (value, statement.value)) <= LONGEST
+
+
+def _line(statement: gast.stmt) -> Any:
+    return getattr(getattr(statement, "origin", None), "node", None)
+
+
+def _put_into(returned: gast.Return, statement: gast.Assign) -> None:
+    if core.is_name(returned.value):
+        returned.value = statement.value
+        return
+    name = statement.targets[0].id
+    place = next(i for i, e in enumerate(returned.value.elts) if core.is_name(e) and e.id == name)
+    returned.value.elts[place] = statement.value

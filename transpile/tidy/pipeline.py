@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import gast
@@ -51,6 +52,8 @@ def is_pure(func: gast.expr, prepared: Any) -> bool:
     value = prepared.lowerer.scope.value(func)
     if value is UNKNOWN:
         return False
+    if value is functools.partial:
+        return True
     row = table.row_of(value)
     return row is not None and row.kind != "missing" and row.name != "print"
 
