@@ -25,9 +25,7 @@ WIDEST = 34  # nodes of an expression that still reads well
 
 def fold(body: list[gast.stmt], parameters: list[str]) -> list[gast.stmt]:
     """Fold copies, then single-use temporaries, in place."""
-    _Copies(body, parameters).run()
-    count = _Count(body, parameters)
-    _fold_block(body, count)
+    _fold_block(body, _Copies(body, parameters).run())
     return body
 
 
@@ -52,12 +50,13 @@ class _Copies:
     def __init__(self, body: list[gast.stmt], parameters: list[str]) -> None:
         self.body, self.parameters = body, parameters
 
-    def run(self) -> None:
+    def run(self) -> _Count:
+        """Fold in place; returns how often names are used after that."""
         count = _Count(self.body, self.parameters)
         updated = {updated_name(s) for s in core.walk_statements(self.body)} - {None}
         renames: dict[str, gast.expr] = {}
-        self.coalesce(count)
-        count = _Count(self.body, self.parameters)
+        if self.coalesce(count):
+            count = _Count(self.body, self.parameters)
         for statement in core.walk_statements(self.body):
             if not isinstance(statement, gast.Assign) or len(statement.targets) > 1:
                 continue
@@ -75,11 +74,14 @@ class _Copies:
                     renames[target.id] = value
             elif isinstance(value, gast.Constant) and not isinstance(value.value, str):
                 renames[target.id] = value
-        if renames:
-            _rename(self.body, renames)
+        if not renames:
+            return count
+        _rename(self.body, renames)
+        return _Count(self.body, self.parameters)
 
-    def coalesce(self, count: _Count) -> None:
+    def coalesce(self, count: _Count) -> bool:
         """``hidden = items``: a temporary that ends in a user's variable bears its name at once."""
+        changed = False
         order = list(core.walk_statements(self.body))
         for place, statement in enumerate(order):
             if not isinstance(statement, gast.Assign) or len(statement.targets) > 1:
@@ -97,7 +99,9 @@ class _Copies:
             for node in (n for s in self.body for n in core.walk(s)):
                 if isinstance(node, gast.Name) and node.id == old:
                     node.id = target.id
+            changed = True
         self.body[:] = without_self_copies(self.body)
+        return changed
 
     def used_before(self, statements: list[gast.stmt], id: str) -> bool:
         return any(
