@@ -30,21 +30,6 @@ def detach(held: list[Any]) -> list[Any]:
     return held
 
 
-def is_own(x_bar: Any, x: np.ndarray) -> bool:
-    """Is the value that one variable of the caller holds an array like `x`, and seen by nobody else?
-
-    The answer for the most common gradient: that of one array.
-    """
-    return (
-        x_bar.__class__ is np.ndarray
-        and x_bar.base is None
-        and x_bar.dtype is x.dtype
-        and _count is not None
-        and _count(x_bar) == _PASSED
-        and x_bar.shape == x.shape
-    )
-
-
 def is_settled(held: Any, like: Any, keys: Any) -> bool:
     """Is each item certainly an array like that in `like`, and in memory that nobody else holds?
 
@@ -80,17 +65,14 @@ def _holders(held: list[Any]) -> int:
     return _count(bar) if _count else -1
 
 
-def _passed(x: Any) -> int:
-    """References to a value that a variable of the caller and a parameter hold."""
-    return _count(x) if _count else -1
-
-
 def _named() -> int:
     x = object()
-    return _passed(x)
+    return references(x)
 
 
-_NAMED, _PASSED = _holders(_probe), _named()
+references = _count or (lambda x: -1)
+_NAMED = _holders(_probe)
+ONE_NAME = _named() if _count else -2  # what `references` says where one variable alone holds it
 
 
 def _is_shared_view(held: list[Any], place: int) -> bool:

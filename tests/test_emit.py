@@ -27,9 +27,9 @@ def test_text_reads_back_as_its_tree(case, transform):
 
 def awkward(x, n=-1.0, size=1e309):
     """Negative powers, infinities, texts with quotes, nested f-strings and long chains."""
-    y = (-1.0) ** 2 * x - -x + x ** -n
+    y = (-1.0) ** 2 * x - -x + x**-n
     if not (0.0 < y < size) or f"{y:.2f}'{n!r}\"" == "it's":
-        y = -(-y) if y != y else (y, -y)[0]
+        y = -(-y) if y != y else (y, -y)[0]  # noqa: B002
     z = [v if v > 0 else -v for v in (y, -y)]
     return z[-1] * (x if n else -x) - (y - (x - y)) / (x / (y * x))
 

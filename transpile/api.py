@@ -15,7 +15,7 @@ import numpy
 
 from redraft import runtime
 from redraft.runtime.cotangents import as_tangent
-from redraft.runtime.owned import detach, is_own, is_settled
+from redraft.runtime.owned import ONE_NAME, detach, is_settled, references
 from redraft.transpile import primitives  # noqa: F401  (fills the table)
 from redraft.transpile.back.emit import print_function
 from redraft.transpile.back.load import file_name, load
@@ -34,6 +34,7 @@ def _refusal(message: str, hint: str) -> TransformError:
 
 runtime.refusals.makers[:] = [_refusal]  # refusals of running code show the user's line
 _lock = threading.RLock()
+_Array = numpy.ndarray
 by_file: Any = weakref.WeakValueDictionary()  # generated functions, to find a line's origin
 
 
@@ -338,11 +339,17 @@ class Gradient(Transformed):
             generated = self.current(len(args))
         places = generated.places
         if places is not None and generated.count <= len(args):
-            if self.single:
+            if self.single:  # the most common call: gradient of one array
                 x = args[places[0]]
-                if x.__class__ is numpy.ndarray and x.dtype.kind == "f":
+                if x.__class__ is _Array and x.dtype.kind == "f":
                     x_bar = generated.function(*args, **kwargs)
-                    if is_own(x_bar, x):
+                    if (
+                        x_bar.__class__ is _Array
+                        and x_bar.base is None
+                        and references(x_bar) == ONE_NAME
+                        and x_bar.dtype is x.dtype
+                        and x_bar.shape == x.shape
+                    ):
                         return x_bar
                     held, x_bar = [x_bar], None
                     return _settle(held, [x])[0]
