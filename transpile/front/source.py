@@ -8,6 +8,7 @@ from __future__ import annotations
 import __future__
 
 import ast
+import dis
 import functools
 import inspect
 import linecache
@@ -241,13 +242,35 @@ def _matches(node: Any, code: types.CodeType) -> bool:
 
 
 def _same_bytecode(node: Any, code: types.CodeType) -> bool:
-    """Does the node compile to this code? Names that are closure cells count as equal."""
-    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-    names |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
-    used = set(code.co_names) | set(code.co_freevars) | set(code.co_cellvars)
-    constants = {repr(n.value) for n in ast.walk(node) if isinstance(n, ast.Constant)}
-    own = {repr(c) for c in code.co_consts if isinstance(c, (int, float, str, complex))}
-    return used <= names | {"__class__"} and (own <= constants or not constants)
+    """Does the node compile to these instructions, wherever its names are looked up?"""
+    alone = ast.copy_location(ast.Expression(node), node)
+    if not isinstance(node, ast.Lambda):
+        alone = ast.Module([node], [])
+    made = compile(alone, code.co_filename, "eval" if isinstance(node, ast.Lambda) else "exec")
+    own = [c for c in made.co_consts if isinstance(c, types.CodeType) and c.co_name == code.co_name]
+    return any(_instructions(c) == _instructions(code) for c in own)
+
+
+def _instructions(code: types.CodeType) -> list[tuple[str, str]]:
+    """Operations and what they work on; a global of the node alone may be a closure cell here."""
+    found = []
+    for step in dis.get_instructions(code):
+        if step.opname in _OF_CELLS:
+            continue
+        operation = "LOAD" if step.opname in _LOADS else step.opname
+        value = step.argval
+        if isinstance(value, types.CodeType):
+            value = value.co_name
+        elif isinstance(value, str):  # a private name of a class, ``_Class__x``
+            value = value.rpartition("__")[2]
+        elif step.opcode in dis.hasjrel or step.opcode in dis.hasjabs:
+            value = ""
+        found.append((operation, repr(value)))
+    return found
+
+
+_LOADS = {"LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"}
+_OF_CELLS = {"COPY_FREE_VARS", "MAKE_CELL", "RESUME", "PUSH_NULL", "PRECALL", "NOP"}
 
 
 def _same_columns(node: Any, code: types.CodeType) -> bool:
