@@ -8,10 +8,13 @@ from redraft.runtime.apply import (
     call_fwd,
     call_jvp,
     call_star,
+    constant_of,
+    method,
     method_fwd,
     method_jvp,
     partial_dot,
     partial_func,
+    reader,
     star_fwd,
     star_jvp,
 )

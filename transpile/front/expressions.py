@@ -35,8 +35,9 @@ from redraft.transpile.front.callee import (
     operator_row,
     partial_parts,
 )
-from redraft.transpile.front.coarse import SHAPE_ATTRIBUTES, Coarse
+from redraft.transpile.front.coarse import MUTATORS, SHAPE_ATTRIBUTES, Coarse
 from redraft.transpile.front.inline import formula
+from redraft.transpile.front.objects import special_names
 from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Origin, Source
@@ -68,6 +69,9 @@ class Expressions:
     origin: Any
     local_functions: dict[str, Source]
     local_partials: dict[str, gast.Call]
+    object_names: frozenset[str]
+    plain_names: frozenset[str]
+    met_names: frozenset[str]
 
     def __init__(self) -> None:
         self.counter = 0
@@ -241,11 +245,17 @@ class Expressions:
         return any(map(self.depends_on_data, core.children(node)))
 
     def lower_Attribute(self, node: gast.Attribute) -> gast.expr:
+        if node.attr in self.object_names:  # a field, a property, or what arrays call by that name
+            reader = core.call("rt.reader", core.constant(node.attr))
+            read = gast.copy_location(gast.Call(reader, [self.atom(node.value)], []), node)
+            read.callee = None
+            return read
         new = gast.copy_location(
             gast.Attribute(self.atom(node.value), node.attr, gast.Load()), node
         )
         row = table.rows_index()["attribute"].get(node.attr)
-        new.callee = Primitive(row, attribute=True) if row is not None else None
+        known = row is not None and node.attr not in self.plain_names
+        new.callee = Primitive(row, attribute=True) if known else None
         return new
 
     def lower_Tuple(self, node: gast.Tuple) -> gast.expr:
@@ -403,6 +413,10 @@ class Expressions:
                     "arrays of objects have no derivative",
                     "use a list, or an array of numbers",
                 )
+        name = getattr(node.func, "attr", None)
+        own = name in self.object_names and name in MUTATORS and name != "pop"
+        if own and self.scope.value(node.func) is UNKNOWN:
+            return self.method_call(node)
         callee, leading = self.callee(node)
         if isinstance(callee, Primitive) and callee.row.kind == "missing":
             raise self.refuse(
@@ -426,6 +440,15 @@ class Expressions:
             new = self.capturing(new, callee.inner.function.captured)
         new.callee = callee
         self.check_binding(new, callee)
+        return new
+
+    def method_call(self, node: gast.Call) -> gast.expr:
+        """``d.add(e)`` of an object whose class has a method of that name: nothing changes."""
+        method = core.call("rt.method", core.constant(node.func.attr))
+        args = [self.atom(node.func.value), *map(self.argument, node.args)]
+        keywords = [gast.keyword(k.arg, self.argument(k.value)) for k in node.keywords]
+        new = gast.copy_location(gast.Call(method, args, keywords), node)
+        new.callee = None
         return new
 
     def completed(self, node: gast.Call) -> gast.Call:
@@ -534,7 +557,8 @@ class Expressions:
                 return found
         if isinstance(func, gast.Attribute):
             row = table.rows_index()["method"].get(func.attr)
-            if row is not None and value is UNKNOWN and self.is_array_method(row, node):
+            own = func.attr in self.object_names
+            if row is not None and not own and value is UNKNOWN and self.is_array_method(row, node):
                 return Primitive(row, method=True), []
         if value is not UNKNOWN:
             self.refuse_unknown(node, value)
@@ -590,6 +614,8 @@ class Expressions:
         return None
 
     def constructor(self, cls: type) -> Any:
+        if dataclasses.is_dataclass(cls) or hasattr(cls, "_fields"):
+            self.met_names |= special_names(cls)
         if dataclasses.is_dataclass(cls):
             return Construct(cls, [f.name for f in dataclasses.fields(cls) if f.init])
         if issubclass(cls, tuple) and hasattr(cls, "_fields"):

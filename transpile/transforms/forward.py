@@ -44,9 +44,7 @@ def write_jvp(unit: Unit, source: Source, options: dict[str, Any]) -> Source:
     """Write ``f_jvp(x, …, x_dot, …) -> (y, y_dot)`` into the unit."""
     own = source.parameters[len(source.captured) :]
     names = options.get("names") or own[: options["count"]]
-    prepared = prepare(
-        source, set(names), unit.dependencies, options.get("ranks"), bool(options.get("has_aux"))
-    )
+    prepared = prepare(source, set(names), unit, options.get("ranks"), bool(options.get("has_aux")))
     forward = Forward(prepared, unit)
     body = forward.block(prepared.body[:-1])
     result = prepared.body[-1]
@@ -711,7 +709,7 @@ def _reserve(unit: Unit, source: Source) -> str:
 
 def write_jvp_named(unit: Unit, source: Source, active: tuple[str, ...], name: str) -> str:
     """Write the tangent function of a callee; its tangents are keyword arguments."""
-    prepared = prepare(source, set(active), unit.dependencies)
+    prepared = prepare(source, set(active), unit)
     forward = Forward(prepared, unit)
     body = forward.block(prepared.body[:-1])
     result = prepared.body[-1]
