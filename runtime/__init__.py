@@ -40,6 +40,7 @@ from redraft.runtime.cotangents import (
     seed,
     seed_holomorphic,
     snapshot,
+    sort_order,
     stack_items,
     stack_items_last,
     unitem_bar,

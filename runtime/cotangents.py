@@ -325,6 +325,18 @@ def as_tangent(x_dot: Any, x: Any) -> Any:
     return Struct({k: as_tangent(dots[k], v) for k, v in fields.items()})
 
 
+def sort_order(items: Any, key: Any = None, reverse: bool = False) -> list[int]:
+    """The places of the items in the order in which ``sorted(items)`` has them.
+
+    Raises:
+        TypeError: `items` is a dict, which would be sorted by its keys.
+    """
+    if isinstance(items, dict):
+        raise TypeError("sorted(d) of a dict that is differentiated: write sorted(d.keys())")
+    by = items.__getitem__ if key is None else lambda place: key(items[place])
+    return sorted(range(len(items)), key=by, reverse=reverse)
+
+
 def snapshot(x: Any) -> Any:
     """The value as it is now: a copy, if it can be changed in place."""
     if isinstance(x, np.ndarray):

@@ -94,6 +94,7 @@ class Coarse:
             yield from self._expression_flows(child)
 
 
+DICT_METHODS = frozenset({"items", "values", "keys", "get"})
 MUTATORS = frozenset({
     "append", "extend", "insert", "pop", "update", "setdefault", "fill", "sort", "reverse",
     "remove", "clear", "add", "put", "popitem", "appendleft", "popleft", "itemset", "resize",

@@ -125,6 +125,8 @@ class Lowerer(Expressions):
         value = self.scope.value(func)
         if value is UNKNOWN:
             if isinstance(func, gast.Attribute) and func.attr not in self.object_names:
+                if func.attr == "keys":
+                    return True
                 row = table.rows_index()["method"].get(func.attr)
                 return row is not None and row.kind == "no_derivative"
             return False
@@ -301,6 +303,8 @@ class Lowerer(Expressions):
         if isinstance(target, gast.Name):
             lowered = self.expression(value)
             self.emit(core.assign(target.id, lowered))
+        elif isinstance(target, (gast.Tuple, gast.List)):
+            self.assign(target, self.items_of(value))
         else:
             self.assign(target, self.atom(value))
 

@@ -12,7 +12,7 @@ import functools
 from typing import Any
 
 from redraft.runtime.cotangents import Struct, fields_of
-from redraft.transpile.front.coarse import MUTATORS, SHAPE_ATTRIBUTES
+from redraft.transpile.front.coarse import DICT_METHODS, MUTATORS, SHAPE_ATTRIBUTES
 from redraft.transpile.primitives import table
 
 SCALARS = (float, int, complex, str, bytes, bool, type(None))
@@ -66,5 +66,6 @@ def _taken(names: Any) -> frozenset[str]:
     index = table.rows_index()
     return frozenset(
         n for n in names
-        if n in index["method"] or n in index["attribute"] or n in SHAPE_ATTRIBUTES or n in MUTATORS
+        if n in index["method"] or n in index["attribute"]
+        or n in SHAPE_ATTRIBUTES | MUTATORS | DICT_METHODS
     )  # fmt: skip
