@@ -385,7 +385,10 @@ class Forward:
     ) -> gast.expr:
         rule = row.jvp.get(parameter)
         if rule is not None:
-            text = rule_text(rule, call, position)
+            try:
+                text = rule_text(rule, call, position)
+            except table.BindError as error:
+                raise self.refuse(node, str(error)) from None
             if text is not None:
                 return fill(text, slots)
         if parameter in row.d:
