@@ -29,6 +29,54 @@ class CallRecord:
         self.backward, self.residuals, self.arrangement = backward, residuals, arrangement
 
 
+class Reader:
+    """``x.name`` as a function of `x`: what the attribute is shows when the code runs."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, x: Any) -> Any:
+        return getattr(x, self.name)
+
+
+class Method(Reader):
+    """``x.name(…)`` as a function of `x` and the arguments."""
+
+    __slots__ = ()
+
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(x, self.name)(*args, **kwargs)
+
+
+def constant_of(x: Any, name: str) -> Any:
+    """Return an attribute that belongs to the class, or to the static part of a registered one.
+
+    Raises:
+        TypeError: it was computed from the fields when the object was made.
+    """
+    from redraft.runtime.tree import has_named_children
+
+    if name in getattr(x, "__dict__", {}) and not has_named_children(x):
+        raise TypeError(
+            f"`.{name}` is no field of `{type(x).__name__}`: its derivative is not known; make it a "
+            "property, or let the function that rebuilds a registered object accept any children"
+        )
+    return getattr(x, name)
+
+
+def method(name: str) -> Method:
+    """The function that calls a method."""
+    return Method(name)
+
+
+@functools.cache
+def reader(name: str) -> Reader:
+    """The function that reads an attribute: a field, a property, or an attribute of an array."""
+    return Reader(name)
+
+
 def call_fwd(mask: tuple[int, ...], function: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
     """Value of ``function(*args)``, and what `call_bwd` needs.
 

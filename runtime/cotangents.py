@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from redraft.runtime.refusals import refusal
+from redraft.runtime.tree import is_registered, rebuild_registered, registered_fields
 
 NUMBERS = (int, float, complex, np.number, np.ndarray, np.bool_)
 
@@ -43,9 +44,11 @@ class Struct:
 
 
 def fields_of(x: Any) -> dict[str, Any] | None:
-    """Fields of a dataclass, a NamedTuple or a `Struct`, else None."""
+    """Fields of a dataclass, NamedTuple, `Struct` or object of a registered class, else None."""
     if isinstance(x, Struct):
         return x.__dict__
+    if is_registered(x):
+        return registered_fields(x)
     if isinstance(x, tuple) and hasattr(x, "_fields"):
         return dict(zip(x._fields, x, strict=True))
     if dataclasses.is_dataclass(x) and not isinstance(x, type):
@@ -79,15 +82,7 @@ def zeros_like(x: Any) -> Any:
     captured = captured_by(x)
     if captured:
         return {k: zeros_like(v) for k, v in captured.items()}
-    return _zeros_of_node(x)
-
-
-def _zeros_of_node(x: Any) -> Any:
-    """Zeros of an object of a class that the user registered with optree; None for the rest."""
-    from redraft.runtime.tree import registered_fields
-
-    fields = registered_fields(x)
-    return None if fields is None else Struct({k: zeros_like(v) for k, v in fields.items()})
+    return None
 
 
 def captured_by(x: Any) -> dict[str, Any] | None:
@@ -173,9 +168,7 @@ def like(x_bar: Any, x: Any) -> Any:
     if isinstance(x, dict):
         parts = {k: like(x_bar[k] if k in x_bar else zeros_like(v), v) for k, v in x.items()}
         return parts if type(x) is dict else _rebuild_dict(x, parts)
-    from redraft.runtime.tree import rebuild_registered
-
-    return rebuild_registered(x, x_bar)
+    return x_bar
 
 
 def _rebuild_dict(x: Any, parts: dict) -> Any:
@@ -191,6 +184,8 @@ def _rebuild(x: Any, fields: dict[str, Any], x_bar: Any) -> Any:
     if bars is None:
         bars = dict(zip(fields, x_bar, strict=True))
     parts = {k: like(bars[k], v) for k, v in fields.items()}
+    if is_registered(x):
+        return rebuild_registered(x, list(parts.values()))
     if isinstance(x, tuple):
         return type(x)(**parts)
     import copy
@@ -328,6 +323,18 @@ def as_tangent(x_dot: Any, x: Any) -> Any:
         return x_dot
     dots = fields_of(x_dot) or dict(zip(fields, x_dot, strict=True))
     return Struct({k: as_tangent(dots[k], v) for k, v in fields.items()})
+
+
+def sort_order(items: Any, key: Any = None, reverse: bool = False) -> list[int]:
+    """The places of the items in the order in which ``sorted(items)`` has them.
+
+    Raises:
+        TypeError: `items` is a dict, which would be sorted by its keys.
+    """
+    if isinstance(items, dict):
+        raise TypeError("sorted(d) of a dict that is differentiated: write sorted(d.keys())")
+    by = items.__getitem__ if key is None else lambda place: key(items[place])
+    return sorted(range(len(items)), key=by, reverse=reverse)
 
 
 def snapshot(x: Any) -> Any:

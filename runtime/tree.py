@@ -6,24 +6,50 @@ import sys
 from typing import Any
 
 
+def is_registered(x: Any) -> bool:
+    """Is it an object of a class registered with `register`?"""
+    return type(x) in _registry
+
+
+def has_named_children(x: Any) -> bool:
+    """Is it a registered object of which is known what attributes its children are?"""
+    return is_registered(x) and not any(name.isdigit() for name in registered_fields(x))
+
+
+def registered_classes() -> list[type]:
+    """The classes registered with `register`."""
+    return list(_registry)
+
+
 def registered_fields(x: Any) -> dict[str, Any] | None:
-    """Children of an object of a class registered with `register`, or None."""
+    """Children of an object of a class registered with `register`, or None.
+
+    They are named after the attributes that hold them, as far as an object that is made of marks
+    shows which those are; otherwise by number.
+    """
     if type(x) not in _registry:
         return None
-    children, _ = _registry[type(x)][0](x)
-    return {str(i): c for i, c in enumerate(children)}
-
-
-def rebuild_registered(x: Any, x_bar: Any) -> Any:
-    """An object of a registered class with the given children; other values as they are."""
-    from redraft.runtime.cotangents import like
-
-    if type(x) not in _registry:
-        return x_bar
     flatten, unflatten = _registry[type(x)]
     children, data = flatten(x)
-    bars = list(x_bar)
-    return unflatten(data, [like(b, c) for b, c in zip(bars, children, strict=True)])
+    children = list(children)
+    marks = [_Mark() for _ in children]
+    try:
+        held = vars(unflatten(data, marks))
+    except Exception:  # its constructor looks at what it gets
+        held = {}
+    names = {id(mark): name for name, mark in held.items()}
+    known = [names.get(id(mark), str(place)) for place, mark in enumerate(marks)]
+    return dict(zip(known, children, strict=True))
+
+
+class _Mark:
+    """Stands for a child, to see where an object keeps it."""
+
+
+def rebuild_registered(x: Any, children: list[Any]) -> Any:
+    """An object like `x` with other children."""
+    flatten, unflatten = _registry[type(x)]
+    return unflatten(flatten(x)[1], children)
 
 
 _registry: dict[type, tuple[Any, Any]] = {}

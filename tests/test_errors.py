@@ -349,6 +349,16 @@ def test_builtin_without_rule(function):
     assert str(caught.value)
 
 
+@pytest.mark.parametrize("mode", ["grad", "jvp", "vjp"])
+def test_options_without_rule_are_refused_in_every_mode(mode):
+    def norms(x):
+        return np.linalg.norm(x, 2, (0, 1))
+
+    with pytest.raises(rd.TransformError, match="ord=2 of a matrix has no rule") as caught:
+        call_by_mode(Problem(norms, (np.ones((2, 3)),), {}, "norms"), mode)
+    assert_well_formed(caught.value)
+
+
 def test_primitive_can_be_transformed_itself():
     assert rd.grad(np.sin)(0.5) == pytest.approx(np.cos(0.5))
     assert rd.grad(math.exp)(0.5) == pytest.approx(math.exp(0.5))

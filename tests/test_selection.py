@@ -222,6 +222,8 @@ OTHERS = {
     "list_item": (lambda x: from_list(x), [1.0, 2.0, 0.5]),
     "dict_item": (lambda x: from_dict(x), [1.0, 2.0, 0.5]),
     "field_of_tuple": (lambda x: from_tuple(x), [0.0, 2.0, 0.5]),
+    "rows_of_a_loop": (lambda x: rows(x), [0.0, 2.0, 0.5]),
+    "read_by_mask": (lambda x: read_by_mask(x), [0.0, 2.0, 0.5]),
     "nested": (
         lambda x: np.sum(np.where(x > 0, np.where(x != 1.0, np.log(x), 0.0) * x, 0.0)),
         [0.0, np.log(0.5) + 1.0, np.log(2.0) + 1.0],
@@ -268,6 +270,20 @@ def from_list(x):
     return np.sum(np.where(x > 0, *parts))
 
 
+def rows(x):
+    total = 0.0
+    for v in np.log(x):
+        total = total + (v if v > -10.0 else 0.0)
+    return total
+
+
+def read_by_mask(x):
+    logs, taken = np.log(x), np.zeros(3)
+    ok = x > 0
+    taken[ok] = logs[ok]
+    return np.sum(taken)
+
+
 def from_dict(x):
     parts = {"log": np.log(x), "same": x}
     return np.sum(np.where(x > 0, parts["log"], parts["same"]))
@@ -287,6 +303,36 @@ def test_other_selections(name):
     np.testing.assert_allclose(rd.grad(function)(X), want, rtol=1e-6, atol=1e-12)
     dots = [rd.jvp(function, (X,), (v,))[1] for v in np.eye(3)]
     np.testing.assert_allclose(dots, want, rtol=1e-6, atol=1e-12)
+
+
+def roots_of_roots(x):
+    h = x
+    for _ in range(3):
+        root = np.sqrt(h)
+        h = np.where(h > 0, root + h, 0.0)
+    return np.sum(h)
+
+
+def logs_in_while(x):
+    i, h = 0, x
+    while i < 3:
+        logs = np.log(h)
+        h = np.where(h > 0, logs * h, 0.0) if i == 1 else 1.1 * h
+        i += 1
+    return np.sum(h)
+
+
+def roots_in_comprehension(x):
+    return np.sum(np.array([np.where(v > 0, np.sqrt(v), 0.0) for v in x]))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("function", [roots_of_roots, logs_in_while, roots_in_comprehension])
+def test_second_derivatives_through_loops(function):
+    gradient = rd.grad(function)
+    want = [0.0, *np.diag([rd.jvp(gradient, (X[1:],), (e,))[1] for e in np.eye(2)])]
+    np.testing.assert_allclose(rd.grad(lambda x: np.sum(gradient(x)))(X), want, rtol=1e-9)
+    np.testing.assert_allclose(rd.jvp(gradient, (X,), (np.ones(3),))[1], want, rtol=1e-9)
 
 
 def test_a_cotangent_that_is_zero_by_chance_keeps_its_slope():

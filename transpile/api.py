@@ -20,9 +20,10 @@ from redraft.transpile import primitives  # noqa: F401  (fills the table)
 from redraft.transpile.back.emit import print_function
 from redraft.transpile.back.load import file_name, load
 from redraft.transpile.errors import SourceError, TransformError
+from redraft.transpile.front.objects import object_names
 from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.source import Source, read_source
-from redraft.transpile.function import Unit
+from redraft.transpile.function import Unit, write_unit
 from redraft.transpile.primitives import table
 
 
@@ -180,6 +181,7 @@ def generate(
     arguments: tuple | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
+    objects: frozenset[str] = frozenset(),
 ) -> Generated:
     """Write the source of a transformation.
 
@@ -190,6 +192,7 @@ def generate(
         arguments: example arguments; their ranks make the source plainer.
         has_aux: the function returns a pair of the value and auxiliary data.
         holomorphic: seed the gradient with a complex one.
+        objects: names that objects among the arguments share with arrays (front/objects.py).
 
     Raises:
         TransformError: the function uses something that cannot be rewritten.
@@ -197,10 +200,12 @@ def generate(
     from redraft.transpile.transforms.build import selected, write_fused
 
     count = None if arguments is None else len(arguments)
+    if isinstance(fun, Transformed):
+        fun.learn(objects)
     target = target_of(fun, count)
-    with _lock:
+
+    def write(unit: Unit) -> Generated:
         source = read_source(target.function)
-        unit = Unit()
         if target.inner is not None:
             unit.dependencies.extend(target.inner.unit.dependencies)
         own = source.parameters[len(target.leading) :]
@@ -225,6 +230,9 @@ def generate(
         generated.target = target
         generated.renamed = {user: name for name, user in source.renamed.items()}
         return generated
+
+    with _lock:
+        return write_unit(objects, write)
 
 
 def _shift(argnums: Any, count: int) -> Any:
@@ -258,6 +266,14 @@ class Transformed:
         self._generated: Generated | None = None
         self.relative = _is_relative(options["argnums"])
         self._by_argnums: dict[Any, Generated] = {}
+        self.object_names: frozenset[str] = frozenset()
+
+    def learn(self, names: frozenset[str]) -> None:
+        """Objects among the arguments have these names: what was written without them is void."""
+        if not names <= self.object_names:
+            self.object_names |= names
+            self._generated = None
+            self._by_argnums.clear()
 
     def current(self, count: int | None = None) -> Generated:
         """The generated source, written anew if something that it depends on was rebound.
@@ -271,7 +287,10 @@ class Transformed:
             argnums, generated = self.options["argnums"], self._generated
         if generated is None or not generated.is_current():
             generated = generate(
-                self.fun, self.redraft_kind, **{**self.options, "argnums": argnums}
+                self.fun,
+                self.redraft_kind,
+                **{**self.options, "argnums": argnums},
+                objects=self.object_names,
             )
             generated.argnums = argnums
             if self.relative:
@@ -336,7 +355,7 @@ class Gradient(Transformed):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         generated = self._generated
         if generated is None or self.relative or (generated.guards and not generated.is_current()):
-            generated = self.current(len(args))
+            generated = self.written(args, kwargs)
         places = generated.places
         if places is not None and generated.count <= len(args):
             if self.single:  # the most common call: gradient of one array
@@ -364,7 +383,22 @@ class Gradient(Transformed):
             args, kwargs = (*target.leading, *args), {**target.keywords, **kwargs}
         else:
             checked = self.check(generated, args, kwargs)
+        names = object_names(checked)
+        if not names <= generated.unit.object_names:
+            self.learn(names)
+            generated = self.current(len(args) - len(target.leading))
         return self.finish([generated.function(*args, **kwargs)], checked)
+
+    def written(self, args: tuple, kwargs: dict) -> Generated:
+        """The generated source; what cannot be written for arrays may be for the objects passed."""
+        try:
+            return self.current(len(args))
+        except TransformError:
+            names = object_names([*args, *kwargs.values()])
+            if names <= self.object_names:
+                raise
+        self.learn(names)
+        return self.current(len(args))
 
     def selection(self, generated: Generated) -> list[tuple[int | None, str]]:
         """Position (or None) and name of each differentiated argument."""
@@ -628,6 +662,18 @@ def _cached(key: Any, make: Any) -> Any:
     return found
 
 
+def _written(fun: Any, kind: str, primals: Any, active: tuple[int, ...], aux: bool) -> Generated:
+    """The generated source for `jvp` or `vjp` at arguments of these classes."""
+    names = frozenset() if runtime.all_floats(primals) else object_names(list(primals))
+
+    def make() -> Transformed:
+        made = Transformed(fun, kind, argnums=active, has_aux=aux)
+        made.learn(names)
+        return made
+
+    return _cached((fun, kind, active, aux, names), make).current()
+
+
 def _differentiable(value: Any) -> bool:
     return any(
         numpy.asarray(leaf).dtype.kind in "fc"
@@ -666,8 +712,7 @@ def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
         raise TypeError("jvp requires at least one primal with floating-point numbers")
     from redraft.transpile.transforms.forward import tangent_parameter
 
-    make = lambda: Transformed(fun, "jvp", argnums=active, has_aux=has_aux)  # noqa: E731
-    generated = _cached((fun, "jvp", active, has_aux), make).current()
+    generated = _written(fun, "jvp", primals, active, has_aux)
     leading, keywords = generated.target.leading, generated.target.keywords
     every = generated.source.parameters
     given = {}
@@ -735,8 +780,7 @@ def vjp(fun: Any, *primals: Any, has_aux: bool = False) -> tuple:
         if has_aux:
             value, *aux = value
         return (value, Pullback(None, None, value, primals, []), *aux)
-    make = lambda: Transformed(fun, "vjp", argnums=active, has_aux=has_aux)  # noqa: E731
-    generated = _cached((fun, "vjp", active, has_aux), make).current()
+    generated = _written(fun, "vjp", primals, active, has_aux)
     leading, keywords = generated.target.leading, generated.target.keywords
     value, saved = generated.function(*leading, *primals, **keywords)
     aux = ()

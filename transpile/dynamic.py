@@ -20,6 +20,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from redraft import runtime
 from redraft.runtime import apply
 from redraft.runtime.cotangents import add, captured_by, zeros_like
 from redraft.transpile import core
@@ -29,9 +30,10 @@ from redraft.transpile.errors import TransformError
 from redraft.transpile.front.callee import Function
 from redraft.transpile.front.callee import Transformed as TransformedCallee
 from redraft.transpile.front.expressions import RUN_TIME_CALLS
+from redraft.transpile.front.objects import is_part, object_names
 from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.source import Source, read_source
-from redraft.transpile.function import Unit
+from redraft.transpile.function import Unit, write_unit
 from redraft.transpile.primitives import table
 
 _cache: dict[Any, Any] = {}
@@ -162,6 +164,7 @@ def _lifted(source: Source, names: tuple[str, ...]) -> Source:
     cells = {k: v for k, v in source.cells.items() if k not in names}
     lifted = Source(node, source.file, source.lines, source.globals, cells)
     lifted.extras, lifted.renamed, lifted.outer = source.extras, source.renamed, source.outer
+    lifted.plain_names = source.plain_names
     lifted.captured = names
     return lifted
 
@@ -247,7 +250,13 @@ def _namedtuple_replace(x: Any, /, **changes: Any) -> Any:
 
 
 def replacing(function: Any, args: tuple, kwargs: Named) -> Any:
-    """``dataclasses.replace`` and ``_replace`` as a function for the class of the object."""
+    """``dataclasses.replace``, ``_replace`` and readers as functions for the class of the object."""
+    if isinstance(function, apply.Method):
+        method, leading = method_parts(args[0], function.name)
+        return method if leading else function
+    if isinstance(function, apply.Reader):
+        x = args[0]
+        return _reading(type(x), function.name, is_part(x, function.name))
     if function is not dataclasses.replace and function is not _namedtuple_replace:
         return function
     cls = type(args[0])
@@ -258,6 +267,23 @@ def replacing(function: Any, args: tuple, kwargs: Named) -> Any:
     else:
         raise TypeError("replace() should be called on dataclass instances")
     return _replacing(cls, tuple(fields), tuple(kwargs))
+
+
+@functools.lru_cache(maxsize=256)
+def _reading(cls: type, name: str, part: bool) -> Any:
+    """A function that reads an attribute of an object of this class; `part`: it is a field."""
+    member = inspect.getattr_static(cls, name, None)
+    if not part and isinstance(member, property):
+        return member.fget
+    if not part and isinstance(member, functools.cached_property):
+        return member.func
+    number = issubclass(cls, (np.ndarray, np.generic, float, int, complex))
+    value = f"x_.{name}" if part or number else f"rt.constant_of(x_, {name!r})"
+    namespace: dict[str, Any] = {"__name__": cls.__module__, "rt": runtime}
+    load(f"def {name}(x_):\n    return {value}\n", f"<read {name} {part} {id(cls)}>", namespace)
+    if part:
+        namespace[name].redraft_plain_names = frozenset({name})
+    return namespace[name]
 
 
 @functools.lru_cache(maxsize=256)
@@ -284,7 +310,7 @@ def method_parts(owner: Any, name: str) -> tuple[Any, bool | None]:
     if isinstance(owner, (np.ndarray, np.generic)):
         row = table.rows_index()["method"].get(name)
         if row is not None:
-            return getattr(np.ndarray, name), True
+            return table.resolve(row.name) or getattr(np.ndarray, name), True
     return getattr(owner, name), False
 
 
@@ -433,15 +459,15 @@ def source_of(parts: Parts) -> Source:
         return _cache[key]
 
 
-def _generated(parts: Parts, kind: str, active: tuple[str, ...], pick: Any) -> Any:
-    key = (parts.key, kind, active)
+def _generated(
+    parts: Parts, kind: str, active: tuple[str, ...], names: frozenset[str], pick: Any
+) -> Any:
+    key = (parts.key, kind, active, names)
     with _lock:
         found = _cache.get(key)
         if found is None or not found[0].is_current():
-            unit = Unit()
-            source = unit.source_of(parts.callee, refusal)
-            found = pick(unit, source)
-            _cache[key] = found
+            write = lambda unit: pick(unit, unit.source_of(parts.callee, refusal))  # noqa: E731
+            found = _cache[key] = write_unit(names, write)
         return found
 
 
@@ -460,7 +486,8 @@ def pair_of(function: Any, mask: tuple[int, ...], args: tuple, kwargs: Named) ->
         generated = Generated(unit, source, pair.forward)
         return generated, generated.function, generated.namespace[pair.backward], pair.returned()
 
-    _, forward, backward, returned = _generated(parts, "vjp", places.active, pick)
+    names = object_names([*parts.leading, *args, *kwargs.values()])
+    _, forward, backward, returned = _generated(parts, "vjp", places.active, names, pick)
     return forward, backward, returned, places
 
 
@@ -532,7 +559,8 @@ def tangent_function(function: Any, tangents: tuple, args: tuple, kwargs: Named)
         generated = Generated(unit, source, name)
         return generated, generated.function
 
-    _, run = _generated(parts, "jvp", places.active, pick)
+    names = object_names([*parts.leading, *args, *kwargs.values()])
+    _, run = _generated(parts, "jvp", places.active, names, pick)
     dots = places.scatter([tangents[i] for i in mask])
     held = dict(zip(places.leading, parts.leading, strict=True)) | parts.keywords
     given = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,19 +40,23 @@ class Prepared:
 def prepare(
     source: Source,
     active: set[str],
-    dependencies: list[Dependency],
+    unit: Unit,
     ranks: dict[str, int] | None = None,
     has_aux: bool = False,
     scalar_result: bool = False,
 ) -> Prepared:
     """Lower a function and find its facts; `active` names the differentiated parameters."""
+    dependencies = unit.dependencies
     if source.function is not None:
         for kind in ("__defaults__", "__kwdefaults__"):
             values = getattr(source.function, kind, None)
             if values:
                 dependencies.append((source.function, kind, values))
-    lowerer = Lowerer(source, active, dependencies)
-    body = lowerer.lower(has_aux)
+    lowerer = Lowerer(source, active, dependencies, unit.object_names)
+    try:
+        body = lowerer.lower(has_aux)
+    finally:
+        unit.met_names |= lowerer.met_names
     mark_live(body, set())
     end = number_versions(body, source.parameters)
     mark_live(body, set())
@@ -105,8 +110,14 @@ class Pair:
 
 @dataclass(eq=False)
 class Unit:
-    """All functions that one transformation generates, in one namespace and one text."""
+    """All functions that one transformation generates, in one namespace and one text.
 
+    `object_names` are those that objects among the arguments share with arrays (front/objects.py),
+    `met_names` those of the classes whose constructors the functions call.
+    """
+
+    object_names: frozenset[str] = frozenset()
+    met_names: frozenset[str] = frozenset()
     dependencies: list[Dependency] = field(default_factory=list)
     functions: list[gast.FunctionDef] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
@@ -183,6 +194,7 @@ class Unit:
         source = Source(node, f"<redraft {written.name}>", text.splitlines(True), written.globals)
         source.cells, source.captured = written.cells, written.captured
         source.extras, source.renamed = written.extras, written.renamed
+        source.plain_names = written.plain_names
         source.generated, source.modules = True, {"np": numpy, "rt": runtime}
         source.local_functions = self.written
         return source
@@ -226,7 +238,7 @@ class Unit:
         key = (source, active, "effects")
         if key not in self.pairs:
             self.pairs[key] = Pair("", "", active)
-            prepare(source, set(active), self.dependencies)
+            prepare(source, set(active), self)
 
     def bind_globals(self, function: gast.FunctionDef, source: Source) -> dict[str, Any]:
         """Let the generated text read the globals and closure cells of the source it came from.
@@ -261,6 +273,21 @@ class Unit:
         return numbered
 
 
+def write_unit(names: frozenset[str], write: Callable[[Unit], Any]) -> Any:
+    """What `write` makes of a unit; anew, if it meets classes whose names it had not known."""
+    while True:
+        unit = Unit(object_names=names)
+        try:
+            written = write(unit)
+        except TransformError:
+            if unit.met_names <= names:
+                raise
+        else:
+            if unit.met_names <= names:
+                return written
+        names |= unit.met_names
+
+
 def _no_source(message: str, hint: str | None) -> TransformError:
     return TransformError(message, None, hint)
 
@@ -282,4 +309,4 @@ def _lookup(source: Source, name: str) -> tuple[Any, Any]:
     return None, None
 
 
-__all__ = ["Pair", "Prepared", "TransformError", "Unit", "prepare"]
+__all__ = ["Pair", "Prepared", "TransformError", "Unit", "prepare", "write_unit"]

@@ -512,3 +512,51 @@ def parts_of_constants_written(x):
     pairs[0].append(5.0)
     pairs[1][0] = 7.0
     return np.sum(a * b * w) + c * pairs[0][-1] * x[2] * pairs[1][0]
+
+
+@case({"a": 1.3, "b": 0.7, "c": 2.1})
+def dict_views_in_builtins(d):
+    small, *others = sorted(d.values())
+    least, most = min(d.values()), max(d.values())
+    return sum(d.values(), d["a"]) * least * most + small**2 * others[0] * len(d.values())
+
+
+@case({"a": X3, "b": Y3})
+def dict_views_of_arrays(d):
+    first, second = d.values()
+    (_, again), *_ = d.items()
+    copied = dict(d.items())
+    renamed = dict(zip(("k", "l"), d.values(), strict=True))
+    total = sum(d.values(), np.ones(3)) * copied["a"] * renamed["l"]
+    return np.sum(total * again) + np.sum([*d.values()][1] * first * second)
+
+
+@case({"b": 0.7, "a": 1.3, "c": 2.1})
+def dict_views_sorted(d):
+    total = 1.0
+    for k in sorted(d.keys()):
+        total = total * d[k] + d[k]
+    for _, v in sorted(d.items()):
+        total = total * 0.5 + v * v
+    largest, *_ = sorted(d.items(), key=lambda pair: pair[1], reverse=True)
+    return total * largest[1]
+
+
+@case(X3)
+def sorted_lists(x):
+    squares = sorted(v * v for v in x)
+    down = sorted([x[0], x[1], x[0] * x[2]], reverse=True)
+    return squares[0] * 2.0 + squares[1] * down[0] + down[2] ** 3
+
+
+@case({"w": X3, "b": 0.5})
+def sum_of_mapped_view(d):
+    squares = map(lambda v: np.sum(v * v), d.values())  # noqa: C417
+    return sum(squares) + sum([np.sum(v) for v in d.values()]) ** 2
+
+
+@case(X3)
+def places_sorted_by_values(x):
+    order = sorted(range(3), key=lambda i: x[i])
+    names = sorted({"b": 1, "a": 0}, key=lambda k: -x[ord(k) - 97])
+    return x[order[0]] * 2.0 + x[order[2]] ** 2 * len(names[0])

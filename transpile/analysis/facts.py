@@ -443,9 +443,10 @@ class Facts:
         return replace(fact, kind="number", rank=rank, shape=shape)
 
     def value_Attribute(self, node: gast.Attribute, env: Environment, place: Any) -> Fact:
-        if node.attr in ("ndim", "size"):
+        plain = node.attr in self.source.plain_names
+        if node.attr in ("ndim", "size") and not plain:
             return INTEGER
-        if node.attr in SHAPE_ATTRIBUTES:
+        if node.attr in SHAPE_ATTRIBUTES and not plain:
             return Fact(kind="other")
         owner = self.value(node.value, env, place)
         return Fact(owner.active, roots=owner.holds, holds=owner.holds)
@@ -495,6 +496,8 @@ class Facts:
             owner = self.value(node.func, env, place)
             if not isinstance(node.func, gast.Attribute) or owner.roots:
                 active, roots = active or owner.active, roots | owner.reach
+            if "callee" not in node.__dict__:  # the lowering left it alone: it has no derivative
+                active = False
             return self.inactive_call(node, env, place) or Fact(active, roots=roots, holds=roots)
         if callee is PARTIAL_CALL:
             return Fact(active, "function", holds=roots - own)

@@ -19,6 +19,7 @@ from typing import Any
 from redraft.transpile import core
 from redraft.transpile.back.needs import Needs, annotation_names
 from redraft.transpile.back.pieces import Piece, name_pieces
+from redraft.transpile.errors import TransformError
 
 
 def module_text(generated: Any, standalone: bool = False, regenerate: str = "") -> str:
@@ -36,6 +37,8 @@ def module_text(generated: Any, standalone: bool = False, regenerate: str = "") 
     entry = Piece(generated.name, generated.text.strip("\n") + "\n")
     found = Needs(standalone)
     found.read(entry, names)
+    if standalone and any(piece.name == "_registry" for piece in found.pieces):
+        _refuse_registered(generated)
     name_pieces(entry, found.pieces)
     imports = _import_block([p.rendered() for p in found.pieces if p.kind == "import"])
     if any(annotation_names(p.text) for p in found.pieces if p.kind == "definition"):
@@ -48,6 +51,21 @@ def module_text(generated: Any, standalone: bool = False, regenerate: str = "") 
         ours[0] = f"# Helpers of redraft's runtime\n\n\n{ours[0]}"
     top = "\n".join(part for part in (_header(generated, regenerate), imports, data) if part)
     return top + "".join(f"\n\n{text}" for text in (*mine, entry.rendered(), *ours))
+
+
+def _refuse_registered(generated: Any) -> None:
+    """A standalone module does not know classes that were registered as pytrees."""
+    from redraft.runtime.tree import registered_classes
+
+    known = {id(value) for value in generated.source.globals.values()}
+    for cls in registered_classes():
+        if id(cls) in known:
+            raise TransformError(
+                f"a standalone module does not know that `{cls.__name__}` is registered with "
+                "`rd.register_pytree_node`",
+                None,
+                "leave `--standalone` out, or make the class a dataclass",
+            )
 
 
 def _import_block(lines: list[str]) -> str:

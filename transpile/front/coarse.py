@@ -23,6 +23,7 @@ class Coarse:
         body: statements.
         active: names that are active from the start.
         no_derivative: does a call's function return something without a derivative?
+        opaque: attributes that may hold anything, whatever their names mean on arrays.
     """
 
     def __init__(
@@ -30,8 +31,10 @@ class Coarse:
         body: list[gast.stmt],
         active: set[str],
         no_derivative: Callable[[gast.expr], bool],
+        opaque: frozenset[str] = frozenset(),
     ) -> None:
         self.names = set(active)
+        self.shapes = SHAPE_ATTRIBUTES - opaque
         self.no_derivative = no_derivative
         flows = list(self._flows(body))
         changed = True
@@ -49,7 +52,7 @@ class Coarse:
         if isinstance(node, (gast.Constant, gast.Compare, gast.JoinedStr)):
             return False
         if isinstance(node, gast.Attribute):
-            return node.attr not in SHAPE_ATTRIBUTES and self.active(node.value)
+            return node.attr not in self.shapes and self.active(node.value)
         if isinstance(node, gast.UnaryOp) and isinstance(node.op, gast.Not):
             return False
         if isinstance(node, gast.Call) and self.no_derivative(node.func):
@@ -91,6 +94,7 @@ class Coarse:
             yield from self._expression_flows(child)
 
 
+DICT_METHODS = frozenset({"items", "values", "keys", "get"})
 MUTATORS = frozenset({
     "append", "extend", "insert", "pop", "update", "setdefault", "fill", "sort", "reverse",
     "remove", "clear", "add", "put", "popitem", "appendleft", "popleft", "itemset", "resize",

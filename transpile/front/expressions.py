@@ -35,13 +35,15 @@ from redraft.transpile.front.callee import (
     operator_row,
     partial_parts,
 )
-from redraft.transpile.front.coarse import SHAPE_ATTRIBUTES, Coarse
+from redraft.transpile.front.coarse import DICT_METHODS, MUTATORS, SHAPE_ATTRIBUTES, Coarse
 from redraft.transpile.front.inline import formula
+from redraft.transpile.front.objects import special_names
 from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Origin, Source
 from redraft.transpile.primitives import table
 
+COLLECTORS = (list, tuple, sum, min, max, sorted)
 TRANSFORMS = ("grad", "value_and_grad", "jvp", "vjp")
 STRUCTURAL = (gast.Tuple, gast.List, gast.Dict)
 SIMPLE = (
@@ -68,6 +70,9 @@ class Expressions:
     origin: Any
     local_functions: dict[str, Source]
     local_partials: dict[str, gast.Call]
+    object_names: frozenset[str]
+    plain_names: frozenset[str]
+    met_names: frozenset[str]
 
     def __init__(self) -> None:
         self.counter = 0
@@ -241,11 +246,17 @@ class Expressions:
         return any(map(self.depends_on_data, core.children(node)))
 
     def lower_Attribute(self, node: gast.Attribute) -> gast.expr:
+        if node.attr in self.object_names:  # a field, a property, or what arrays call by that name
+            reader = core.call("rt.reader", core.constant(node.attr))
+            read = gast.copy_location(gast.Call(reader, [self.atom(node.value)], []), node)
+            read.callee = None
+            return read
         new = gast.copy_location(
             gast.Attribute(self.atom(node.value), node.attr, gast.Load()), node
         )
         row = table.rows_index()["attribute"].get(node.attr)
-        new.callee = Primitive(row, attribute=True) if row is not None else None
+        known = row is not None and node.attr not in self.plain_names
+        new.callee = Primitive(row, attribute=True) if known else None
         return new
 
     def lower_Tuple(self, node: gast.Tuple) -> gast.expr:
@@ -264,9 +275,15 @@ class Expressions:
         self.emit(core.assign(target, gast.List([], gast.Load())))
         for element in elements:
             starred = isinstance(element, gast.Starred)
-            value = self.atom(element.value if starred else element)
+            value = self.items_of(element.value) if starred else self.atom(element)
             self.mutate(target, "extend" if starred else "append", value)
         return core.name(target)
+
+    def items_of(self, node: gast.expr) -> gast.expr:
+        """What is taken apart at once: a view of a dict may be a list of its own here."""
+        if self.coarse.active(node) and self.is_lazy(node):
+            return self.collect_items(node)
+        return self.atom(node)
 
     def mutate(self, target: str, method: str, *args: gast.expr) -> None:
         """``target.method(*args)`` as a line."""
@@ -375,7 +392,7 @@ class Expressions:
                 rest = [] if value is zip else node.args[1:]
                 return gast.Call(node.func, [*args, *rest], node.keywords)
         if isinstance(node, gast.Call) and isinstance(node.func, gast.Attribute):
-            if node.func.attr in ("items", "values") and not node.args:
+            if self.is_lazy(node):
                 owner = self.atom(node.func.value)
                 return gast.Call(gast.Attribute(owner, node.func.attr, gast.Load()), [], [])
             if node.func.attr == "keys":
@@ -403,6 +420,10 @@ class Expressions:
                     "arrays of objects have no derivative",
                     "use a list, or an array of numbers",
                 )
+        name = getattr(node.func, "attr", None)
+        own = name in self.object_names and name in (MUTATORS | DICT_METHODS) - {"pop"}
+        if own and self.scope.value(node.func) is UNKNOWN:
+            return self.method_call(node)
         callee, leading = self.callee(node)
         if isinstance(callee, Primitive) and callee.row.kind == "missing":
             raise self.refuse(
@@ -428,6 +449,15 @@ class Expressions:
         self.check_binding(new, callee)
         return new
 
+    def method_call(self, node: gast.Call) -> gast.expr:
+        """``d.add(e)`` of an object whose class has a method of that name: nothing changes."""
+        method = core.call("rt.method", core.constant(node.func.attr))
+        args = [self.atom(node.func.value), *map(self.argument, node.args)]
+        keywords = [gast.keyword(k.arg, self.argument(k.value)) for k in node.keywords]
+        new = gast.copy_location(gast.Call(method, args, keywords), node)
+        new.callee = None
+        return new
+
     def completed(self, node: gast.Call) -> gast.Call:
         """A call of a local partial as a call of its function."""
         made = self.local_partials[node.func.id]
@@ -441,6 +471,8 @@ class Expressions:
         """Is this ``d.get(key)`` or ``d.get(key, default)``?"""
         func = node.func
         if not isinstance(func, gast.Attribute) or func.attr != "get" or node.keywords:
+            return False
+        if func.attr in self.object_names:
             return False
         value = self.scope.value(func)
         own = getattr(value, "__self__", None)
@@ -534,7 +566,8 @@ class Expressions:
                 return found
         if isinstance(func, gast.Attribute):
             row = table.rows_index()["method"].get(func.attr)
-            if row is not None and value is UNKNOWN and self.is_array_method(row, node):
+            own = func.attr in self.object_names
+            if row is not None and not own and value is UNKNOWN and self.is_array_method(row, node):
                 return Primitive(row, method=True), []
         if value is not UNKNOWN:
             self.refuse_unknown(node, value)
@@ -590,6 +623,8 @@ class Expressions:
         return None
 
     def constructor(self, cls: type) -> Any:
+        if dataclasses.is_dataclass(cls) or hasattr(cls, "_fields"):
+            self.met_names |= special_names(cls)
         if dataclasses.is_dataclass(cls):
             return Construct(cls, [f.name for f in dataclasses.fields(cls) if f.init])
         if issubclass(cls, tuple) and hasattr(cls, "_fields"):
@@ -699,7 +734,7 @@ class Expressions:
         if kind == "vjp":
             return self.vjp_call(node)
         if len(node.args) >= 1 and isinstance(node.args[0], gast.GeneratorExp):
-            if value in (sum, list, tuple, min, max) or table.row_of(value) is not None:
+            if value in COLLECTORS or table.row_of(value) is not None:
                 items = self.lower_ListComp(node.args[0])
                 return self.lower_Call_with(node, items)
             raise self.refuse(
@@ -712,8 +747,13 @@ class Expressions:
             return self.lower_Dict(
                 gast.copy_location(gast.Dict(keys, [k.value for k in node.keywords]), node)
             )
-        if value in (list, tuple) and len(node.args) == 1 and self.is_lazy(node.args[0]):
+        if value in COLLECTORS and node.args and self.is_lazy(node.args[0]):
             return self.lower_Call_with(node, self.collect_items(node.args[0]))
+        if value is dict and len(node.args) == 1 and not node.keywords:
+            if self.is_lazy(node.args[0]):
+                return self.dict_of_pairs(node)
+        if value is sorted and len(node.args) == 1:
+            return self.sorted_call(node)
         if value is filter and len(node.args) == 2:
             return self.filter_call(node)
         if value is PARTIAL:
@@ -729,8 +769,37 @@ class Expressions:
         if not isinstance(node, gast.Call):
             return False
         if isinstance(node.func, gast.Attribute):
-            return node.func.attr in ("items", "values") and not node.args
+            own = node.func.attr in self.object_names
+            return node.func.attr in ("items", "values") and not node.args and not own
         return self.scope.value(node.func) in (zip, enumerate, reversed)
+
+    def dict_of_pairs(self, node: gast.Call) -> gast.expr:
+        """``dict(d.items())`` and ``dict(zip(keys, values))`` set items one by one."""
+        key, item = self.fresh("key"), self.fresh("item")
+        self.coarse.names.add(item)
+        self.scope.local.update((key, item))
+        pattern = gast.Tuple([core.store(key), core.store(item)], gast.Store())
+        generator = gast.comprehension(pattern, node.args[0], [], 0)
+        made = gast.DictComp(core.name(key), core.name(item), [generator])
+        return self.lower_DictComp(gast.copy_location(made, node))
+
+    def sorted_call(self, node: gast.Call) -> gast.expr:
+        """``sorted(xs)``: the items in the order that their values have."""
+        if not self.coarse.active(node.args[0]):
+            return self.plain(node)  # only the key reads what is differentiated
+        items = self.atom(node.args[0])
+        if not core.is_name(items):
+            items = self.temporary(items, "items")
+        self.coarse.names.add(items.id)
+        found = core.call("rt.sort_order", core.name(items.id))
+        found.keywords = [gast.keyword(k.arg, self.plain(k.value)) for k in node.keywords]
+        order = self.temporary(gast.copy_location(found, node), "order")
+        place = self.fresh("i")
+        self.scope.local.add(place)
+        element = gast.Subscript(core.name(items.id), core.name(place), gast.Load())
+        generator = gast.comprehension(core.store(place), order, [], 0)
+        made = gast.ListComp(gast.copy_location(element, node), [generator])
+        return self.lower_ListComp(gast.copy_location(made, node))
 
     def collect_items(self, node: gast.Call) -> gast.expr:
         """The items of a lazy iterable as a list."""

@@ -40,8 +40,17 @@ EFFECTS = ("print", "warn", "debug", "info", "warning", "error", "log", "write")
 class Lowerer(Expressions):
     """Lowers one function; `block` holds the result of `lower_function`."""
 
-    def __init__(self, source: Source, active: set[str], dependencies: list[Dependency]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        active: set[str],
+        dependencies: list[Dependency],
+        object_names: frozenset[str] = frozenset(),
+    ) -> None:
         super().__init__()
+        self.met_names: frozenset[str] = frozenset()
+        self.plain_names = source.plain_names
+        self.object_names = object_names - self.plain_names
         self.source = source
         body = core.copy(source.node.body)
         body = structure_exits(_without_docstring(body))
@@ -53,7 +62,8 @@ class Lowerer(Expressions):
         self.outer_names: dict[str, str] = {}
         self.local_partials: dict[str, gast.Call] = {}
         self.find_local_functions(body)
-        self.coarse = Coarse(body, active, self.is_no_derivative)
+        opaque = self.object_names | self.plain_names
+        self.coarse = Coarse(body, active, self.is_no_derivative, opaque)
         self.body = body
         self.out = []
         self.origin = source.node
@@ -114,7 +124,9 @@ class Lowerer(Expressions):
         """Does the called function return something that has no derivative?"""
         value = self.scope.value(func)
         if value is UNKNOWN:
-            if isinstance(func, gast.Attribute):
+            if isinstance(func, gast.Attribute) and func.attr not in self.object_names:
+                if func.attr == "keys":
+                    return True
                 row = table.rows_index()["method"].get(func.attr)
                 return row is not None and row.kind == "no_derivative"
             return False
@@ -291,6 +303,8 @@ class Lowerer(Expressions):
         if isinstance(target, gast.Name):
             lowered = self.expression(value)
             self.emit(core.assign(target.id, lowered))
+        elif isinstance(target, (gast.Tuple, gast.List)):
+            self.assign(target, self.items_of(value))
         else:
             self.assign(target, self.atom(value))
 

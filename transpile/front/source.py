@@ -59,6 +59,7 @@ class Source:
         renamed: names in `node` -> the user's names, where those mean something else in generated
             code (``np``, ``rt``, a builtin).
         outer: parameters whose default is a variable of the enclosing function -> that variable.
+        plain_names: attributes that are fields here, whatever they mean on arrays.
     """
 
     node: gast.FunctionDef
@@ -76,6 +77,7 @@ class Source:
     extras: dict[str, Any] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
     outer: dict[str, str] = field(default_factory=dict)
+    plain_names: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -147,6 +149,7 @@ def read_source(function: types.FunctionType) -> Source:
     definition = _as_definition(gast.ast_to_gast(node))
     cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
     source = Source(definition, code.co_filename, lines, function.__globals__, cells, function)
+    source.plain_names = getattr(function, "redraft_plain_names", frozenset())
     normalize(source)
     return source
 

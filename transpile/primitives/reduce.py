@@ -24,6 +24,7 @@ AXES = (
     ((2, 3, 4), {"axis": (0, 2)}),
     ((2, 3, 4), {"axis": (-1, 0), "keepdims": True}),
     ((2, 3, 4), {"axis": 1}),
+    ((3,), {"axis": ()}),
 )
 
 
@@ -50,9 +51,9 @@ def index_of_new_axes(axis: Any, rank: int | None) -> Any:
     axes = axis if isinstance(axis, tuple) else (axis,)
     if rank is not None:
         axes = tuple(a % rank for a in axes)
-    if min(axes) < 0:
+    if min(axes, default=0) < 0:
         return UNKNOWN
-    parts = ["None" if a in axes else ":" for a in range(max(axes) + 1)]
+    parts = ["None" if a in axes else ":" for a in range(max(axes, default=-1) + 1)]
     while parts and parts[0] == "None":
         parts.pop(0)
     return ", ".join(parts)
@@ -270,7 +271,7 @@ def sum_of_products(call: Call) -> str:
     return f"{total(call, f'np.real({deviation(call)} * x_dot)')} / {freedom(call)}"
 
 
-SPREADS = (*AXES[1:], ((4,), {"ddof": 1}), ((4, 3), {"axis": 0, "ddof": 1}))
+SPREADS = (*AXES[1:-1], ((4,), {"ddof": 1}), ((4, 3), {"axis": 0, "ddof": 1}))
 
 reduction(
     "np.var(x, axis=None, *, ddof=0, keepdims=False)",

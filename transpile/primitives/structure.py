@@ -6,6 +6,10 @@ from redraft.transpile.primitives.table import no_derivative, primitive
 
 no_derivative("rt.cleared(x_bar)")
 no_derivative("rt.zeros_like(x)", shape_only="x", like="x")
+no_derivative("rt.sort_order(items, key=None, reverse=False)")
+no_derivative("rt.reader(name)")
+no_derivative("rt.method(name)")
+no_derivative("rt.constant_of(x, name)")
 no_derivative("rt.seed(ans)", rank=0)
 no_derivative("rt.seed_holomorphic(ans)", rank=0)
 no_derivative("rt.refuse_in_place(x)")

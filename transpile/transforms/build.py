@@ -74,9 +74,7 @@ def write_fused(unit: Unit, source: Source, kind: str, options: dict[str, Any]) 
     items, many = picked(source, options.get("argnums", 0))
     names = [name for name, _ in items]
     has_aux = bool(options.get("has_aux", False))
-    prepared = prepare(
-        source, set(names), unit.dependencies, options.get("ranks"), has_aux, scalar_result=True
-    )
+    prepared = prepare(source, set(names), unit, options.get("ranks"), has_aux, scalar_result=True)
     reverse = Reverse(prepared, unit)
     result = prepared.body[-1]
     seed(reverse, result, bool(options.get("holomorphic", False)))
@@ -216,7 +214,7 @@ def write_pair(
     suspects: tuple[str, ...] = (),
 ) -> None:
     """Write the forward and the backward function of a source into the unit."""
-    prepared = prepare(source, set(pair.active), unit.dependencies, has_aux=has_aux)
+    prepared = prepare(source, set(pair.active), unit, has_aux=has_aux)
     reverse = Reverse(prepared, unit)
     reverse.given_suspects.update(suspects)
     result = prepared.body[-1]
@@ -332,7 +330,7 @@ def finish(unit: Unit, function: gast.FunctionDef, source: Source, prepared: Pre
     generated = Source(function, source.file, source.lines, source.globals, source.cells)
     generated.captured = source.captured
     generated.extras, generated.renamed = {**source.extras, **numbered}, source.renamed
-    generated.generated = True
+    generated.generated, generated.plain_names = True, source.plain_names
     generated.modules = {"np": np, "rt": runtime}
     generated.local_functions = unit.written
     unit.written[function.name] = dataclasses.replace(generated, captured=())

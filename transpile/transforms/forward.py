@@ -44,9 +44,7 @@ def write_jvp(unit: Unit, source: Source, options: dict[str, Any]) -> Source:
     """Write ``f_jvp(x, …, x_dot, …) -> (y, y_dot)`` into the unit."""
     own = source.parameters[len(source.captured) :]
     names = options.get("names") or own[: options["count"]]
-    prepared = prepare(
-        source, set(names), unit.dependencies, options.get("ranks"), bool(options.get("has_aux"))
-    )
+    prepared = prepare(source, set(names), unit, options.get("ranks"), bool(options.get("has_aux")))
     forward = Forward(prepared, unit)
     body = forward.block(prepared.body[:-1])
     result = prepared.body[-1]
@@ -387,7 +385,10 @@ class Forward:
     ) -> gast.expr:
         rule = row.jvp.get(parameter)
         if rule is not None:
-            text = rule_text(rule, call, position)
+            try:
+                text = rule_text(rule, call, position)
+            except table.BindError as error:
+                raise self.refuse(node, str(error)) from None
             if text is not None:
                 return fill(text, slots)
         if parameter in row.d:
@@ -711,7 +712,7 @@ def _reserve(unit: Unit, source: Source) -> str:
 
 def write_jvp_named(unit: Unit, source: Source, active: tuple[str, ...], name: str) -> str:
     """Write the tangent function of a callee; its tangents are keyword arguments."""
-    prepared = prepare(source, set(active), unit.dependencies)
+    prepared = prepare(source, set(active), unit)
     forward = Forward(prepared, unit)
     body = forward.block(prepared.body[:-1])
     result = prepared.body[-1]

@@ -314,7 +314,7 @@ class Pull(Bars):
         """``t = x[i]``: the cotangent of `x` takes up that of `t` in place, in O(size of t)."""
         owner, index = arguments["x"], arguments["index"]
         known = self.bars.pop(target.id)
-        wide, masked = known.wide, known.masked
+        wide, masked = known.wide, known.masked or self.is_mask(index)
         value = known.literal if known.literal is not None else core.name(bar_name(target.id))
         if owner.id == target.id:  # x = x[i]: the old cotangent gives way to that of the whole
             kept = self.fresh_name("item_bar")
@@ -333,6 +333,12 @@ class Pull(Bars):
         else:
             args = (core.name(bar_name(owner.id)), index_value(self.reading(index)), value)
             self.write(gast.Expr(self.call("rt.add_at", *args)))
+
+    def is_mask(self, index: Any) -> bool:
+        """Is the index known to be made of truth values?"""
+        if core.is_name(index):
+            return self.fact(index.id).kind == "mask"
+        return isinstance(index, gast.Compare)
 
     def own_masked(self, id: str, masked: bool) -> None:
         """As `own`, for a cotangent that takes up a contribution in place."""

@@ -156,9 +156,7 @@ class Reverse(Residuals, Pull):
         """
         if not isinstance(target, gast.Subscript) or getattr(self.statement, "write_back", False):
             return False
-        index = target.slice
-        mask = core.is_name(index) and self.fact(index.id).kind == "mask"
-        return mask or isinstance(index, gast.Compare) or not self.loops
+        return self.is_mask(target.slice) or not self.loops
 
     def place_bar(self, target: Any) -> Any:
         owner = core.name(bar_name(target.value.id))
@@ -495,7 +493,9 @@ class Reverse(Residuals, Pull):
         found: list[Any] = []
         self.each_source(statement, statement.target, statement.iter, False, found)
         kept = []
-        for target, source, flipped, how in found:
+        for target, source, flipped, _how in found:
+            parts = [self.bars[n] for n in core.writes(target) if n in self.bars]
+            masked = has_break(statement) or any(bar.masked for bar in parts)
             value = self.item_value(target, statement)
             if value is None:
                 continue
@@ -503,7 +503,7 @@ class Reverse(Residuals, Pull):
             items = f"{core.base(bar_name(source.id))}s.i{place}{source.id}"
             append = gast.Attribute(core.name(items), "append", gast.Load())
             self.write(gast.Expr(gast.Call(append, [value], [])))
-            kept.append((items, source, flipped, how))
+            kept.append((items, source, flipped, masked))
         return kept
 
     def each_source(self, loop: Any, target: Any, node: Any, flipped: bool, found: list) -> None:
@@ -565,7 +565,7 @@ class Reverse(Residuals, Pull):
     def collect(self, statement: Any, items: list[Any]) -> None:
         """After a backward loop: the items' cotangents make up that of their container."""
         place = len(self.lines) - 1
-        for name, source, flipped, _how in items:
+        for name, source, flipped, masked in items:
             start = core.assign(name, gast.List([], gast.Load()))
             start.origin = statement.origin
             self.lines.insert(place, start)
@@ -578,7 +578,7 @@ class Reverse(Residuals, Pull):
             if kind != "list" or self.may_stop_early(statement, source):
                 function = "rt.stack_items_last" if flipped else "rt.stack_items"
                 value = self.call(function, self.read(source.id), value)
-            self.accumulate(source.id, value, numeric=kind == "number")
+            self.accumulate(source.id, value, numeric=kind == "number", masked=masked)
 
     def may_stop_early(self, statement: Any, source: Any) -> bool:
         """May the loop leave items of the source unread (`break`, or `zip` with a shorter one)?"""
