@@ -153,8 +153,10 @@ class Facts:
             self.bind_pattern(target, fact, env)
             return
         element = self.element(fact, statement)
+        perhaps = fact.kind == "number" and element.rank is None  # numbers, or rows: views
         for name in core.writes(target):
-            marked = replace(element, shape=element.shape or ("part", id(statement), name))
+            shape = element.shape or ("part", id(statement), name)
+            marked = replace(element, shape=shape, element=perhaps)
             env[name] = self.with_evidence(name, marked)
 
     def chained(self, statement: gast.Assign, env: Environment) -> None:
@@ -408,6 +410,18 @@ class Facts:
         if isinstance(node, (gast.BinOp, gast.UnaryOp)):
             return self.arithmetic(node, env, place)
         return Fact(roots=roots, holds=roots)
+
+    def value_BoolOp(self, node: gast.BoolOp, env: Environment, place: Any) -> Fact:
+        """`and` and `or` give one of their operands."""
+        facts = [self.value(v, env, place) for v in node.values]
+        joined = facts[0]
+        for fact in facts[1:]:
+            joined = self.merge(joined, fact, place, "")
+        return joined
+
+    def value_IfExp(self, node: gast.IfExp, env: Environment, place: Any) -> Fact:
+        then, otherwise = (self.value(v, env, place) for v in (node.body, node.orelse))
+        return self.merge(then, otherwise, place, "")
 
     def arithmetic(self, node: Any, env: Environment, place: Any) -> Fact:
         """Inactive arithmetic that stayed as the user wrote it."""
