@@ -216,7 +216,8 @@ class Facts:
             name = statement.target.id
             env[name] = Fact(roots=env.get(name, UNKNOWN).roots | {self.site(statement)})
             return
-        self.update(statement, statement.target, fact, env)
+        # a sum is a new object; that of lists holds their items
+        self.update(statement, statement.target, replace(fact, roots=fact.holds), env)
 
     def visit_Expr(self, statement: gast.Expr, env: Environment) -> None:
         if is_shape_check(statement):
