@@ -17,7 +17,35 @@ from redraft.runtime.refusals import refusal
 NUMBERS = (int, float, complex, np.number, np.ndarray, np.bool_)
 
 
-class Struct:
+def _no_arithmetic(self: Any, other: Any) -> Any:
+    """Nothing is known of what an operator or a property does to an object."""
+    raise refusal(
+        "an operator or a property of an object that is differentiated",
+        "call a method or a function by its name",
+    )
+
+
+class _NoArithmetic:
+    """Refuses to take part in arithmetic."""
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _no_arithmetic
+    __truediv__ = __rtruediv__ = __matmul__ = __rmatmul__ = __pow__ = __rpow__ = _no_arithmetic
+    __array_ufunc__ = None  # NumPy leaves the operators to this class
+
+    def __neg__(self) -> Any:
+        return _no_arithmetic(self, None)
+
+    @property
+    def shape(self) -> Any:
+        """Asked for by what would treat it as an array."""
+        return _no_arithmetic(self, None)
+
+
+class Held(_NoArithmetic, dict):
+    """Tangent of a bound method: that of the object that it carries."""
+
+
+class Struct(_NoArithmetic):
     """Cotangent of an object with fields: read and written by field, or by position."""
 
     def __init__(self, fields: dict[str, Any]) -> None:
@@ -27,7 +55,7 @@ class Struct:
         """What is no field is taken for a method of the object: it carries the object."""
         if name.startswith("__"):
             raise AttributeError(name)
-        return {"__self__": self}
+        return Held(__self__=self)
 
     def __getitem__(self, index: Any) -> Any:
         return list(self.__dict__.values())[index]
@@ -244,7 +272,7 @@ def item_bar(x_bar: Any, index: Any, value: Any) -> Any:
     an influence.
     """
     if not isinstance(x_bar, np.ndarray):
-        return x_bar[index]
+        return zeros_like(value) if x_bar[index] is None else x_bar[index]
     from redraft.runtime.indexing import is_basic
     from redraft.runtime.shapes import unbroadcast
 
@@ -475,7 +503,7 @@ def refuse_view(x: Any, changed: Any) -> None:
 
 
 def cleared(x_bar: Any) -> Any:
-    """A zero in place of a part's cotangent that is about to be added back, perhaps shorter."""
+    """Zero for the place of an item that was replaced: nothing is known of what stood there."""
     return 0.0 if isinstance(x_bar, NUMBERS) else None
 
 

@@ -512,3 +512,12 @@ def parts_of_constants_written(x):
     pairs[0].append(5.0)
     pairs[1][0] = 7.0
     return np.sum(a * b * w) + c * pairs[0][-1] * x[2] * pairs[1][0]
+
+
+@case(X3, _jax=False)
+def items_replaced_by_other_shapes(x):
+    xs = [x[0] * 2.0, x]
+    y = xs[0] * x * xs[1]
+    xs[0] = x * x
+    xs[1] = x[0]
+    return np.sum(y * xs[0]) * xs[1]

@@ -25,7 +25,7 @@ from redraft.transpile.analysis.versions import root_of, updated_name
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.annotations import is_shape_check, promised
 from redraft.transpile.front.callee import PARTIAL_CALL, Primitive, Transformed
-from redraft.transpile.front.coarse import SHAPE_ATTRIBUTES
+from redraft.transpile.front.coarse import LIST_METHODS, SHAPE_ATTRIBUTES
 from redraft.transpile.front.expressions import Construct
 from redraft.transpile.front.source import Source
 from redraft.transpile.primitives import table
@@ -237,6 +237,14 @@ class Facts:
         joined = Fact(
             any(f.active for f in facts), roots=frozenset().union(*(f.reach for f in facts))
         )
+        method = value.func.attr
+        if not getattr(statement, "accumulate", False) and method not in LIST_METHODS:
+            if joined.active or (owner in env and env[owner].active):
+                raise self.refuse(
+                    statement,
+                    f"`.{method}(…)` on values that are differentiated is not supported",
+                    "build a new list or array instead",
+                )
         if owner in env:
             self.change(statement, owner, joined, env)
 

@@ -91,6 +91,7 @@ class Coarse:
             yield from self._expression_flows(child)
 
 
+LIST_METHODS = frozenset({"append", "extend", "insert", "pop", "update"})  # have derivatives
 MUTATORS = frozenset({
     "append", "extend", "insert", "pop", "update", "setdefault", "fill", "sort", "reverse",
     "remove", "clear", "add", "put", "popitem", "appendleft", "popleft", "itemset", "resize",

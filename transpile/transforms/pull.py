@@ -324,10 +324,12 @@ class Pull(Bars):
         fact = self.fact(owner.id)
         numeric = fact.kind == "number" or self.fact_of_result(target.id).kind == "number"
         place = gast.Subscript(core.name(bar_name(owner.id)), self.reading(index), gast.Store())
-        if wide:  # the item's place in the cotangent has its shape
-            now = core.copy(place)
-            now.ctx = gast.Load()
-            value = self.call("rt.unbroadcast", value, now)
+        if wide:  # in an array, the item's place in the cotangent has its shape
+            item = core.copy(place)
+            item.ctx = gast.Load()
+            if fact.kind != "number" and fact.roots & self.mutated_roots:
+                item = self.result_of(target)  # other items may have stood there
+            value = self.call("rt.unbroadcast", value, item)
         if numeric and self.is_basic(index):
             self.write(gast.AugAssign(place, gast.Add(), value))
         else:

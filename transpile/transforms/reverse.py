@@ -142,9 +142,9 @@ class Reverse(Residuals, Pull):
         if self.fact(owner).kind != "number":
             now = core.copy(place)
             now.ctx = gast.Load()
-            zero = self.call("rt.zeros_like", now)
-            if getattr(statement, "write_back", False):
-                zero.func = core.dotted("rt.cleared")  # the part's cotangent comes back at once
+            # what was there may have had another structure, unless it was a whole stretch of items
+            sliced = isinstance(getattr(target, "slice", None), gast.Slice)
+            zero = self.call("rt.zeros_like" if sliced else "rt.cleared", now)
         self.write(gast.Assign([place], zero, None))
         if self.covers(target):  # what stood there before has no influence, whatever it is
             self.bars[owner].masked = True
