@@ -110,6 +110,21 @@ def zeros_like(x: Any) -> Any:
     return _zeros_of_node(x)
 
 
+def zeros_of_fields(x: Any) -> Any:
+    """As `zeros_like`, for an object of which a field gets its first active value.
+
+    Raises:
+        TransformError: nothing is known of the fields of `x`.
+    """
+    zeros = zeros_like(x)
+    if zeros is None:
+        raise refusal(
+            f"an object of class `{type(x).__name__}` cannot hold values that are differentiated",
+            "make it a dataclass or a NamedTuple, or keep the values in a dict",
+        )
+    return zeros
+
+
 def _zeros_of_node(x: Any) -> Any:
     """Zeros of an object of a class that the user registered with optree; None for the rest."""
     from redraft.runtime.tree import registered_fields
@@ -329,7 +344,7 @@ def add_field(x_bar: Any, name: str, bar: Any) -> None:
             add_field(x_bar, field, part)
     elif isinstance(x_bar, dict):
         x_bar[name] = add(x_bar.get(name), bar)
-    elif x_bar is None:
+    elif x_bar is None or isinstance(x_bar, NUMBERS):
         raise refusal(
             f"the object with the attribute `{name}` cannot hold values that are differentiated",
             "make its class a dataclass",

@@ -208,7 +208,21 @@ class Facts:
                     statement, "assignment into a global variable", "return the value instead"
                 )
             return
+        self.check_length(statement, target, env[owner], fact)
         self.change(statement, owner, fact, env)
+
+    def check_length(self, statement: Any, target: Any, owner: Fact, new: Fact) -> None:
+        """``xs[i:j] = ys`` may change the length of a list: nobody could tell where its items went."""
+        sliced = isinstance(getattr(target, "slice", None), gast.Slice)
+        if not sliced or owner.kind != "list" or not (owner.active or new.active):
+            return
+        if getattr(statement, "same_length", False) or self.source.file.startswith("<redraft"):
+            return
+        raise self.refuse(
+            statement,
+            "assignment to a slice of a list of values that are differentiated",
+            "assign the items one by one, or build a new list",
+        )
 
     def visit_AugAssign(self, statement: gast.AugAssign, env: Environment) -> None:
         fact = self.value(statement.value, env, statement)
@@ -239,7 +253,7 @@ class Facts:
         )
         method = value.func.attr
         if not getattr(statement, "accumulate", False) and method not in LIST_METHODS:
-            if joined.active or (owner in env and env[owner].active):
+            if any(self.is_active(name, env) for name in core.reads(statement)):
                 raise self.refuse(
                     statement,
                     f"`.{method}(…)` on values that are differentiated is not supported",
@@ -556,6 +570,15 @@ class Facts:
         )
         if callee.attribute and not facts[next(iter(facts))].active:
             active = False
+        if row.kind == "elementwise" and any(
+            f.kind == "struct" and f.active for f in facts.values()
+        ):
+            raise self.refuse(
+                place, "an operator of objects that are differentiated",
+                "call a method or a function by its name",
+            )  # fmt: skip
+        if row.name in ("max", "min") and active:
+            self.check_comparison(row, arguments["values"], env, place)
         rank, shape = self.shape_of(row, arguments, facts, env, place)
         roots = frozenset({self.site(place)})
         if row.view_of is not None:
@@ -609,12 +632,21 @@ class Facts:
             active, kind, rank, shape, roots, integer and rank == 0, None, holds, element=element
         )
 
+    def check_comparison(self, row: Any, values: list[Any], env: Environment, place: Any) -> None:
+        """``max(xs, ys)`` of lists compares them as a whole."""
+        kinds = {self.value(v, env, place).kind for v in values} if len(values) > 1 else set()
+        if kinds & {"list", "tuple", "dict"}:
+            raise self.refuse(
+                place, f"`{row.name}` of lists of values that are differentiated",
+                "compare numbers, and choose the list in an `if`",
+            )  # fmt: skip
+
     def copies(self, index: Any, env: Environment) -> bool:
         """Does the index certainly give a copy: a list of places, or a mask?"""
         if isinstance(index, gast.List):
             return True
         fact = env.get(index.id, UNKNOWN) if core.is_name(index) else UNKNOWN
-        return fact.kind == "mask"
+        return fact.kind in ("mask", "list")
 
     def integers(self, index: Any, env: Environment) -> bool:
         parts = index.elts if isinstance(index, gast.Tuple) else [index]
@@ -912,10 +944,10 @@ def certainly_view(index: Any) -> bool:
     )
 
 
-KEEPS_KIND = frozenset({"rt.own", "rt.snapshot", "rt.zeros_like"})
+KEEPS_KIND = frozenset({"rt.own", "rt.snapshot", "rt.zeros_like", "rt.zeros_of_fields"})
 
 # results that share nothing with the arguments, however deep
-FRESH_INSIDE = frozenset({"rt.own", "rt.snapshot", "rt.zeros_like"})
+FRESH_INSIDE = KEEPS_KIND
 
 
 def _timeless(fact: Fact) -> Fact:

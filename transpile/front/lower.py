@@ -33,6 +33,7 @@ from redraft.transpile.front.scope import UNKNOWN, Dependency, Scope
 from redraft.transpile.front.source import Origin, Source
 from redraft.transpile.primitives import table
 
+ARRAY_ATTRIBUTES = frozenset({"shape", "dtype", "strides", "flat", "real", "imag", "T"})
 EFFECTS = ("print", "warn", "debug", "info", "warning", "error", "log", "write")
 
 
@@ -306,6 +307,11 @@ class Lowerer(Expressions):
             self.emit(gast.Assign([item], core.copy(value), None))
             write_back()
         elif isinstance(target, gast.Attribute):
+            if target.attr in ARRAY_ATTRIBUTES:
+                raise self.refuse(
+                    target, f"assignment to `.{target.attr}` of a value that is differentiated",
+                    "make a new array, such as `y = y.reshape(…)`",
+                )  # fmt: skip
             place, write_back = self.place(target.value)
             item = gast.copy_location(gast.Attribute(place, target.attr, gast.Store()), target)
             self.emit(gast.Assign([item], core.copy(value), None))
@@ -478,6 +484,7 @@ class Lowerer(Expressions):
         items = self.temporary(self.subscript(place, backward), "items")
         whole = gast.Subscript(core.name(place.id), gast.Slice(None, None, None), gast.Store())
         self.emit(gast.Assign([whole], items, None))
+        self.out[-1].same_length = True
         write_back()
 
     def update(self, call: gast.Call, place: gast.Name) -> None:

@@ -6,6 +6,7 @@ from redraft.transpile.primitives.table import no_derivative, primitive
 
 no_derivative("rt.cleared(x_bar)")
 no_derivative("rt.zeros_like(x)", shape_only="x", like="x")
+no_derivative("rt.zeros_of_fields(x)", shape_only="x", like="x")
 no_derivative("rt.seed(ans)", rank=0)
 no_derivative("rt.seed_holomorphic(ans)", rank=0)
 no_derivative("rt.refuse_in_place(x)")
