@@ -506,15 +506,20 @@ def refuse_view(x: Any, changed: Any) -> None:
     Raises:
         TransformError: `x` may share memory with `changed` (numbers and copies may pass).
     """
-    if isinstance(x, np.ndarray) and isinstance(changed, np.ndarray):
-        shared = np.may_share_memory(x, changed)
-    else:
-        shared = isinstance(x, (np.ndarray, list, dict))
-    if shared:
+    if _sees(x, changed):
         raise refusal(
             "a view of an array is used after the array was changed in place",
             "write `.copy()` behind the index",
         )
+
+
+def _sees(x: Any, changed: Any) -> bool:
+    """Does a change of the array or container `changed` show in `x`?"""
+    if isinstance(x, np.ndarray):
+        return isinstance(changed, np.ndarray) and np.may_share_memory(x, changed)
+    if isinstance(x, (list, tuple)):
+        return x is changed or any(_sees(v, changed) for v in x)
+    return x is changed or (isinstance(x, dict) and any(_sees(v, changed) for v in x.values()))
 
 
 def cleared(x_bar: Any) -> Any:

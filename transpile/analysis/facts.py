@@ -382,6 +382,7 @@ class Facts:
             a.integer and b.integer, a.length if a.length == b.length else None,
             a.holds | b.holds, self.merge_parts(a, b, place), self.merge_item(a, b, place),
             a.maybe or b.maybe, nothing=a.nothing or b.nothing,
+            element=(a.element or not a.reach) and (b.element or not b.reach),
         )  # fmt: skip
 
     def merge_parts(self, a: Fact, b: Fact, place: Any) -> tuple[Fact, ...] | None:
@@ -611,6 +612,10 @@ class Facts:
         holds = (
             frozenset().union(*(f.holds for f in facts.values())) if kind == "unknown" else NOTHING
         )
+        if row.name in ("max", "min"):  # one of the items, or of the values
+            values = [self.value(v, env, place) for v in arguments["values"]]
+            roots = frozenset().union(*(f.holds if _contains(f) else f.roots for f in values))
+            holds = frozenset().union(*(f.holds for f in values))
         if rank == 0:
             roots, holds = NOTHING, NOTHING
         if row.gives in ("list", "tuple") and row.view_of in facts:
@@ -628,6 +633,8 @@ class Facts:
             bool(facts) and all(f.integer for f in facts.values()) and row.operator not in ("/",)
         )
         element = row.operator == "[]" and rank is None and not certainly_view(arguments["index"])
+        if row.name in ("list", "tuple") and "x" in facts:  # of an array: of numbers, or of rows
+            element = not _contains(facts["x"])
         return Fact(
             active, kind, rank, shape, roots, integer and rank == 0, None, holds, element=element
         )
@@ -933,6 +940,10 @@ def _part(fact: Any) -> Fact:
 MAKES_CONTAINER = {
     "list": "list", "tuple": "tuple", "dict": "dict", "rt.Struct": "struct", "rt.fields": "dict",
 }  # fmt: skip
+
+
+def _contains(fact: Fact) -> bool:
+    return fact.kind in ("list", "tuple", "dict")
 
 
 def certainly_view(index: Any) -> bool:
