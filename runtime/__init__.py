@@ -46,6 +46,7 @@ from redraft.runtime.cotangents import (
     unitem_bar,
     unrepeat_items,
     zeros_like,
+    zeros_of_fields,
 )
 from redraft.runtime.elementwise import (
     conj,

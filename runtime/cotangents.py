@@ -18,7 +18,35 @@ from redraft.runtime.tree import is_registered, rebuild_registered, registered_f
 NUMBERS = (int, float, complex, np.number, np.ndarray, np.bool_)
 
 
-class Struct:
+def _no_arithmetic(self: Any, other: Any) -> Any:
+    """Nothing is known of what an operator or a property does to an object."""
+    raise refusal(
+        "an operator or a property of an object that is differentiated",
+        "call a method or a function by its name",
+    )
+
+
+class _NoArithmetic:
+    """Refuses to take part in arithmetic."""
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _no_arithmetic
+    __truediv__ = __rtruediv__ = __matmul__ = __rmatmul__ = __pow__ = __rpow__ = _no_arithmetic
+    __array_ufunc__ = None  # NumPy leaves the operators to this class
+
+    def __neg__(self) -> Any:
+        return _no_arithmetic(self, None)
+
+    @property
+    def shape(self) -> Any:
+        """Asked for by what would treat it as an array."""
+        return _no_arithmetic(self, None)
+
+
+class Held(_NoArithmetic, dict):
+    """Tangent of a bound method: that of the object that it carries."""
+
+
+class Struct(_NoArithmetic):
     """Cotangent of an object with fields: read and written by field, or by position."""
 
     def __init__(self, fields: dict[str, Any]) -> None:
@@ -28,7 +56,7 @@ class Struct:
         """What is no field is taken for a method of the object: it carries the object."""
         if name.startswith("__"):
             raise AttributeError(name)
-        return {"__self__": self}
+        return Held(__self__=self)
 
     def __getitem__(self, index: Any) -> Any:
         return list(self.__dict__.values())[index]
@@ -83,6 +111,21 @@ def zeros_like(x: Any) -> Any:
     if captured:
         return {k: zeros_like(v) for k, v in captured.items()}
     return None
+
+
+def zeros_of_fields(x: Any) -> Any:
+    """As `zeros_like`, for an object of which a field gets its first active value.
+
+    Raises:
+        TransformError: nothing is known of the fields of `x`.
+    """
+    zeros = zeros_like(x)
+    if zeros is None:
+        raise refusal(
+            f"an object of class `{type(x).__name__}` cannot hold values that are differentiated",
+            "make it a dataclass or a NamedTuple, or keep the values in a dict",
+        )
+    return zeros
 
 
 def captured_by(x: Any) -> dict[str, Any] | None:
@@ -239,7 +282,7 @@ def item_bar(x_bar: Any, index: Any, value: Any) -> Any:
     an influence.
     """
     if not isinstance(x_bar, np.ndarray):
-        return x_bar[index]
+        return zeros_like(value) if x_bar[index] is None else x_bar[index]
     from redraft.runtime.indexing import is_basic
     from redraft.runtime.shapes import unbroadcast
 
@@ -296,7 +339,7 @@ def add_field(x_bar: Any, name: str, bar: Any) -> None:
             add_field(x_bar, field, part)
     elif isinstance(x_bar, dict):
         x_bar[name] = add(x_bar.get(name), bar)
-    elif x_bar is None:
+    elif x_bar is None or isinstance(x_bar, NUMBERS):
         raise refusal(
             f"the object with the attribute `{name}` cannot hold values that are differentiated",
             "make its class a dataclass",
@@ -470,19 +513,24 @@ def refuse_view(x: Any, changed: Any) -> None:
     Raises:
         TransformError: `x` may share memory with `changed` (numbers and copies may pass).
     """
-    if isinstance(x, np.ndarray) and isinstance(changed, np.ndarray):
-        shared = np.may_share_memory(x, changed)
-    else:
-        shared = isinstance(x, (np.ndarray, list, dict))
-    if shared:
+    if _sees(x, changed):
         raise refusal(
             "a view of an array is used after the array was changed in place",
             "write `.copy()` behind the index",
         )
 
 
+def _sees(x: Any, changed: Any) -> bool:
+    """Does a change of the array or container `changed` show in `x`?"""
+    if isinstance(x, np.ndarray):
+        return isinstance(changed, np.ndarray) and np.may_share_memory(x, changed)
+    if isinstance(x, (list, tuple)):
+        return x is changed or any(_sees(v, changed) for v in x)
+    return x is changed or (isinstance(x, dict) and any(_sees(v, changed) for v in x.values()))
+
+
 def cleared(x_bar: Any) -> Any:
-    """A zero in place of a part's cotangent that is about to be added back, perhaps shorter."""
+    """Zero for the place of an item that was replaced: nothing is known of what stood there."""
     return 0.0 if isinstance(x_bar, NUMBERS) else None
 
 

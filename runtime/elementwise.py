@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from redraft.runtime.refusals import refusal
 from redraft.runtime.shapes import SCALARS
 
 
@@ -63,7 +64,10 @@ def conj(x: Any) -> Any:
 def sign_slope(x: Any) -> Any:
     """Derivative of `sign`: zero. That of a complex number turns, for which there is no rule."""
     if np.iscomplexobj(x):
-        raise NotImplementedError("abs: the second derivative for complex numbers has no rule")
+        raise refusal(
+            "abs: the second derivative for complex numbers has no rule",
+            "square instead: `x.real**2 + x.imag**2`",
+        )
     return np.zeros_like(x)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from redraft.runtime.refusals import refusal
 from redraft.runtime.shapes import cast_like, unbroadcast
 
 
@@ -204,7 +205,10 @@ def cofactors(x: Any) -> Any:
 def vector_only(x: Any) -> Any:
     """Return `x` if it is a vector: the norm of a matrix is another one."""
     if np.ndim(x) != 1:
-        raise NotImplementedError("np.linalg.norm: this `ord` of a matrix has no rule")
+        raise refusal(
+            "np.linalg.norm: this `ord` of a matrix has no rule",
+            "compute it from np.linalg.svd or from sums",
+        )
     return x
 
 
@@ -218,7 +222,7 @@ def real_matrix(x: Any) -> Any:
 def lower_half(m: Any) -> Any:
     """Lower triangle with half of the diagonal."""
     if np.iscomplexobj(m):
-        raise NotImplementedError("np.linalg.cholesky: a complex matrix has no rule")
+        raise refusal("np.linalg.cholesky: a complex matrix has no rule", "use real matrices")
     return np.tril(m) - 0.5 * np.tril(np.triu(m))
 
 

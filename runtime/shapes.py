@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from redraft.runtime.refusals import refusal
+
 SCALARS = frozenset((float, int, np.float64))
 
 
@@ -215,7 +217,9 @@ def unpad(ans_bar: Any, x: Any, pad_width: Any, mode: str = "constant") -> Any:
         cut = tuple(slice(w[0], w[0] + n) for w, n in zip(widths, shape, strict=True))
         return ans_bar[cut]
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise NotImplementedError(f"np.pad: mode {mode!r} has no rule")
+        raise refusal(
+            f"np.pad: mode {mode!r} has no rule", "concatenate the parts with np.concatenate"
+        )
     source = np.pad(np.arange(np.size(x)).reshape(shape), pad_width, mode)
     result = np.zeros(np.size(x), np.result_type(ans_bar))
     np.add.at(result, source.ravel(), np.ravel(ans_bar))

@@ -230,10 +230,10 @@ def difference(function: Callable, args: tuple, direction: tuple, step: float = 
     return tree_map(leaf, *values)
 
 
-def is_smooth(problem: Problem, tolerance: float = 1e-6) -> bool:
-    """Whether two step sizes agree along two directions: no kink or jump is near."""
+def is_smooth(problem: Problem, tolerance: float = 1e-6, directions: int = 2) -> bool:
+    """Whether two step sizes agree along some directions: no kink or jump is near."""
     rng = np.random.default_rng(0)
-    for _ in range(2):
+    for _ in range(directions):
         direction = random_like(problem.args, rng)
         first = difference(problem.value, problem.args, direction)
         second = difference(problem.value, problem.args, direction, STEP * 1.7)

@@ -887,10 +887,7 @@ def check_everything(problem):
 
 @pytest.mark.parametrize("problem", EXACT, ids=names)
 def test_exact(problem):
-    try:
-        check_everything(problem)
-    except rd.TransformError:  # stopped, at some order; any number must be right
-        assert problem.name in ("index_array_is_no_view", "appended_copy")
+    check_everything(problem)
 
 
 @pytest.mark.parametrize(
@@ -903,8 +900,6 @@ def test_exact_or_refused(problem):
     except rd.TransformError as error:
         assert error.lineno is not None
         assert any(note.startswith("hint: ") for note in error.__notes__)
-    except (TypeError, ValueError):
-        pass  # refused where it runs, by a guard or by NumPy
 
 
 @pytest.mark.parametrize(
@@ -934,10 +929,6 @@ def test_changed_argument(problem, mode):
         assert error.lineno is not None
         assert same_bits(args, problem.args)
         assert same_bits(static, problem.static)
-        return
-    except TypeError as error:  # refused where it runs: only an array would be changed
-        assert "write `" in str(error)
-        assert same_bits(args, problem.args)
         return
     assert got == pytest.approx(want, rel=1e-6)
     numpy_args, numpy_static = problem.fresh(), copy.deepcopy(problem.static)

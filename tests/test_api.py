@@ -662,5 +662,11 @@ def test_insert_grad_of_is_called_with_the_cotangent():
 
     g = rd.grad(f)(X)
     assert_close(g, 2 * X * np.array([1.0, 0.5, -1.0]), "clipped cotangent")
+    assert len(seen) == 1, "the body runs once per gradient"
     assert_close(seen, [np.array([5.0, 0.5, -3.0])], "seen cotangent")
+    _, pullback = rd.vjp(f, X)
+    assert len(seen) == 1, "the forward part does not run the body"
+    pullback(2.0)
+    assert len(seen) == 2
+    assert_close(seen[1], np.array([10.0, 1.0, -6.0]), "cotangent of the pullback")
     assert f(X) == pytest.approx(np.sum(X * X * np.array([5.0, 0.5, -3.0])))  # on zeros here

@@ -1,11 +1,14 @@
 """Random programs against central differences, in both modes and to second order."""
 
+import ast
 import random
 
 import hypothesis
+import numpy as np
 import programs
 import pytest
 from hypothesis import strategies as st
+from oracle import Problem
 
 SEEDS = st.integers(0, 2**32 - 1)
 # programs that stop with an error instead of a derivative; a wrong number fails at once
@@ -86,6 +89,31 @@ def test_programs_cover_the_language():
     )  # fmt: skip
     missing = [part for part in wanted if part not in text]
     assert not missing
+
+
+def test_shrinking_keeps_the_failure(monkeypatch):
+    """What is cut away from a failing program has no part in its failure."""
+
+    def judge(program, order=2):
+        try:
+            tree = ast.parse(program.text())
+        except SyntaxError:
+            return programs.Verdict("discarded")
+        loops = any(isinstance(node, ast.While) for node in ast.walk(tree))
+        return programs.Verdict("wrong" if loops else "ok", "it loops")
+
+    monkeypatch.setattr(programs, "judge", judge)
+    program = next(p for p in map(programs.generate, range(300)) if judge(p).word == "wrong")
+    least = programs.shrink(program, judge(program))
+    assert judge(least).word == "wrong"
+    assert len(least.text().splitlines()) <= 8 < len(program.text().splitlines())
+
+
+def test_kinks_are_noticed():
+    """Near a kink differences are no judge; far from it they are."""
+    for kinked in (abs, lambda x: max(x, 0.0), lambda x: np.floor(x) * x):
+        assert not programs.oracle.is_smooth(Problem(kinked, (1e-5,)))
+        assert programs.oracle.is_smooth(Problem(kinked, (0.9,)))
 
 
 def test_differences_find_a_wrong_gradient(monkeypatch):

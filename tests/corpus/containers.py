@@ -560,3 +560,12 @@ def places_sorted_by_values(x):
     order = sorted(range(3), key=lambda i: x[i])
     names = sorted({"b": 1, "a": 0}, key=lambda k: -x[ord(k) - 97])
     return x[order[0]] * 2.0 + x[order[2]] ** 2 * len(names[0])
+
+
+@case(X3, _jax=False)
+def items_replaced_by_other_shapes(x):
+    xs = [x[0] * 2.0, x]
+    y = xs[0] * x * xs[1]
+    xs[0] = x * x
+    xs[1] = x[0]
+    return np.sum(y * xs[0]) * xs[1]

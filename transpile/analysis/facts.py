@@ -25,7 +25,7 @@ from redraft.transpile.analysis.versions import root_of, updated_name
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.annotations import is_shape_check, promised
 from redraft.transpile.front.callee import PARTIAL_CALL, Primitive, Transformed
-from redraft.transpile.front.coarse import SHAPE_ATTRIBUTES
+from redraft.transpile.front.coarse import LIST_METHODS, SHAPE_ATTRIBUTES
 from redraft.transpile.front.expressions import Construct
 from redraft.transpile.front.source import Source
 from redraft.transpile.primitives import table
@@ -153,8 +153,10 @@ class Facts:
             self.bind_pattern(target, fact, env)
             return
         element = self.element(fact, statement)
+        perhaps = fact.kind == "number" and element.rank is None  # numbers, or rows: views
         for name in core.writes(target):
-            marked = replace(element, shape=element.shape or ("part", id(statement), name))
+            shape = element.shape or ("part", id(statement), name)
+            marked = replace(element, shape=shape, element=perhaps)
             env[name] = self.with_evidence(name, marked)
 
     def chained(self, statement: gast.Assign, env: Environment) -> None:
@@ -206,7 +208,21 @@ class Facts:
                     statement, "assignment into a global variable", "return the value instead"
                 )
             return
+        self.check_length(statement, target, env[owner], fact)
         self.change(statement, owner, fact, env)
+
+    def check_length(self, statement: Any, target: Any, owner: Fact, new: Fact) -> None:
+        """``xs[i:j] = ys`` may change the length of a list: nobody could tell where its items went."""
+        sliced = isinstance(getattr(target, "slice", None), gast.Slice)
+        if not sliced or owner.kind != "list" or not (owner.active or new.active):
+            return
+        if getattr(statement, "same_length", False) or self.source.file.startswith("<redraft"):
+            return
+        raise self.refuse(
+            statement,
+            "assignment to a slice of a list of values that are differentiated",
+            "assign the items one by one, or build a new list",
+        )
 
     def visit_AugAssign(self, statement: gast.AugAssign, env: Environment) -> None:
         fact = self.value(statement.value, env, statement)
@@ -214,7 +230,8 @@ class Facts:
             name = statement.target.id
             env[name] = Fact(roots=env.get(name, UNKNOWN).roots | {self.site(statement)})
             return
-        self.update(statement, statement.target, fact, env)
+        # a sum is a new object; that of lists holds their items
+        self.update(statement, statement.target, replace(fact, roots=fact.holds), env)
 
     def visit_Expr(self, statement: gast.Expr, env: Environment) -> None:
         if is_shape_check(statement):
@@ -234,6 +251,14 @@ class Facts:
         joined = Fact(
             any(f.active for f in facts), roots=frozenset().union(*(f.reach for f in facts))
         )
+        method = value.func.attr
+        if not getattr(statement, "accumulate", False) and method not in LIST_METHODS:
+            if any(self.is_active(name, env) for name in core.reads(statement)):
+                raise self.refuse(
+                    statement,
+                    f"`.{method}(…)` on values that are differentiated is not supported",
+                    "build a new list or array instead",
+                )
         if owner in env:
             self.change(statement, owner, joined, env)
 
@@ -357,6 +382,7 @@ class Facts:
             a.integer and b.integer, a.length if a.length == b.length else None,
             a.holds | b.holds, self.merge_parts(a, b, place), self.merge_item(a, b, place),
             a.maybe or b.maybe, nothing=a.nothing or b.nothing,
+            element=(a.element or not a.reach) and (b.element or not b.reach),
         )  # fmt: skip
 
     def merge_parts(self, a: Fact, b: Fact, place: Any) -> tuple[Fact, ...] | None:
@@ -408,6 +434,18 @@ class Facts:
         if isinstance(node, (gast.BinOp, gast.UnaryOp)):
             return self.arithmetic(node, env, place)
         return Fact(roots=roots, holds=roots)
+
+    def value_BoolOp(self, node: gast.BoolOp, env: Environment, place: Any) -> Fact:
+        """`and` and `or` give one of their operands."""
+        facts = [self.value(v, env, place) for v in node.values]
+        joined = facts[0]
+        for fact in facts[1:]:
+            joined = self.merge(joined, fact, place, "")
+        return joined
+
+    def value_IfExp(self, node: gast.IfExp, env: Environment, place: Any) -> Fact:
+        then, otherwise = (self.value(v, env, place) for v in (node.body, node.orelse))
+        return self.merge(then, otherwise, place, "")
 
     def arithmetic(self, node: Any, env: Environment, place: Any) -> Fact:
         """Inactive arithmetic that stayed as the user wrote it."""
@@ -536,6 +574,15 @@ class Facts:
         )
         if callee.attribute and not facts[next(iter(facts))].active:
             active = False
+        if row.kind == "elementwise" and any(
+            f.kind == "struct" and f.active for f in facts.values()
+        ):
+            raise self.refuse(
+                place, "an operator of objects that are differentiated",
+                "call a method or a function by its name",
+            )  # fmt: skip
+        if row.name in ("max", "min") and active:
+            self.check_comparison(row, arguments["values"], env, place)
         rank, shape = self.shape_of(row, arguments, facts, env, place)
         roots = frozenset({self.site(place)})
         if row.view_of is not None:
@@ -568,6 +615,10 @@ class Facts:
         holds = (
             frozenset().union(*(f.holds for f in facts.values())) if kind == "unknown" else NOTHING
         )
+        if row.name in ("max", "min"):  # one of the items, or of the values
+            values = [self.value(v, env, place) for v in arguments["values"]]
+            roots = frozenset().union(*(f.holds if _contains(f) else f.roots for f in values))
+            holds = frozenset().union(*(f.holds for f in values))
         if rank == 0:
             roots, holds = NOTHING, NOTHING
         if row.gives in ("list", "tuple") and row.view_of in facts:
@@ -585,16 +636,27 @@ class Facts:
             bool(facts) and all(f.integer for f in facts.values()) and row.operator not in ("/",)
         )
         element = row.operator == "[]" and rank is None and not certainly_view(arguments["index"])
+        if row.name in ("list", "tuple") and "x" in facts:  # of an array: of numbers, or of rows
+            element = not _contains(facts["x"])
         return Fact(
             active, kind, rank, shape, roots, integer and rank == 0, None, holds, element=element
         )
+
+    def check_comparison(self, row: Any, values: list[Any], env: Environment, place: Any) -> None:
+        """``max(xs, ys)`` of lists compares them as a whole."""
+        kinds = {self.value(v, env, place).kind for v in values} if len(values) > 1 else set()
+        if kinds & {"list", "tuple", "dict"}:
+            raise self.refuse(
+                place, f"`{row.name}` of lists of values that are differentiated",
+                "compare numbers, and choose the list in an `if`",
+            )  # fmt: skip
 
     def copies(self, index: Any, env: Environment) -> bool:
         """Does the index certainly give a copy: a list of places, or a mask?"""
         if isinstance(index, gast.List):
             return True
         fact = env.get(index.id, UNKNOWN) if core.is_name(index) else UNKNOWN
-        return fact.kind == "mask"
+        return fact.kind in ("mask", "list")
 
     def integers(self, index: Any, env: Environment) -> bool:
         parts = index.elts if isinstance(index, gast.Tuple) else [index]
@@ -883,6 +945,10 @@ MAKES_CONTAINER = {
 }  # fmt: skip
 
 
+def _contains(fact: Fact) -> bool:
+    return fact.kind in ("list", "tuple", "dict")
+
+
 def certainly_view(index: Any) -> bool:
     """Does the index certainly give an array that shares its memory: with a slice, or `...`?"""
     parts = index.elts if isinstance(index, gast.Tuple) else [index]
@@ -892,10 +958,10 @@ def certainly_view(index: Any) -> bool:
     )
 
 
-KEEPS_KIND = frozenset({"rt.own", "rt.snapshot", "rt.zeros_like"})
+KEEPS_KIND = frozenset({"rt.own", "rt.snapshot", "rt.zeros_like", "rt.zeros_of_fields"})
 
 # results that share nothing with the arguments, however deep
-FRESH_INSIDE = frozenset({"rt.own", "rt.snapshot", "rt.zeros_like"})
+FRESH_INSIDE = KEEPS_KIND
 
 
 def _timeless(fact: Fact) -> Fact:

@@ -95,6 +95,7 @@ class Coarse:
 
 
 DICT_METHODS = frozenset({"items", "values", "keys", "get"})
+LIST_METHODS = frozenset({"append", "extend", "insert", "pop", "update"})  # have derivatives
 MUTATORS = frozenset({
     "append", "extend", "insert", "pop", "update", "setdefault", "fill", "sort", "reverse",
     "remove", "clear", "add", "put", "popitem", "appendleft", "popleft", "itemset", "resize",

@@ -21,7 +21,7 @@ from redraft.transpile import core
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.annotations import is_shape_check
 from redraft.transpile.front.callee import Primitive, operator_row
-from redraft.transpile.front.coarse import MUTATORS, Coarse
+from redraft.transpile.front.coarse import LIST_METHODS, MUTATORS, Coarse
 from redraft.transpile.front.exits import structure_exits
 from redraft.transpile.front.expressions import (
     Expressions,
@@ -33,7 +33,7 @@ from redraft.transpile.front.scope import UNKNOWN, Dependency, Scope
 from redraft.transpile.front.source import Origin, Source
 from redraft.transpile.primitives import table
 
-LIST_METHODS = frozenset({"append", "extend", "insert", "pop", "update"})
+ARRAY_ATTRIBUTES = frozenset({"shape", "dtype", "strides", "flat", "real", "imag", "T"})
 EFFECTS = ("print", "warn", "debug", "info", "warning", "error", "log", "write")
 
 
@@ -321,6 +321,11 @@ class Lowerer(Expressions):
             self.emit(gast.Assign([item], core.copy(value), None))
             write_back()
         elif isinstance(target, gast.Attribute):
+            if target.attr in ARRAY_ATTRIBUTES:
+                raise self.refuse(
+                    target, f"assignment to `.{target.attr}` of a value that is differentiated",
+                    "make a new array, such as `y = y.reshape(…)`",
+                )  # fmt: skip
             place, write_back = self.place(target.value)
             item = gast.copy_location(gast.Attribute(place, target.attr, gast.Store()), target)
             self.emit(gast.Assign([item], core.copy(value), None))
@@ -473,17 +478,27 @@ class Lowerer(Expressions):
         write_back()
 
     def mutation(self, node: gast.Expr, func: gast.Attribute, call: gast.Call) -> None:
+        if func.attr == "reverse" and not call.args:
+            self.reverse_list(func.value)
+            return
         if func.attr not in LIST_METHODS:
-            raise self.refuse(
-                call,
-                f"`.{func.attr}(…)` on values that are differentiated is not supported",
-                "build a new list or array instead",
-            )
+            self.emit(node)  # refused if it really touches a value that is differentiated
+            return
         place, write_back = self.place(func.value)
         if func.attr == "update":
             self.update(call, place)
         else:
             self.mutate(place.id, func.attr, *map(self.atom, call.args))
+        write_back()
+
+    def reverse_list(self, node: gast.expr) -> None:
+        """``xs.reverse()`` is ``xs[:] = xs[::-1]``."""
+        place, write_back = self.place(node)
+        backward = gast.Slice(None, None, core.constant(-1))
+        items = self.temporary(self.subscript(place, backward), "items")
+        whole = gast.Subscript(core.name(place.id), gast.Slice(None, None, None), gast.Store())
+        self.emit(gast.Assign([whole], items, None))
+        self.out[-1].same_length = True
         write_back()
 
     def update(self, call: gast.Call, place: gast.Name) -> None:

@@ -21,6 +21,9 @@ from redraft.transpile.analysis.versions import updated_name
 from redraft.transpile.front.callee import Primitive
 
 PURE_ROOTS = frozenset({"np", "rt", "math", "numpy"})
+RUN = frozenset(  # they run functions of the user, which may have effects
+    {"call_fwd", "call_jvp", "call_star", "method_fwd", "method_jvp", "star_fwd", "star_jvp"}
+)
 PURE_NAMES = frozenset(
     {"range", "len", "reversed", "zip", "enumerate", "list", "tuple", "dict", "abs", "float", "int"}
 )
@@ -145,7 +148,7 @@ class _Dead:
         while isinstance(root, gast.Attribute):
             root = root.value
         if core.is_name(root) and root is not func and root.id in PURE_ROOTS:
-            return "random" not in _path(func)
+            return "random" not in _path(func) and not (root.id == "rt" and func.attr in RUN)
         if core.is_name(func) and func.id in PURE_NAMES:
             return True
         if isinstance(func, gast.Attribute) and func.attr in (

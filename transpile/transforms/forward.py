@@ -504,13 +504,13 @@ class Forward:
         if not known.active and not active:
             return [statement]
         if not known.active:
+            of_fields = isinstance(target, gast.Attribute)
+            zeros = self.call(
+                "rt.zeros_of_fields" if of_fields else "rt.zeros_like", core.name(owner)
+            )
             self.leading = [
-                *self.leading,
-                _with_origin(
-                    core.assign(dot_name(owner), self.call("rt.zeros_like", core.name(owner))),
-                    statement,
-                ),
-            ]
+                *self.leading, _with_origin(core.assign(dot_name(owner), zeros), statement),
+            ]  # fmt: skip
         place = core.copy(target)
         place.value = core.name(dot_name(owner))
         self.write(

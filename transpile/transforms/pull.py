@@ -324,10 +324,12 @@ class Pull(Bars):
         fact = self.fact(owner.id)
         numeric = fact.kind == "number" or self.fact_of_result(target.id).kind == "number"
         place = gast.Subscript(core.name(bar_name(owner.id)), self.reading(index), gast.Store())
-        if wide:  # the item's place in the cotangent has its shape
-            now = core.copy(place)
-            now.ctx = gast.Load()
-            value = self.call("rt.unbroadcast", value, now)
+        if wide:  # in an array, the item's place in the cotangent has its shape
+            item = core.copy(place)
+            item.ctx = gast.Load()
+            if fact.kind != "number" and fact.roots & self.mutated_roots:
+                item = self.result_of(target)  # other items may have stood there
+            value = self.call("rt.unbroadcast", value, item)
         if numeric and self.is_basic(index):
             self.write(gast.AugAssign(place, gast.Add(), value))
         else:
@@ -595,12 +597,7 @@ class Pull(Bars):
         """A function that is known only when the code runs: ask the run time for its pair."""
         if node.keywords and any(k.arg is None for k in node.keywords):
             raise self.refuse(node, "`**` in a call of values that are differentiated")
-        func, args = node.func, [*node.args]
-        method = (
-            isinstance(func, gast.Attribute) and core.is_name(func.value) and func.value.id != "rt"
-        )
-        owner = func.value if method else func
-        operands = [owner, *args, *(k.value for k in node.keywords)]
+        operands = [self.owner_of(node), *node.args, *(k.value for k in node.keywords)]
         active = [i for i, o in enumerate(operands) if self.is_active_operand(o)]
         residuals = self.fresh_name(f"{core.base(target.id)}_saved")
         mask = gast.Tuple([core.constant(i) for i in active], gast.Load())
@@ -608,6 +605,12 @@ class Pull(Bars):
         result = self.call("rt.call_bwd", self.mark_forward(residuals), self.bar(target.id))
         self.bars.pop(target.id)
         self.distribute_dynamic(result, [operands[i] for i in active])
+
+    def owner_of(self, node: gast.Call) -> gast.expr:
+        """Operand 0 of a run-time call: the object of a method, or the function value."""
+        func = node.func
+        method = isinstance(func, gast.Attribute) and core.is_name(func.value)
+        return func.value if method and func.value.id != "rt" else func
 
     def pull_star(self, target: gast.Name, node: gast.Call) -> None:
         """``f(*args, **kwargs)``: operands are the function, the tuple and the dict."""

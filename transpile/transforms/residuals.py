@@ -500,7 +500,8 @@ class Residuals:
                 continue
             if node.site is statement and not getattr(node, "at_start", False):
                 continue  # reads the value before or after the whole loop
-            found.append(node)
+            if not self.read_shape_behind(node, statement):
+                found.append(node)
         end = statement.body_end
         for node in found:
             if node.v == -1:
@@ -514,6 +515,17 @@ class Residuals:
         if any(getattr(n, "overwritten", False) for n in found if n.v != -1):
             self.place_record(statement, found)
         return found
+
+    def read_shape_behind(self, node: gast.Name, loop: Any) -> bool:
+        """The shape of an array that the loop only changes in place is the same after it."""
+        fact = getattr(node.site, "facts", {}).get(node.id)
+        if node.v == -1 or not node.shape_only or fact is None or fact.kind != "number":
+            return False
+        bound = {n for s in core.walk_statements([loop]) for n in _bound(s)}
+        if node.id in bound or node.id not in loop.behind:
+            return False
+        node.v, node.site = loop.behind[node.id], loop
+        return True
 
     def place_record(self, statement: Any, found: list[gast.Name]) -> None:
         """Find a place in the body where all values of the record stand; else save some."""

@@ -17,7 +17,8 @@ from redraft.transpile import core
 from redraft.transpile.analysis.facts import UNKNOWN, Fact
 from redraft.transpile.analysis.versions import changed_names, updated_name
 from redraft.transpile.errors import TransformError
-from redraft.transpile.front.callee import CapturingCall, Function, Transformed
+from redraft.transpile.front.callee import STAR, CapturingCall, Function, Transformed
+from redraft.transpile.front.scope import UNKNOWN as NOT_KNOWN
 from redraft.transpile.transforms.bars import Bar, bar_name, index_value
 from redraft.transpile.transforms.pull import Pull
 from redraft.transpile.transforms.residuals import Residuals
@@ -89,22 +90,44 @@ class Reverse(Residuals, Pull):
         elif updated_name(statement) in statement.facts:  # (`np.sort(…)` changes no variable)
             self.reverse_pop(statement, target)
         elif target.id not in self.bars:
-            self.check_effects(statement.value)
+            self.check_effects(target, statement.value)
         else:
             if statement.result.active:
                 self.pull_assign(target, statement.value)
             else:
                 self.bars.pop(target.id)
 
-    def check_effects(self, value: Any) -> None:
+    def check_effects(self, target: gast.Name, value: Any) -> None:
         """A call without a cotangent stays as it is; but what it does to its arguments counts."""
         callee = getattr(value, "callee", None)
+        if core.base(target.id) == "unused" and isinstance(value, gast.Call):
+            if callee is None or callee is STAR:  # it is seen when it runs
+                self.replace_unknown(target, value, callee)
+                return
         if isinstance(callee, (Function, Transformed)):
             source = self.unit.source_of(callee, self.refusal(value))
             operands = self.bind_call(source, value)
             active = tuple(p for p, v in operands.items() if self.is_active_operand(v))
             if active:
                 self.unit.check_effects(source, active)
+
+    def replace_unknown(self, target: gast.Name, value: gast.Call, callee: Any) -> None:
+        """A call for its effects of what is known only when it runs: refuse them there."""
+        if self.prepared.lowerer.scope.value(value.func) is not NOT_KNOWN:
+            return
+        saved = self.fresh_name("unused_saved")
+        if callee is STAR:
+            operands = value.args
+        else:
+            operands = [self.owner_of(value), *value.args, *(k.value for k in value.keywords)]
+        active = [i for i, o in enumerate(operands) if self.is_active_operand(o)]
+        if not active:
+            return
+        mask = gast.Tuple([core.constant(i) for i in active], gast.Load())
+        if callee is STAR:
+            self.replace(target, core.call("rt.star_fwd", mask, *value.args), saved)
+        else:
+            self.replace_dynamic(target, value, mask, saved)
 
     def check_shared(self, statement: Any) -> None:
         """``x += v`` where someone else may hold the array `x`: only numbers may pass."""
@@ -142,9 +165,9 @@ class Reverse(Residuals, Pull):
         if self.fact(owner).kind != "number":
             now = core.copy(place)
             now.ctx = gast.Load()
-            zero = self.call("rt.zeros_like", now)
-            if getattr(statement, "write_back", False):
-                zero.func = core.dotted("rt.cleared")  # the part's cotangent comes back at once
+            # what was there may have had another structure, unless it was a whole stretch of items
+            sliced = isinstance(getattr(target, "slice", None), gast.Slice)
+            zero = self.call("rt.zeros_like" if sliced else "rt.cleared", now)
         self.write(gast.Assign([place], zero, None))
         if self.covers(target):  # what stood there before has no influence, whatever it is
             self.bars[owner].masked = True
