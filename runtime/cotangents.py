@@ -26,6 +26,13 @@ def _no_arithmetic(self: Any, other: Any) -> Any:
     )
 
 
+class _Shape:
+    """An attribute that refuses to be read, unless the object has a field of that name."""
+
+    def __get__(self, owner: Any, cls: Any = None) -> Any:
+        return self if owner is None else _no_arithmetic(owner, None)
+
+
 class _NoArithmetic:
     """Refuses to take part in arithmetic."""
 
@@ -36,10 +43,7 @@ class _NoArithmetic:
     def __neg__(self) -> Any:
         return _no_arithmetic(self, None)
 
-    @property
-    def shape(self) -> Any:
-        """Asked for by what would treat it as an array."""
-        return _no_arithmetic(self, None)
+    shape = _Shape()  # asked for by what would treat it as an array
 
 
 class Held(_NoArithmetic, dict):
