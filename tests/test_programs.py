@@ -38,7 +38,9 @@ def judged(count, aliases, order, refused_at_most, **options):
         words.append(verdict.word)
         if verdict.word == "refused":
             refusals.append(f"seed {seed}: {verdict.detail}")
-        if verdict.word == "wrong" or (verdict.word == "crashed" and this_order == 1):
+        if verdict.word == "wrong" or (
+            verdict.word == "crashed" and this_order == 1 and not aliases
+        ):
             pytest.fail(programs.report(program, verdict, this_order), pytrace=False)
 
     run()
@@ -57,7 +59,7 @@ def test_random_programs(part):
 
 def test_random_programs_at_second_order():
     """All compositions of two modes; a few programs, since each is transformed many times."""
-    judged(12, False, lambda i: 2, STOPPED_AT_SECOND_ORDER, derandomize=True)
+    judged(8, False, lambda i: 2, STOPPED_AT_SECOND_ORDER, derandomize=True)
 
 
 def test_random_programs_with_aliases():
