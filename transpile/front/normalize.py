@@ -151,10 +151,12 @@ def rename_reserved(source: Any) -> None:
             new[name] = free
     if not new:
         return
+    classes = [n for n in core.walk(source.node) if isinstance(n, gast.ClassDef)]
+    keep = {id(member) for c in classes for member in c.body} | {id(source.node)}  # attributes
     for node in core.walk(source.node):
         if isinstance(node, gast.Name):
             node.id = new.get(node.id, node.id)
-        elif isinstance(node, (gast.FunctionDef, gast.ClassDef)) and node is not source.node:
+        elif isinstance(node, (gast.FunctionDef, gast.ClassDef)) and id(node) not in keep:
             node.name = new.get(node.name, node.name)
         elif isinstance(node, (gast.Global, gast.Nonlocal)):
             node.names = [new.get(n, n) for n in node.names]
