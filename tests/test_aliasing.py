@@ -392,6 +392,18 @@ def right_side_reads_the_target(x):
     return np.sum(y)
 
 
+@exact_or_refused(X, chosen=False)
+@exact_or_refused(X, chosen=True)
+def element_read_on_some_paths(x, chosen):
+    y = x * 2.0
+    if chosen:
+        first = y[0]
+    y[0] = 3.0
+    if chosen:
+        return first * np.sum(y)
+    return np.sum(y * x)
+
+
 # Containers ------------------------------------------------------------------------------------
 
 

@@ -875,7 +875,8 @@ class Facts:
                 and not self.holds_parts(statement, name, owner)
                 and not (env[owner].kind == "number" and self.only_shape(statement, name))
             ):
-                if env[name].element:  # perhaps no view, which is checked when it runs
+                # perhaps no view, which is checked when it runs, if it is there at all
+                if env[name].element and not env[name].maybe:
                     statement.numbers = [*getattr(statement, "numbers", []), name]
                     continue
                 raise self.refuse(
