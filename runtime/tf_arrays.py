@@ -101,6 +101,8 @@ def cast(x: Any, dtype: Any) -> Any:
     dtype = tf.as_dtype(np.dtype(dtype))
     if x.dtype.is_complex and not dtype.is_complex:
         x = tf.not_equal(x, 0) if dtype.is_bool else tf.math.real(x)
+    if x.dtype.is_floating and dtype.is_unsigned:  # NumPy wraps negative numbers, XLA would not
+        x = tf.cast(x, tf.int64)
     return tf.cast(x, dtype)
 
 
@@ -116,7 +118,9 @@ def number(x: Any, name: str) -> Any:
         return type(x)(number(part, name) for part in x)
     value = tf.get_static_value(x)
     if value is None:
-        raise TensorError(f"{name} needs a value that is known only when the compiled function runs")
+        raise TensorError(
+            f"{name} needs a value that is known only when the compiled function runs"
+        )
     return value[()]
 
 
@@ -213,7 +217,8 @@ def as_ufunc(ufunc: np.ufunc, body: Callable) -> Callable:
             operands = tuple(signature.bind(*operands, **options).arguments.values())
         types = loop_types(ufunc, tuple(map(kind_of, operands)))
         inputs = [
-            cast(tensor(x, t), WIDER.get(t, t)) for x, t in zip(operands, types, strict=False)
+            cast(tensor(x, t), t if ufunc is np.invert and t == bool else WIDER.get(t, t))
+            for x, t in zip(operands, types, strict=False)
         ]
         return cast(body(*inputs), types[-1])
 
@@ -228,7 +233,7 @@ def with_python_numbers(function: Callable, name: str, module: str) -> Callable:
         ans = function(*args, **kwargs)
         if not is_tensor(ans) or (module == "operator" and not all(map(is_python_number, args))):
             return ans
-        if module == "math":
+        if module == "math" and name != "math.prod":
             ans = cast(ans, MATH_RESULTS.get(name, float))
         kind = dtype_of(ans).kind
         return weak(ans, {"i": int, "f": float, "c": complex}[kind]) if kind in "ifc" else ans

@@ -42,6 +42,11 @@ def isnan_of(x: Any) -> Any:
     return tf.not_equal(x, x)
 
 
+def one_where(condition: Any, x: Any) -> Any:
+    """A tensor with 1 where a condition holds."""
+    return tf.where(condition, tf.ones_like(x), x)
+
+
 # Arithmetic
 
 
@@ -59,7 +64,7 @@ def power(x: Any, y: Any) -> Any:
         return _integer_power(x, y, known)
     if x.dtype.is_complex:
         zero = tf.equal(x, 0)
-        return tf.where(zero, cast(tf.equal(y, 0), dtype_of(x)), tf.pow(tf.where(zero, 1, x), y))
+        return tf.where(zero, cast(tf.equal(y, 0), dtype_of(x)), tf.pow(one_where(zero, x), y))
     known = static(y)
     if known is not None and known.ndim == 0 and known in (0, 1, 2, 3):
         return [tf.ones_like(x), x, x * x, x * x * x][int(known)]
@@ -79,7 +84,7 @@ def _integer_power(x: Any, y: Any, known: Any) -> Any:
 
 def nonzero_divisor(y: Any) -> Any:
     """The divisor with 1 in place of 0."""
-    return tf.where(tf.equal(y, 0), tf.ones_like(y), y)
+    return one_where(tf.equal(y, 0), y)
 
 
 def floor_divide(x: Any, y: Any) -> Any:
@@ -169,7 +174,7 @@ def hypot(x: Any, y: Any) -> Any:
     """``sqrt(x * x + y * y)`` without overflow."""
     x, y = tf.abs(x), tf.abs(y)
     large, small = maximum(x, y), minimum(x, y)
-    scaled = large * tf.sqrt(1 + tf.square(small / tf.where(tf.equal(large, 0), 1.0, large)))
+    scaled = large * tf.sqrt(1 + tf.square(small / one_where(tf.equal(large, 0), large)))
     infinite = tf.logical_or(tf.math.is_inf(x), tf.math.is_inf(y))
     return tf.where(infinite, constant(np.inf, x), scaled)
 
@@ -227,7 +232,7 @@ def sign(x: Any) -> Any:
     """The sign; of a complex number the direction."""
     if x.dtype.is_complex:
         size = tf.cast(tf.abs(x), x.dtype)
-        return tf.where(tf.equal(x, 0), tf.zeros_like(x), x / tf.where(tf.equal(x, 0), 1, size))
+        return tf.where(tf.equal(x, 0), tf.zeros_like(x), x / one_where(tf.equal(x, 0), size))
     if x.dtype.is_unsigned or x.dtype.is_integer:
         return tf.cast(x > 0, x.dtype) - tf.cast(x < 0, x.dtype)
     return tf.where(isnan_of(x), x, tf.sign(x))
@@ -266,7 +271,9 @@ def spacing(x: Any) -> Any:
 def compared(x: Any, y: Any, how: str) -> Any:
     """``less``, ``equal`` … of tensors; complex numbers have no order here."""
     if x.dtype != y.dtype:
-        raise TensorError(f"np.{how}: no comparison of {x.dtype.name} with {y.dtype.name}; use astype")
+        raise TensorError(
+            f"np.{how}: no comparison of {x.dtype.name} with {y.dtype.name}; use astype"
+        )
     if x.dtype.is_complex and how not in ("equal", "not_equal"):
         raise TensorError(f"np.{how}: complex tensors have no order; compare real parts")
     return getattr(tf.math, how)(x, y)
@@ -279,7 +286,7 @@ def truth(x: Any) -> Any:
 
 def invert(x: Any) -> Any:
     """``~x``."""
-    return tf.bitwise.invert(x)
+    return tf.logical_not(x) if x.dtype == tf.bool else tf.bitwise.invert(x)
 
 
 def shifted(x: Any, y: Any, left: bool, bits: int = 64) -> Any:
@@ -319,7 +326,6 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     return tf.where(truth(tensor(condition)), tensor(x, dtype), tensor(y, dtype))
 
 
-
 def clip(x: Any, low: Any, high: Any) -> Any:
     """``np.clip``: the upper bound wins; a bound may be None."""
     if low is not None:
@@ -343,7 +349,7 @@ def sinc(x: Any) -> Any:
     x = tensor(x, float_type(x))
     angle = x * constant(np.pi, x)
     at_zero = tf.equal(x, 0)
-    return tf.where(at_zero, tf.ones_like(x), tf.sin(angle) / tf.where(at_zero, 1.0, angle))
+    return tf.where(at_zero, tf.ones_like(x), tf.sin(angle) / one_where(at_zero, angle))
 
 
 def real(x: Any) -> Any:
@@ -372,7 +378,7 @@ def round_(x: Any, decimals: int = 0) -> Any:
     x = tensor(x)
     if dtype_of(x).kind in "iub":
         if decimals < 0:
-            raise TensorError("np.round: no lowering for integers and negative decimals")
+            return cast(round_(cast(x, float), decimals), dtype_of(x))
         return tf.cast(x, tf.float16) if x.dtype == tf.bool else x
     if is_complex(x):
         parts = round_(tf.math.real(x), decimals), round_(tf.math.imag(x), decimals)
@@ -410,6 +416,14 @@ def isclose(a: Any, b: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
     close = tf.where(finite, near, tf.equal(a, b))
     both = tf.logical_and(isnan_of(a), isnan_of(b))
     return tf.logical_or(close, both) if equal_nan else close
+
+
+def isclose_of_math(a: Any, b: Any, rel_tol: Any, abs_tol: Any) -> Any:
+    """``math.isclose``: the tolerance is relative to the larger."""
+    a, b = rnp.types.float64(a), rnp.types.float64(b)
+    tolerance = rnp.maximum(rnp.multiply(rel_tol, rnp.maximum(rnp.abs(a), rnp.abs(b))), abs_tol)
+    near = rnp.logical_and(rnp.less_equal(rnp.abs(rnp.subtract(a, b)), tolerance), rnp.isfinite(b))
+    return rnp.logical_or(rnp.equal(a, b), near)
 
 
 def kind_value(x: Any) -> Any:

@@ -515,6 +515,11 @@ def as_product(z_bar: Any, of_x: tuple, of_y: tuple) -> Any:
     return unbroadcast(z_bar, np.broadcast_to(np.zeros((), dtype_of(z_bar)), lengths))
 
 
+def matmul_bar(z_bar: Any, x: Any, y: Any, of_x: bool) -> Any:
+    """Cotangent of a factor in ``x @ y``."""
+    return (matmul_bar_x if of_x else matmul_bar_y)(z_bar, x, y)
+
+
 def matmul_bar_x(z_bar: Any, x: Any, y: Any) -> Any:
     """Cotangent of `x` in ``x @ y``."""
     z_bar = as_product(z_bar, shape(x), shape(y))
@@ -531,9 +536,7 @@ def matmul_bar_y(z_bar: Any, x: Any, y: Any) -> Any:
     if ndim(x) == 1 and ndim(y) == 1:
         return unbroadcast(rnp.multiply(x, z_bar), y)
     if ndim(x) == 1:
-        return unbroadcast(
-            rnp.multiply(rnp.expand_dims(z_bar, -2), rnp.expand_dims(x, -1)), y
-        )
+        return unbroadcast(rnp.multiply(rnp.expand_dims(z_bar, -2), rnp.expand_dims(x, -1)), y)
     if ndim(y) == 1:
         columns = rnp.matmul(rnp.matrix_transpose(x), rnp.expand_dims(z_bar, -1))
         return unbroadcast(rnp.operator.getitem(columns, (..., 0)), y)
@@ -545,7 +548,7 @@ def dot_bar(z_bar: Any, x: Any, y: Any, of_x: bool) -> Any:
     if ndim(x) == 0 or ndim(y) == 0:
         return scaled_bar(z_bar, x, y, of_x)
     if ndim(y) <= 2:
-        return (matmul_bar_x if of_x else matmul_bar_y)(z_bar, x, y)
+        return matmul_bar(z_bar, x, y, of_x)
     return tensordot_bar(z_bar, x, y, ((-1,), (-2,)), of_x)
 
 

@@ -261,15 +261,9 @@ def gathered(x: Any, found: list[Entry]) -> Any:
 
 def with_arrays_alone(x: Any, found: list[Entry]) -> tuple[Any, list[Entry], list[int]]:
     """Carry out slices and new axes; return the axes of the entries that are left."""
-    plain, axes, axis = [], [], 0
-    for e in found:
-        if e.kind in ("array", "int"):
-            plain.append(Entry("slice", FULL))
-        else:
-            plain.append(Entry("new") if e.kind == "bool" else e)
-        if e.kind in ("array", "int", "bool"):
-            axes.append(axis)
-        axis += 1
+    whole = {"array": Entry("slice", FULL), "int": Entry("slice", FULL), "bool": Entry("new")}
+    plain = [whole.get(e.kind, e) for e in found]
+    axes = [axis for axis, e in enumerate(found) if e.kind in whole]
     return sliced(*windowed(x, plain)), found, axes
 
 

@@ -142,9 +142,7 @@ def explicit(subscripts: str, ranks: list[int]) -> tuple[list[str], str]:
     covered = [n - len(t.replace("...", "")) for t, n in zip(labels, ranks, strict=True)]
     widest = max((n for t, n in zip(labels, covered, strict=True) if "..." in t), default=0)
     dots = "".join(free[:widest])
-    spelled = [
-        t.replace("...", dots[widest - n :]) for t, n in zip(labels, covered, strict=True)
-    ]
+    spelled = [t.replace("...", dots[widest - n :]) for t, n in zip(labels, covered, strict=True)]
     return spelled, result.replace("...", dots)
 
 
@@ -155,17 +153,17 @@ def of_diagonal(x: Any, labels: str) -> tuple[Any, str]:
             first = labels.index(c)
             second = labels.index(c, first + 1)
             x = diagonal(x, 0, first, second)
-            labels = labels.replace(c, "", 2) + c if labels.count(c) == 2 else (
-                "".join(t for i, t in enumerate(labels) if i not in (first, second)) + c
+            labels = (
+                labels.replace(c, "", 2) + c
+                if labels.count(c) == 2
+                else ("".join(t for i, t in enumerate(labels) if i not in (first, second)) + c)
             )
     return x, labels
 
 
 def without_ones(x: Any, labels: str, pairs: list) -> tuple[Any, str]:
     """Drop axes of length one where another operand has a longer one: they are broadcast."""
-    longer = {
-        c for other, text in pairs for c, n in zip(text, shape(other), strict=True) if n != 1
-    }
+    longer = {c for other, text in pairs for c, n in zip(text, shape(other), strict=True) if n != 1}
     drop = [i for i, c in enumerate(labels) if shape(x)[i] == 1 and c in longer]
     return (tf.squeeze(x, drop) if drop else x), "".join(
         c for i, c in enumerate(labels) if i not in drop
@@ -213,6 +211,8 @@ def eliminated(x: Any) -> tuple[Any, Any]:
     """Diagonal of the triangle that Gaussian elimination leaves, and the sign of the row swaps."""
     (x,) = matrices(x)
     n = shape(x)[-1]
+    if n == 0:
+        return tf.ones(shape(x)[:-1], x.dtype), tf.ones(shape(x)[:-2], x.dtype)
     rows = tf.range(n)
     sign = tf.ones(shape(x)[:-2], x.dtype)
 
@@ -257,21 +257,30 @@ def cholesky(x: Any) -> Any:
 
 
 def cofactors(x: Any) -> Any:
-    """As `redraft.runtime.linalg.cofactors`."""
+    """As `redraft.runtime.linalg.cofactors`; by the inverse where the matrix has a good one.
+
+    XLA's singular values are good to nine digits, so they serve matrices near singular alone.
+    """
     (x,) = matrices(x)
-    values, u, v = tf.linalg.svd(x)
-    n = shape(values)[-1]
-    one = tf.ones_like(values[..., :1])
-    others = tf.concat(
-        [
-            tf.reduce_prod(tf.concat([values[..., :i], values[..., i + 1 :], one], -1), -1)[..., None]
-            for i in range(n)
-        ],
-        -1,
+    size = det(x)[..., None, None]
+    identity = tf.eye(shape(x)[-1], batch_shape=shape(x)[:-2], dtype=x.dtype)
+    inverse = inv(tf.where(tf.equal(size, 0), identity, x))
+    condition = norm(x, None, (-2, -1), True) * norm(inverse, None, (-2, -1), True)
+    good = tf.logical_and(tf.not_equal(size, 0), condition < 1e6)
+    direct = size * tf.linalg.matrix_transpose(inverse)
+    return tf.cond(
+        tf.reduce_all(good), lambda: direct, lambda: tf.where(good, direct, cofactors_by_svd(x))
     )
+
+
+def cofactors_by_svd(x: Any) -> Any:
+    """The products of the other singular values, between the singular vectors."""
+    values, u, v = tf.linalg.svd(x)
+    ones = tf.linalg.diag(tf.ones_like(values))
+    others = tf.reduce_prod(tf.where(ones > 0, ones, values[..., None, :]), -1)
     turn = det(u) * tf.math.conj(det(v))
-    product = tf.matmul(tf.math.conj(u) * tf.cast(others, x.dtype)[..., None, :], v, transpose_b=True)
-    return turn[..., None, None] * product
+    product = tf.math.conj(u) * tf.cast(others, x.dtype)[..., None, :]
+    return turn[..., None, None] * tf.matmul(product, v, transpose_b=True)
 
 
 def norm(x: Any, order: Any, axis: Any, keepdims: bool) -> Any:

@@ -73,7 +73,11 @@ def variance(x: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) ->
     x = working(x, dtype)
     axes = axis_numbers(axis, ndim(x))
     off = x - tf.reduce_sum(x, axes, keepdims=True) / size_of(x, axis)
-    square = off * off if not is_complex(x) else tf.square(tf.math.real(off)) + tf.square(tf.math.imag(off))
+    square = (
+        off * off
+        if not is_complex(x)
+        else tf.square(tf.math.real(off)) + tf.square(tf.math.imag(off))
+    )
     freedom = tf.cast(size_of(x, axis), square.dtype) - tf.cast(ddof, square.dtype)
     freedom = tf.maximum(freedom, tf.zeros_like(freedom))
     spread = tf.reduce_sum(square, axes, keepdims) / freedom
@@ -134,9 +138,7 @@ def extreme_of_numbers(x: Any, axis: Any, keepdims: bool, largest: bool) -> Any:
     missing = isnan_of(x)
     filled = tf.where(missing, tf.constant(-np.inf if largest else np.inf, x.dtype), x)
     best = extreme(filled, axis, keepdims, largest)
-    return tf.where(
-        tf.reduce_all(missing, axes, keepdims), tf.constant(np.nan, x.dtype), best
-    )
+    return tf.where(tf.reduce_all(missing, axes, keepdims), tf.constant(np.nan, x.dtype), best)
 
 
 def peak_to_peak(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -242,7 +244,9 @@ def order_keys(x: Any) -> Any:
         return tf.cast(x, tf.int64)
     if x.dtype != tf.float64:
         x = tf.cast(x, tf.float64)
-    x = tf.where(isnan_of(x), tf.constant(np.nan, x.dtype), tf.where(tf.equal(x, 0), 0.0, x))
+    x = tf.where(
+        isnan_of(x), tf.constant(np.nan, x.dtype), tf.where(tf.equal(x, 0), tf.zeros_like(x), x)
+    )
     bits = tf.bitcast(x, tf.int64)
     return tf.where(bits < 0, tf.bitwise.bitwise_xor(bits, tf.int64.max), bits)
 
@@ -305,7 +309,10 @@ def median(x: Any, axis: Any, keepdims: bool) -> Any:
 
 def lexsort(keys: Any, axis: int) -> Any:
     """``np.lexsort``: the last key decides first."""
-    keys = [tensor(key) for key in (keys if isinstance(keys, (list, tuple)) else tf.unstack(tensor(keys)))]
+    keys = [
+        tensor(key)
+        for key in (keys if isinstance(keys, (list, tuple)) else tf.unstack(tensor(keys)))
+    ]
     order = argsort(keys[0], axis)
     for key in keys[1:]:
         again = argsort(rnp.take_along_axis(key, order, axis), axis)
@@ -323,12 +330,14 @@ def searchsorted(x: Any, v: Any, side: str) -> Any:
 
 
 def digitize(x: Any, bins: Any, right: bool) -> Any:
-    """``np.digitize`` for bins that rise."""
-    known = tf.get_static_value(tensor(bins))
-    if known is not None and known.size > 1 and known[0] > known[-1]:
-        side = "right" if right else "left"
-        return rnp.subtract(known.size, searchsorted(known[::-1].copy(), x, side))
-    return searchsorted(bins, x, "left" if right else "right")
+    """``np.digitize`` for bins that rise or fall."""
+    bins, side = tensor(bins), "left" if right else "right"
+    n = shape(bins)[0]
+    rising = searchsorted(bins, x, side)
+    if n == 0:
+        return rising
+    falling = n - searchsorted(bins[::-1], x, side)
+    return tf.where(bins[0] > bins[-1], falling, rising)
 
 
 def bincount(x: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -122,7 +123,7 @@ def at_least(x: Any, rank: int) -> Any:
     x = tensor(x)
     if ndim(x) >= rank:
         return x
-    lengths = {0: (1,) * rank, 1: (1, *shape(x), 1)[: rank] if rank == 3 else (1, *shape(x))}
+    lengths = {0: (1,) * rank, 1: (1, *shape(x), 1)[:rank] if rank == 3 else (1, *shape(x))}
     return reshape(x, lengths.get(ndim(x), (*shape(x), 1)))
 
 
@@ -197,8 +198,10 @@ def rot90(x: Any, k: int, axes: Any) -> Any:
         return tensor(x)
     if k % 4 == 2:
         return flip(x, (first, second))
-    return swapaxes(flip(x, second), first, second) if k % 4 == 1 else flip(
-        swapaxes(x, first, second), second
+    return (
+        swapaxes(flip(x, second), first, second)
+        if k % 4 == 1
+        else flip(swapaxes(x, first, second), second)
     )
 
 
@@ -281,7 +284,12 @@ def split(x: Any, parts: Any, axis: int, even: bool = True) -> list:
         ends = np.cumsum([0, *sizes]).tolist()
     else:
         ends = [0, *(int(i) for i in parts), n]
-    return [cut(x, axis, a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [cut(x, axis, a, b) for a, b in itertools.pairwise(ends)]
+
+
+def hsplit(x: Any, parts: Any) -> list:
+    """``np.hsplit``: along the second axis, if there is one."""
+    return split(x, parts, min(1, ndim(x) - 1))
 
 
 def tile(x: Any, reps: Any) -> Any:
@@ -439,4 +447,3 @@ def size(x: Any, axis: Any = None) -> Any:
     if not holds_tensor(lengths):
         return math.prod(lengths)
     return tf.reduce_prod(tf.stack([tf.cast(n, tf.int64) for n in lengths]))
-

@@ -49,7 +49,9 @@ def leaf_like(x_bar: Any, x: Any) -> Any:
     """A cotangent of a tensor; zeros in place of None."""
     if not is_tensor(x):
         return x_bar
-    return zeros_of(x) if x_bar is None else tensor(x_bar, None if is_tensor(x_bar) else dtype_of(x))
+    return (
+        zeros_of(x) if x_bar is None else tensor(x_bar, None if is_tensor(x_bar) else dtype_of(x))
+    )
 
 
 def gradient_of(x_bar: Any, x: Any) -> Any:
@@ -96,7 +98,7 @@ def item_bar(x_bar: Any, index: Any, value: Any, last: bool = True) -> Any:
 def names_places_twice(index: Any) -> bool:
     """May an index name an element more than once?"""
     items = index if isinstance(index, tuple) else (index,)
-    return any(isinstance(i, list) or (ndim_of(i) and dtype_of(i) != bool) for i in items)
+    return any(isinstance(i, list) or (ndim_of(i) and dtype_of(i).kind != "b") for i in items)
 
 
 def ndim_of(item: Any) -> int:
