@@ -88,7 +88,7 @@ def _named_like(dispatched: Callable, function: Callable) -> Callable:
         value = getattr(function, attribute, None)
         if isinstance(value, str):
             setattr(dispatched, attribute, value)
-    dispatched.__wrapped__ = function
+    dispatched.original = function
     if isinstance(function, np.ufunc):  # np.add.at, np.multiply.outer, …
         for method in ("accumulate", "at", "outer", "reduce", "reduceat"):
             setattr(dispatched, method, _method_of_ufunc(function, method))

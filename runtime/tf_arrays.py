@@ -217,7 +217,7 @@ def as_ufunc(ufunc: np.ufunc, body: Callable) -> Callable:
             operands = tuple(signature.bind(*operands, **options).arguments.values())
         types = loop_types(ufunc, tuple(map(kind_of, operands)))
         inputs = [
-            cast(tensor(x, t), t if ufunc is np.invert and t == bool else WIDER.get(t, t))
+            cast(tensor(x, t), t if ufunc is np.invert and t.kind == "b" else WIDER.get(t, t))
             for x, t in zip(operands, types, strict=False)
         ]
         return cast(body(*inputs), types[-1])

@@ -57,29 +57,27 @@ def negative(x: Any) -> Any:
 
 def power(x: Any, y: Any) -> Any:
     """``x ** y``; integers to negative powers are refused where the exponent is known."""
+    known = static(y)
     if x.dtype.is_integer:
-        known = static(y)
         if known is not None and np.any(known < 0):
             raise ValueError("Integers to negative integer powers are not allowed.")
-        return _integer_power(x, y, known)
+        if x.dtype == tf.uint64:
+            return tf.bitcast(tf.pow(tf.bitcast(x, tf.int64), tf.bitcast(y, tf.int64)), tf.uint64)
+        return tf.pow(x, y)
     if x.dtype.is_complex:
-        zero = tf.equal(x, 0)
-        return tf.where(zero, cast(tf.equal(y, 0), dtype_of(x)), tf.pow(one_where(zero, x), y))
-    known = static(y)
+        return complex_power(x, y)
     if known is not None and known.ndim == 0 and known in (0, 1, 2, 3):
         return [tf.ones_like(x), x, x * x, x * x * x][int(known)]
     return tf.pow(x, y)
 
 
-def _integer_power(x: Any, y: Any, known: Any) -> Any:
-    """By squaring: exact modulo the width of the integer, which ``tf.pow`` is not under XLA."""
-    bits = 64 if known is None else max(int(np.max(known, initial=0)).bit_length(), 1)
+def complex_power(x: Any, y: Any) -> Any:
+    """``x ** y``: zero to a power with a positive real part is 0, to others not a number."""
     x, y = broadcast(x, y)
-    result = tf.ones_like(x)
-    for _ in range(min(bits, 63)):
-        result = tf.where(tf.equal(y % 2, 1), result * x, result)
-        x, y = x * x, y // 2
-    return result
+    zero, nan = tf.equal(x, 0), tf.fill(tf.shape(x), constant(complex(np.nan, np.nan), x))
+    of_zero = tf.where(tf.math.real(y) > 0, tf.zeros_like(x), nan)
+    of_zero = one_where(tf.equal(y, 0), of_zero)
+    return tf.where(zero, of_zero, tf.pow(one_where(zero, x), y))
 
 
 def nonzero_divisor(y: Any) -> Any:
@@ -182,8 +180,15 @@ def hypot(x: Any, y: Any) -> Any:
 # Selection and signs. XLA's maximum loses a NaN, so NumPy's propagation is spelled out.
 
 
+def refuse_complex(x: Any) -> None:
+    """Complex numbers have no order here."""
+    if x.dtype.is_complex:
+        raise TensorError("complex tensors have no order; compare real parts")
+
+
 def maximum(x: Any, y: Any) -> Any:
     """The larger; NaN if one is NaN."""
+    refuse_complex(x)
     if x.dtype.is_integer:
         return tf.maximum(x, y)
     return tf.where(tf.logical_or(x >= y, isnan_of(x)), x, y)
@@ -191,6 +196,7 @@ def maximum(x: Any, y: Any) -> Any:
 
 def minimum(x: Any, y: Any) -> Any:
     """The smaller; NaN if one is NaN."""
+    refuse_complex(x)
     if x.dtype.is_integer:
         return tf.minimum(x, y)
     return tf.where(tf.logical_or(x <= y, isnan_of(x)), x, y)
@@ -198,6 +204,7 @@ def minimum(x: Any, y: Any) -> Any:
 
 def fmax(x: Any, y: Any) -> Any:
     """The larger; NaN only if both are NaN."""
+    refuse_complex(x)
     if x.dtype.is_integer:
         return tf.maximum(x, y)
     return tf.where(tf.logical_or(x >= y, isnan_of(y)), x, y)
@@ -205,6 +212,7 @@ def fmax(x: Any, y: Any) -> Any:
 
 def fmin(x: Any, y: Any) -> Any:
     """The smaller; NaN only if both are NaN."""
+    refuse_complex(x)
     if x.dtype.is_integer:
         return tf.minimum(x, y)
     return tf.where(tf.logical_or(x <= y, isnan_of(y)), x, y)

@@ -296,7 +296,7 @@ def set_at(x: Any, index: Any, value: Any) -> Any:
 def add_at(x: Any, index: Any, value: Any) -> Any:
     """The array after ``np.add.at(x, index, value)``: repeated indices accumulate."""
     if not is_tensor(x) and not isinstance(x, (np.ndarray, np.generic)):  # of a list or a dict
-        return rnp.rt.add_at.__wrapped__(x, index, value)
+        return rnp.rt.add_at.original(x, index, value)
     x = tensor(x)
     value = tensor(value, dtype_of(x))
     mask = traced_mask(index)
