@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 
 from redraft.runtime.tensors import (
-    KINDS,
-    TENSOR,
+    PLAIN_CLASSES,
     TensorError,
     holds_tensor,
     is_tensor,
@@ -34,12 +33,14 @@ def dispatching(function: Callable) -> Callable:
     lowered: Callable | None = None
 
     def dispatched(*args: Any, **kwargs: Any) -> Any:
-        for a in args:
-            if KINDS[a.__class__] and holds_tensor(a):
-                break
-        else:
-            if not kwargs or not holds_tensor(kwargs):
-                return function(*args, **kwargs)
+        if not kwargs:
+            for a in args:
+                if a.__class__ not in PLAIN_CLASSES and holds_tensor(a):
+                    break
+            else:
+                return function(*args)
+        elif not (holds_tensor(args) or holds_tensor(kwargs)):
+            return function(*args, **kwargs)
         nonlocal lowered
         if lowered is None:
             lowered = lowering(function)
@@ -53,10 +54,7 @@ def dispatching_on_tensors(function: Callable) -> Callable:
     lowered: Callable | None = None
 
     def dispatched(*args: Any, **kwargs: Any) -> Any:
-        for a in args:
-            if KINDS[a.__class__] == TENSOR:
-                break
-        else:
+        if not any(map(is_tensor, args)):
             return function(*args, **kwargs)
         nonlocal lowered
         if lowered is None:
@@ -221,7 +219,11 @@ def helper(name: str) -> Any:
     import redraft.runtime as rt
 
     value = getattr(rt, name)
-    return dispatching_on_index(value) if name in ON_INDEX else wrapped(value)
+    if name in ON_INDEX:
+        return dispatching_on_index(value)
+    if getattr(value, "__module__", "") == "redraft.runtime.apply":  # computes nothing itself
+        return value
+    return wrapped(value)
 
 
 def _special_namespaces() -> dict[str, Namespace]:

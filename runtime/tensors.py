@@ -29,12 +29,13 @@ def require_tensorflow() -> Any:
     Raises:
         MissingTensorFlow: it is not installed.
     """
-    import importlib
-
     try:
-        return importlib.import_module("tensorflow")
+        from redraft.runtime import tf_arrays
     except ModuleNotFoundError as error:
+        if error.name != "tensorflow":
+            raise
         raise MissingTensorFlow from error
+    return tf_arrays.tf
 
 
 class Kinds(dict):
@@ -42,6 +43,8 @@ class Kinds(dict):
 
     def __missing__(self, kind: type) -> int:
         self[kind] = answer = _kind_of_class(kind)
+        if answer == PLAIN:
+            PLAIN_CLASSES.add(kind)
         return answer
 
 
@@ -55,6 +58,7 @@ def _kind_of_class(kind: type) -> int:
 
 
 KINDS = Kinds()
+PLAIN_CLASSES: set[type] = set()  # those that have been seen: the quickest look-up there is
 
 
 def is_tensor(x: Any) -> bool:
