@@ -329,6 +329,12 @@ def where_between(z_bar: Any, x: Any, low: Any, high: Any) -> Any:
     return where_greater(where_greater(z_bar, high, rnp.maximum(x, low)), x, low)
 
 
+def finite(factor: Any, z_bar: Any) -> Any:
+    """`factor`, but 0 where it is infinite or NaN and the cotangent that it meets is zero."""
+    bad = rnp.logical_and(rnp.logical_not(rnp.isfinite(factor)), rnp.equal(z_bar, 0))
+    return rnp.where(bad, 0.0, factor)
+
+
 def sign(x: Any) -> Any:
     """Factor of the derivative of ``abs(x)``."""
     return rnp.conj(rnp.sign(x))
@@ -639,6 +645,13 @@ def outer_of_columns(u: Any, v: Any, a: Any, b: Any) -> Any:
 def times_columns(a: Any, v: Any, b: Any) -> Any:
     """Product of `a` with `v`, which is a vector (or several) if `b` is one."""
     return first_column(rnp.matmul(a, columns(v, b)), b)
+
+
+def real_matrix(x: Any) -> Any:
+    """Return `x` if it is real: the sign of a complex determinant has no rule."""
+    if is_complex(x):
+        raise NotImplementedError("np.linalg.slogdet: a complex matrix has no rule; use det")
+    return x
 
 
 def vector_only(x: Any) -> Any:

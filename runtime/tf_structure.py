@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from redraft.runtime import cotangents
+from redraft.runtime import cotangents, shapes
 from redraft.runtime import numpy as rnp
 from redraft.runtime.tensors import is_tensor
 from redraft.runtime.tf_arrays import (
@@ -140,6 +140,11 @@ def representative(x: Any) -> Any:
     return np.broadcast_to(np.zeros((), dtype_of(x)), shape(x)) if is_tensor(x) else x
 
 
+def check_shapes(spec: str, values: tuple) -> None:
+    """Check that values have the shapes that their annotations promise."""
+    shapes.check_shapes(spec, *map(representative, values))
+
+
 def refuse_in_place(x: Any) -> None:
     """Refuse ``x += v`` on an array that someone else may hold."""
     if not is_tensor(x) or ndim(x):
@@ -149,7 +154,8 @@ def refuse_in_place(x: Any) -> None:
 def refuse_view(x: Any) -> None:
     """Refuse a view that is used after the array behind it was changed in place."""
     if not is_tensor(x) or ndim(x):
-        cotangents.refuse_view(representative(x))
+        view = representative(x)
+        cotangents.refuse_view(view, view)
 
 
 # Structures

@@ -7,6 +7,7 @@ takes its time. The second part has cases of its own for promotion, indexing and
 
 from __future__ import annotations
 
+import collections
 import functools
 import os
 import warnings
@@ -25,6 +26,7 @@ import scipy.special  # noqa: E402, F401  (so that its rows are known)
 import redraft.numpy as rnp  # noqa: E402
 from redraft.runtime.cotangents import fields_of  # noqa: E402
 from redraft.runtime.tensors import TensorError, is_tensor  # noqa: E402
+from redraft.transpile.errors import TransformError  # noqa: E402
 from redraft.transpile.primitives import lowering, table  # noqa: E402
 
 ROWS = [row for row in table.all_rows() if lowering.lowering_text(row) is not None]
@@ -45,6 +47,8 @@ N, K = np.array([6, 0, -7, 3]), np.array([1, 2, 3, 0])
 B, C = np.array([True, False, True]), np.array([True, True, False])
 Z = np.array([1 + 2j, -0.5j, 3.0 + 0j])
 PAIRS = ((N, K), (V, M), (np.float32(1.5), V), (V, 2), (2, N), (N, 2.5))
+
+Point = collections.namedtuple("Point", "x y")
 
 # Rows whose samples say too little for this test, or that have none
 MORE = {
@@ -100,8 +104,10 @@ MORE = {
     "rt.count_numbers": calls(NANS, (NANS, 1)), "rt.unimag": calls((V, V), (V, Z)), "rt.power_dx": calls((V, 0), (np.array([0.0, 2.0]), np.array([0.0, 0.0]))),
     "rt.safe_log": calls(np.array([0.0, 2.0])), "rt.safe_inverse": calls(np.array([0.0, 2.0])),
     "rt.where_greater": calls((V, M, M[0]), (1.0, V, 0.5)), "rt.to_extremes": calls((np.float64(0.5), np.float64(2.0), np.array([2.0, 2.0, 0.0]))),
+    "rt.finite": calls((np.array([np.inf, np.nan, 2.0, np.inf]), np.array([0.0, 0.0, 0.0, 1.0])), (np.array([np.inf, 1.0]), 0.0)),
+    "rt.conj": calls(Z, V), "rt.fields": calls((Point(V, M),)), "rt.repeat_items": calls(([V, M], 2)), "rt.unrepeat_items": calls(([V, M, V, M], [V, M], 2)),
     "rt.cleared": calls(V), "rt.zeros_like": calls(V, N, ([V, (M, N)],)), "rt.seed": calls(np.float64(1.5)), "rt.seed_holomorphic": calls(Z[0]),
-    "rt.refuse_in_place": calls(np.float64(1.5)), "rt.refuse_view": calls(np.float64(1.5)),
+    "rt.refuse_in_place": calls(np.float64(1.5)), "rt.refuse_view": calls((np.float64(1.5), V)),
     "rt.add": calls((V, V), ([V, M], [V, None]), ({"a": V}, {"a": V, "b": M}), (V, 1.0)), "rt.own": calls(V, ([V, M],)), "rt.snapshot": calls(V, ([V, M],)),
     "rt.like": calls((V, V), ([V, M], (V, M)), (1.0, np.float64(2.0))), "rt.pack": calls((M, [V, V])),
     "rt.stack_items": calls((M, [V]), ([V, V], [V])), "rt.stack_items_last": calls((M, [V]), ([V, V], [V])),
@@ -117,7 +123,7 @@ MORE = {
 WORKS_IN_PLACE = ("rt.add_at", "rt.set_at", "rt.add_field")
 NOT_HERE = {
     "rt.add_field": "changes its argument; tested below",
-    "slice": "gives no array", "np.empty_like": "its values are any",
+    "slice": "gives no array", "rt.Struct": "is a class", "rt.check_shapes": "gives nothing; tested below", "np.empty_like": "its values are any",
     "np.zeros": "the arguments are no arrays", "np.ones": "the same", "np.empty": "the same",
     "np.eye": "the same", "np.broadcast_shapes": "the same", "np.bincount": "needs known values",
     "np.nonzero": "needs known values", "np.flatnonzero": "the same", "np.argwhere": "the same",
@@ -812,3 +818,29 @@ def test_empty_arrays():
     agree(np.zeros((2, 3)), rnp.concatenate([empty, np.zeros((2, 3))]))
     with pytest.raises(ValueError, match="zero-size array"):
         rnp.max(empty)
+
+
+def test_helpers_that_only_check():
+    x = as_input(V)
+    rnp.rt.check_shapes("x: n; y: n", x, V)
+    with pytest.raises(ValueError, match="annotated"):
+        rnp.rt.check_shapes("x: n d", x)
+    with pytest.raises(TransformError, match="augmented assignment"):
+        rnp.rt.refuse_in_place(x)
+    with pytest.raises(TypeError):
+        rnp.rt.seed(x)
+    rnp.rt.refuse_in_place(x[0])
+
+
+def test_cotangents_of_structures():
+    import redraft.runtime as rt
+
+    x = Point(as_input(V), [as_input(M), 2.0])
+    x_bar = rnp.rt.zeros_like(x)
+    rnp.rt.add_field(x_bar, "x", as_input(V))
+    agree(V, x_bar.x)
+    agree(np.zeros((2, 3)), x_bar.y[0])
+    assert isinstance(x_bar, rt.Struct)
+    gradient = rnp.rt.as_gradient(x_bar, x)
+    assert isinstance(gradient, Point)
+    agree(V, gradient.x)

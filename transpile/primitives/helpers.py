@@ -192,6 +192,7 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "rt.finite(factor, z_bar)", d={}, selects=True,
+    tf="tf_helpers.finite(factor, z_bar)",
     **choosing("z_bar", **forms(factor="rt.finite({}, z_bar)")),
     samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (3,))), (0.5, 1.5)],
 )  # fmt: skip
@@ -452,11 +453,13 @@ for name in ("lower_half", "symmetric"):
     )  # fmt: skip
 primitive(
     "rt.real_matrix(x)", linear_in="x", like="x", view_of="x", vjp={"x": "ans_bar"},
+    tf="tf_helpers.real_matrix(x)",
     samples=s.calls(((2, 2), {})),
 )  # fmt: skip
 elementwise(
-    "rt.conj(x)", d={}, like="x", view_of="x", **forms(x="rt.conj({})"), samples=s.one(s.anything)
-)
+    "rt.conj(x)", d={}, like="x", view_of="x", **forms(x="rt.conj({})"), samples=s.one(s.anything),
+    tf="tf_elementwise.conjugate(x)",
+)  # fmt: skip
 primitive(
     "rt.vector_only(x)", linear_in="x", like="x", view_of="x", vjp={"x": "ans_bar"},
     tf="tf_helpers.vector_only(x)",

@@ -12,6 +12,7 @@ no_derivative("rt.seed(ans)", rank=0, tf="tf_structure.seed(ans)")
 no_derivative("rt.seed_holomorphic(ans)", rank=0, tf="tf_structure.seed_holomorphic(ans)")
 no_derivative("rt.refuse_in_place(x)", tf="tf_structure.refuse_in_place(x)")
 no_derivative("rt.refuse_view(x, changed)", tf="tf_structure.refuse_view(x)")
+no_derivative("rt.check_shapes(spec, *values)", tf="tf_structure.check_shapes(spec, values)")
 no_derivative("rt.sort_order(items, key=None, reverse=False)")
 no_derivative("rt.reader(name)")
 no_derivative("rt.method(name)")
@@ -90,18 +91,21 @@ primitive(
 )
 primitive(
     "rt.Struct(fields)",
+    tf="rt.Struct(fields)",
     sequences="fields",
     vjp={"fields": "rt.fields(ans_bar)"},
     jvp={"fields": "rt.Struct(fields_dot)"},
 )
 primitive(
     "rt.fields(x)",
+    tf="tf_structure.structured('fields', x)",
     sequences="x",
     vjp={"x": "rt.Struct(ans_bar)"},
     jvp={"x": "rt.fields(x_dot)"},
 )
 primitive(
     "rt.unrepeat_items(z_bar, x, times)",
+    tf="tf_structure.structured('unrepeat_items', z_bar, x, times)",
     sequences="z_bar",
     shape_only="x",
     linear_in="z_bar",
@@ -109,6 +113,7 @@ primitive(
 )
 primitive(
     "rt.repeat_items(x, times)",
+    tf="tf_structure.structured('repeat_items', x, times)",
     sequences="x",
     linear_in="x",
     vjp={"x": "rt.unrepeat_items(ans_bar, x, times)"},
