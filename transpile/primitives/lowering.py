@@ -62,9 +62,8 @@ def lowering_of(function: Any) -> Lowering:
         raise TensorError(f"{_name(function)} has no lowering for tensors")
     text = lowering_text(row)
     if text is None:
-        raise TensorError(
-            f"{_name(function)} has no lowering for tensors: {row.no_tf or row.reason}"
-        )
+        why = f": {row.no_tf}" if row.no_tf else ""
+        raise TensorError(f"{_name(function)} has no lowering for tensors{why}")
     called = function if isinstance(function, np.ufunc) else ufunc_of(row)
     module = getattr(function, "__module__", "") or ""
     numbers = {"math": "math", "_operator": "operator", "builtins": "operator"}.get(module, "")
