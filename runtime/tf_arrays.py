@@ -145,6 +145,28 @@ def shape(x: Any) -> tuple:
     return tuple(measured[i] if n is None else n for i, n in enumerate(known))
 
 
+def is_static(lengths: Any) -> bool:
+    """Are all lengths known while tracing?"""
+    return not any(map(is_tensor, lengths))
+
+
+def differ(n: Any, m: Any) -> bool:
+    """Are two lengths known to be different? One that is known at run time alone may be any but 1."""
+    if is_tensor(n) or is_tensor(m):
+        return (not is_tensor(n) and n == 1) or (not is_tensor(m) and m == 1)
+    return n != m
+
+
+def same_shape(one: Any, other: Any) -> bool:
+    """Are two shapes equal, as far as is known?"""
+    return len(one) == len(other) and not any(map(differ, one, other))
+
+
+def is_one(n: Any) -> bool:
+    """Is a length known to be one?"""
+    return not is_tensor(n) and n == 1
+
+
 def ndim(x: Any) -> int:
     """The number of axes."""
     return len(shape(x))
@@ -187,6 +209,26 @@ def broadcast(*values: Any) -> list:
         return [x if shape(x) == common else tf.broadcast_to(x, common) for x in values]
     common = functools.reduce(tf.broadcast_dynamic_shape, [tf.shape(x, tf.int64) for x in values])
     return [tf.broadcast_to(x, common) for x in values]
+
+
+def lengths_of(lengths: Any) -> Any:
+    """A shape argument as a list."""
+    if is_tensor(lengths):
+        lengths = tf.unstack(lengths) if lengths.shape.rank else [lengths]
+    return list(lengths) if isinstance(lengths, (list, tuple, np.ndarray)) else [lengths]
+
+
+def broadcast_to(x: Any, lengths: Any) -> Any:
+    """``np.broadcast_to``."""
+    x, lengths = tensor(x), lengths_of(lengths)
+    if any(map(is_tensor, lengths)):
+        return tf.broadcast_to(x, tf.stack([tf.cast(n, tf.int64) for n in lengths]))
+    lengths = [int(n) for n in lengths]
+    if is_static(shape(x)) and shape(x) == tuple(lengths):
+        return x
+    if ndim(x) > len(lengths):
+        raise ValueError("input operand has more dimensions than allowed by the axis remapping")
+    return tf.broadcast_to(x, lengths)
 
 
 # Elementwise functions

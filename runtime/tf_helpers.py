@@ -17,30 +17,32 @@ from redraft.runtime.tensors import is_tensor
 from redraft.runtime.tf_arrays import (
     WIDER,
     axis_numbers,
+    broadcast_to,
     cast,
     dtype_of,
     float_type,
     is_complex,
     is_floating,
+    is_one,
     is_python_number,
     kind_of,
+    lengths_of,
     ndim,
     number,
     reshape,
     result_type,
+    same_shape,
     shape,
     tensor,
 )
 from redraft.runtime.tf_indexing import bounded
 from redraft.runtime.tf_linalg import explicit
 from redraft.runtime.tf_shapes import (
-    broadcast_to,
     cut,
     diagonal,
     expand_dims,
     full,
     laid_on_diagonal,
-    lengths_of,
     moveaxis,
     stack,
 )
@@ -60,11 +62,6 @@ def unbroadcast(x_bar: Any, x: Any) -> Any:
     if stretched:
         x_bar = tf.reduce_sum(x_bar, stretched, keepdims=True)
     return cast_like(x_bar, x)
-
-
-def is_one(n: Any) -> bool:
-    """Is a length known to be one?"""
-    return isinstance(n, int) and n == 1
 
 
 def cast_like(x_bar: Any, x: Any) -> Any:
@@ -514,9 +511,9 @@ def recurrence(a: Any, b: Any, axis: Any, reverse: bool) -> Any:
 def as_product(z_bar: Any, of_x: tuple, of_y: tuple) -> Any:
     """A cotangent in the shape of the product of matrices of these shapes."""
     lengths = of_x[-2:-1] + (of_y[-1:] if len(of_y) > 1 else ())
-    if len(of_x) > 2 or len(of_y) > 2:
+    if (len(of_x) > 2 or len(of_y) > 2) and not any(map(is_tensor, of_x + of_y)):
         lengths = np.broadcast_shapes(of_x[:-2], of_y[:-2]) + lengths
-    if shape(z_bar) == lengths:
+    if same_shape(shape(z_bar), lengths):
         return z_bar
     return unbroadcast(z_bar, np.broadcast_to(np.zeros((), dtype_of(z_bar)), lengths))
 

@@ -19,7 +19,10 @@ from redraft.runtime.tensors import TensorError, holds_tensor, is_tensor
 from redraft.runtime.tf_arrays import (
     axis_number,
     broadcast,
+    broadcast_to,
     dtype_of,
+    is_one,
+    is_static,
     ndim,
     number,
     reshape,
@@ -182,6 +185,7 @@ def windowed(x: Any, found: list[Entry]) -> tuple[Any, list[Entry]]:
     if not any(is_tensor(e.value) for e in found):
         return x, found
     starts, lengths = window(found, shape(x), cut_static=False)
+    lengths = tf.stack(lengths) if any(map(is_tensor, lengths)) else lengths
     x = tf.slice(x, tf.stack([tf.cast(s, tf.int64) for s in starts]), lengths)
     return x, [static_rest(e) for e in found]
 
@@ -207,11 +211,24 @@ def window(found: list[Entry], lengths: tuple, cut_static: bool) -> tuple[list, 
         elif e.kind == "int":
             starts.append(bounded(e.value, n, axis))
             sizes.append(1)
+        elif is_tensor(n):
+            first, last = traced_bounds(e.value, n)
+            starts.append(first)
+            sizes.append(last - first)
         else:
             first, last, _ = e.value.indices(n)
             starts.append(first)
             sizes.append(max(last - first, 0))
     return starts, sizes
+
+
+def traced_bounds(s: slice, n: Any) -> tuple:
+    """Start and stop of a slice of an axis whose length is known at run time alone."""
+    first, last = (
+        default if i is None else tf.minimum(i + n if i < 0 else tf.constant(i, tf.int64), n)
+        for i, default in ((s.start, tf.constant(0, tf.int64)), (s.stop, n))
+    )
+    return first, tf.maximum(first, last)
 
 
 def sliced(x: Any, found: list[Entry]) -> Any:
@@ -223,11 +240,16 @@ def sliced(x: Any, found: list[Entry]) -> Any:
             continue
         n = shape(x)[axis]
         if e.kind == "int":
-            items.append(bounded(e.value, n, axis))
+            items.append(e.value if is_tensor(n) else bounded(e.value, n, axis))
         else:
             items.append(plain_slice(e.value, n))
         axis += 1
-    return x if all(item == FULL for item in items) else x[tuple(items)]
+    return x if all(map(is_full, items)) else x[tuple(items)]
+
+
+def is_full(item: Any) -> bool:
+    """Does an item of an index read a whole axis?"""
+    return isinstance(item, slice) and item == FULL
 
 
 def plain_slice(s: slice, n: Any) -> slice:
@@ -252,9 +274,11 @@ def gathered(x: Any, found: list[Entry]) -> Any:
     lengths = shape(x)
     first, last = axes[0], axes[-1] + 1
     flat = flat_positions(arrays, lengths[first:last])
-    size = number(math.prod(lengths[first:last]), "an index")
+    size = math.prod(lengths[first:last])
     merged = x if last == first + 1 else reshape(x, [*lengths[:first], size, *lengths[last:]])
-    if size == 0 and not is_tensor(flat):  # nothing to read from, and nothing read
+    if (
+        not is_tensor(size) and size == 0 and not is_tensor(flat)
+    ):  # nothing to read from, and nothing read
         return tf.zeros([*lengths[:first], *np.shape(flat), *lengths[last:]], x.dtype)
     return tf.gather(merged, flat, axis=first)
 
@@ -353,7 +377,7 @@ def is_step_one(e: Entry) -> bool:
 def write_window(x: Any, found: list[Entry], value: Any, add: bool) -> Any:
     """Write or add into a block of `x`."""
     starts, sizes = window(found, shape(x), cut_static=True)
-    if 0 in sizes:
+    if any(not is_tensor(n) and n == 0 for n in sizes):
         return x
     kept = iter(zip([e for e in found if e.kind != "new"], sizes, strict=True))
     lengths = []  # of what ``x[index]`` reads
@@ -361,17 +385,18 @@ def write_window(x: Any, found: list[Entry], value: Any, add: bool) -> Any:
         of_axis, size = (e, 1) if e.kind == "new" else next(kept)
         lengths += [] if of_axis.kind == "int" else [size]
     block = reshape(assignable(value, lengths), sizes)
-    if all(s == n for s, n in zip(sizes, shape(x), strict=True)):
+    if is_static(sizes) and is_static(shape(x)) and tuple(sizes) == shape(x):
         return x + block if add else block
     at = tf.stack([tf.cast(s, tf.int64) for s in starts])
+    sizes = tf.stack([tf.cast(n, tf.int64) for n in sizes]) if any(map(is_tensor, sizes)) else sizes
     return update_block(x, tf.slice(x, at, sizes) + block if add else block, at, sizes)
 
 
 def assignable(value: Any, lengths: list) -> Any:
     """A value broadcast to what it is assigned to; axes of length one in front may be too many."""
-    while ndim(value) > len(lengths) and shape(value)[0] == 1:
+    while ndim(value) > len(lengths) and is_one(shape(value)[0]):
         value = value[0]
-    return value if list(shape(value)) == lengths else tf.broadcast_to(value, lengths)
+    return broadcast_to(value, lengths)
 
 
 def update_block(x: Any, block: Any, at: Any, sizes: list) -> Any:

@@ -19,11 +19,14 @@ from redraft.runtime.tf_arrays import (
     axis_number,
     axis_numbers,
     cast,
+    differ,
     dtype_of,
     float_type,
     is_complex,
+    is_one,
     ndim,
     reshape,
+    same_shape,
     shape,
     tensor,
 )
@@ -45,7 +48,7 @@ def matmul(x: Any, y: Any) -> Any:
     if ndim(x) == 0 or ndim(y) == 0:
         raise ValueError("matmul: an operand has no axes; use *")
     x, y, dtype = factors(x, y)
-    if shape(x)[-1] != shape(y)[-min(ndim(y), 2)]:
+    if differ(shape(x)[-1], shape(y)[-min(ndim(y), 2)]):
         raise ValueError(f"matmul: shapes {shape(x)} and {shape(y)} do not fit")
     if ndim(x) == ndim(y) == 1:
         return cast(tf.reduce_sum(x * y), dtype)
@@ -90,7 +93,7 @@ def tensordot(x: Any, y: Any, axes: Any) -> Any:
     else:
         of_x, of_y = list(range(-int(axes), 0)), list(range(int(axes)))
     of_x, of_y = [axis_number(a, ndim(x)) for a in of_x], [axis_number(a, ndim(y)) for a in of_y]
-    if [shape(x)[a] for a in of_x] != [shape(y)[a] for a in of_y]:
+    if not same_shape([shape(x)[a] for a in of_x], [shape(y)[a] for a in of_y]):
         raise ValueError("shape-mismatch for sum")
     return cast(tf.tensordot(x, y, [of_x, of_y]), dtype)
 
@@ -163,8 +166,10 @@ def of_diagonal(x: Any, labels: str) -> tuple[Any, str]:
 
 def without_ones(x: Any, labels: str, pairs: list) -> tuple[Any, str]:
     """Drop axes of length one where another operand has a longer one: they are broadcast."""
-    longer = {c for other, text in pairs for c, n in zip(text, shape(other), strict=True) if n != 1}
-    drop = [i for i, c in enumerate(labels) if shape(x)[i] == 1 and c in longer]
+    longer = {
+        c for other, text in pairs for c, n in zip(text, shape(other), strict=True) if not is_one(n)
+    }
+    drop = [i for i, c in enumerate(labels) if is_one(shape(x)[i]) and c in longer]
     return (tf.squeeze(x, drop) if drop else x), "".join(
         c for i, c in enumerate(labels) if i not in drop
     )

@@ -155,8 +155,7 @@ def position(x: Any, axis: Any, keepdims: bool, largest: bool) -> Any:
         return tf.reshape(flat, [1] * ndim(x)) if keepdims else flat
     axis = axis_number(axis, max(ndim(x), 1))
     x = x if ndim(x) else tf.reshape(x, [1])
-    if shape(x)[axis] == 0:
-        raise ValueError("attempt to get argmax of an empty sequence")
+    refuse_empty(x, [axis], "argmax" if largest else "argmin")
     best = extreme(x, axis, True, largest)
     here = tf.logical_or(tf.equal(x, best), isnan_of(x))
     found = tf.argmax(tf.cast(here, tf.int32), axis, tf.int64)

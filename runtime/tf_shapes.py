@@ -15,8 +15,10 @@ from redraft.runtime.tf_arrays import (
     axis_number,
     axis_numbers,
     broadcast,
+    broadcast_to,
     cast,
     dtype_of,
+    lengths_of,
     ndim,
     number,
     reshape,
@@ -26,13 +28,6 @@ from redraft.runtime.tf_arrays import (
 )
 
 # Made
-
-
-def lengths_of(lengths: Any) -> Any:
-    """A shape argument as a list."""
-    if is_tensor(lengths):
-        lengths = tf.unstack(lengths) if lengths.shape.rank else [lengths]
-    return list(lengths) if isinstance(lengths, (list, tuple, np.ndarray)) else [lengths]
 
 
 def full(lengths: Any, value: Any, dtype: Any = None) -> Any:
@@ -125,19 +120,6 @@ def at_least(x: Any, rank: int) -> Any:
         return x
     lengths = {0: (1,) * rank, 1: (1, *shape(x), 1)[:rank] if rank == 3 else (1, *shape(x))}
     return reshape(x, lengths.get(ndim(x), (*shape(x), 1)))
-
-
-def broadcast_to(x: Any, lengths: Any) -> Any:
-    """``np.broadcast_to``."""
-    x, lengths = tensor(x), lengths_of(lengths)
-    if any(map(is_tensor, lengths)):
-        return tf.broadcast_to(x, tf.stack([tf.cast(n, tf.int64) for n in lengths]))
-    lengths = [int(n) for n in lengths]
-    if list(shape(x)) == lengths:
-        return x
-    if ndim(x) > len(lengths):
-        raise ValueError("input operand has more dimensions than allowed by the axis remapping")
-    return tf.broadcast_to(x, lengths)
 
 
 def transpose(x: Any, axes: Any = None) -> Any:
@@ -336,7 +318,7 @@ def pad(x: Any, widths: Any, mode: str, value: Any = 0) -> Any:
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """``np.diagonal``: the diagonal becomes the last axis."""
     x = moveaxis(x, (axis1, axis2), (-2, -1))
-    rows, columns = shape(x)[-2:]
+    rows, columns = number(shape(x)[-2:], "np.diagonal: the shape of the result")
     length = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
     i = np.arange(length)
     flat = reshape(x, [*shape(x)[:-2], rows * columns])
@@ -376,8 +358,8 @@ def triangle(x: Any, k: int, upper: bool) -> Any:
     if ndim(x) == 1:
         x = broadcast_to(x, (*shape(x), *shape(x)))
     rows, columns = shape(x)[-2:]
-    inside = np.tri(rows, columns, k - 1 if upper else k, dtype=bool)
-    return tf.where(~inside if upper else inside, x, tf.zeros_like(x))
+    offset = tf.range(columns) - tf.range(rows)[:, None]
+    return tf.where(offset >= k if upper else offset <= k, x, tf.zeros_like(x))
 
 
 # Positions

@@ -17,6 +17,7 @@ from redraft.runtime import cotangents, shapes
 from redraft.runtime import numpy as rnp
 from redraft.runtime.tensors import is_tensor
 from redraft.runtime.tf_arrays import (
+    broadcast_to,
     cast,
     dtype_of,
     is_complex,
@@ -28,7 +29,7 @@ from redraft.runtime.tf_arrays import (
 )
 from redraft.runtime.tf_helpers import unbroadcast
 from redraft.runtime.tf_indexing import add_at, beside, getitem, set_at, traced_mask
-from redraft.runtime.tf_shapes import broadcast_to, full
+from redraft.runtime.tf_shapes import full
 
 # Leaves
 

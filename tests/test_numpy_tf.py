@@ -844,3 +844,37 @@ def test_cotangents_of_structures():
     gradient = rnp.rt.as_gradient(x_bar, x)
     assert isinstance(gradient, Point)
     agree(V, gradient.x)
+
+
+def test_lengths_that_are_known_at_run_time_alone():
+    """Traced once for arrays of any length: what must not know the length does not ask for it."""
+    get, W = rnp.operator.getitem, np.ones((3, 2))
+
+    def everything(np, rt, get, x):
+        product = np.matmul(x, W)
+        return [
+            np.sum(x, axis=0), np.mean(x), np.var(x, axis=0), np.max(x, axis=1), np.argmax(x, axis=0), np.cumsum(x, axis=0),
+            np.sort(x, axis=0), np.transpose(x), np.matmul(np.transpose(x), x), product, np.ravel(x), np.reshape(x, (-1, 1)),
+            get(x, 0), get(x, -1), get(x, slice(1, None)), get(x, slice(None, -1)), get(x, slice(None, None, -1)), get(x, [0, -1]),
+            get(x, ([0, -1], [0, 1])), rt.unbroadcast(x, V), rt.unreduce(V, x, 0), rt.zeros_like(x), np.full_like(x, 2.0),
+            np.divide(1.0, np.size(x)), np.concatenate([x, x]), np.stack([x, x]), np.where(np.greater(x, 0.5), x, 0.0),
+            rt.matmul_bar_x(product, x, W), rt.matmul_bar_y(product, x, W), rt.scatter(V, x, 0), rt.add_at(np.zeros_like(x), -1, V),
+            rt.set_at(np.zeros_like(x), (slice(1, None), 1), 2.0), rt.add_at(np.zeros_like(x), [0, 0], 1.0), np.tril(np.matmul(x, np.transpose(x))),
+            np.einsum("ij,ik->jk", x, x), np.broadcast_to(V, np.shape(x)), np.flip(x, 0), np.take(x, [0, 1], axis=0), np.pad(x, 1),
+            rt.to_extremes(V, np.max(x, axis=0), x, 0), rt.unconcatenate(np.concatenate([x, x]), [x, x])[1], np.linalg.norm(x),
+        ]  # fmt: skip
+
+    run = tf.function(
+        lambda x: everything(rnp, rnp.rt, get, x), jit_compile=True, autograph=False,
+        input_signature=[tf.TensorSpec([None, 3], tf.float64)],
+    )  # fmt: skip
+    import operator
+
+    import redraft.runtime as rt
+
+    for n in (4, 2):
+        x = np.arange(3.0 * n).reshape(n, 3) / 7
+        for want, got in zip(
+            everything(np, rt, operator.getitem, x), run(as_input(x)), strict=True
+        ):
+            agree(want, got)

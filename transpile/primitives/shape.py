@@ -85,7 +85,7 @@ for n in (1, 2, 3):
     )  # fmt: skip
 primitive(
     "np.broadcast_to(x, shape)", linear_in="x", view_of="x",
-    tf="tf_shapes.broadcast_to(x, shape)",
+    tf="tf_arrays.broadcast_to(x, shape)",
     vjp={"x": "rt.unbroadcast(ans_bar, x)"}, rank=lambda c: length(c, "shape"),
     samples=lambda rng: [
         (s.anything(rng, (3,)), (2, 3)), (s.anything(rng, (2, 1)), (2, 4)),
