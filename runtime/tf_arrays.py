@@ -94,11 +94,23 @@ def tensor(x: Any, dtype: Any = None) -> Any:
     return tf.constant(array)
 
 
+def tensors(values: Any) -> list:
+    """Values as tensors, each in its own dtype."""
+    return [tensor(x) for x in values]
+
+
+def complex_tensor(x: Any) -> Any:
+    """A value as a complex tensor of its precision."""
+    return tensor(x, np.result_type(float_type(x), np.complex64))
+
+
 def cast(x: Any, dtype: Any) -> Any:
     """A tensor in another dtype, as ``x.astype(dtype)``; the real part where it becomes real."""
-    if dtype is None or x.dtype == dtype:
+    if dtype is None:
         return x
-    dtype = tf.as_dtype(np.dtype(dtype))
+    dtype = tf.as_dtype(np.dtype(dtype))  # to TensorFlow itself `float` is a float32
+    if x.dtype == dtype:
+        return x
     if x.dtype.is_complex and not dtype.is_complex:
         x = tf.not_equal(x, 0) if dtype.is_bool else tf.math.real(x)
     if x.dtype.is_floating and dtype.is_unsigned:  # NumPy wraps negative numbers, XLA would not

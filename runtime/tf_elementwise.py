@@ -466,3 +466,12 @@ def log_to_base(x: Any, base: Any) -> Any:
 def ldexp(x: Any, i: Any) -> Any:
     """``x * 2 ** i``."""
     return rnp.multiply(rnp.types.float64(x), rnp.exp2(rnp.types.float64(i)))
+
+
+def select(conditions: Any, choices: Any) -> Any:
+    """``np.select``: the first choice whose condition holds, 0 if there is none."""
+    dtype = result_type(*choices, 0)
+    chosen: Any = tf.zeros((), dtype)
+    for condition, choice in reversed(list(zip(conditions, choices, strict=True))):
+        chosen = where(condition, tensor(choice, dtype), chosen)
+    return chosen

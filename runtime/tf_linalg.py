@@ -6,6 +6,7 @@ loop: exact in sign and in singular cases, compiled once whatever the size.
 
 from __future__ import annotations
 
+import functools
 import string
 from typing import Any
 
@@ -330,3 +331,8 @@ def norm_of_matrices(x: Any, order: Any, axes: list[int], keepdims: bool) -> Any
     else:
         raise ValueError(f"Invalid norm order {order!r} for matrices")
     return expand_dims(ans, tuple(axes)) if keepdims else ans
+
+
+def multi_dot(arrays: Any) -> Any:
+    """``np.linalg.multi_dot``, from left to right."""
+    return functools.reduce(dot, arrays)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from redraft.runtime import numpy as rnp
-from redraft.runtime.tensors import TensorError
+from redraft.runtime.tensors import TensorError, is_tensor
 from redraft.runtime.tf_arrays import (
     WIDER,
     axis_number,
@@ -363,3 +363,46 @@ def softmax(x: Any, axis: Any, log: bool) -> Any:
         return shifted - tf.math.log(tf.reduce_sum(tf.exp(shifted), axes, keepdims=True))
     powers = tf.exp(shifted)
     return powers / tf.reduce_sum(powers, axes, keepdims=True)
+
+
+def quantile(x: Any, q: Any) -> Any:
+    """``np.quantile`` of all elements, between neighbours along a line; NaN if there is one."""
+    dtype = float_type(x) if np.ndim(q) == 0 and not is_tensor(q) else float_type(x, q)
+    x, q = sort(working(x, dtype), None), tensor(q, dtype)
+    n = shape(x)[0]
+    place = q * tensor(n - 1, dtype)
+    low = tf.math.floor(place)
+    first = tf.gather(x, tf.cast(low, tf.int64))
+    second = tf.gather(x, tf.cast(tf.math.ceil(place), tf.int64))
+    value = first + (second - first) * (place - low)
+    return tf.where(isnan_of(x[-1]), tf.fill(tf.shape(value), x[-1]), value)
+
+
+def interpolated(x: Any, xp: Any, fp: Any) -> Any:
+    """``np.interp``: the line between neighbours, the ends beyond them."""
+    x, xp, fp = (tensor(v, float) for v in (x, xp, fp))
+    i = tf.clip_by_value(searchsorted(xp, x, "right"), 1, shape(xp)[0] - 1)
+    left, right = tf.gather(xp, i - 1), tf.gather(xp, i)
+    below, above = tf.gather(fp, i - 1), tf.gather(fp, i)
+    line = below + (above - below) / (right - left) * (x - left)
+    ends = tf.where(x < xp[0], fp[0], tf.where(x >= xp[-1], fp[-1], line))
+    return tf.where(isnan_of(x), x, ends)
+
+
+def trapezoid(y: Any) -> Any:
+    """``np.trapezoid`` along the last axis, in steps of one."""
+    y = tensor(y)
+    return mean_of_neighbours(y if is_floating(y) else cast(y, float))
+
+
+def mean_of_neighbours(y: Any) -> Any:
+    """The sum of the means of neighbours along the last axis."""
+    return tf.reduce_sum((y[..., 1:] + y[..., :-1]) / 2, -1)
+
+
+def polynomial(p: Any, x: Any) -> Any:
+    """``np.polyval``: Horner's scheme."""
+    value: Any = rnp.zeros_like(x)
+    for coefficient in tf.unstack(tensor(p)):
+        value = rnp.add(rnp.multiply(value, x), coefficient)
+    return value

@@ -429,3 +429,15 @@ def size(x: Any, axis: Any = None) -> Any:
     if not holds_tensor(lengths):
         return math.prod(lengths)
     return tf.reduce_prod(tf.stack([tf.cast(n, tf.int64) for n in lengths]))
+
+
+def meshgrid(arrays: tuple) -> tuple:
+    """``np.meshgrid``: the first two axes change places."""
+    parts = [tf.reshape(tensor(a), [-1]) for a in arrays]
+    return tuple(tf.meshgrid(*parts)) if len({p.dtype for p in parts}) == 1 else mixed_mesh(parts)
+
+
+def mixed_mesh(parts: list) -> tuple:
+    """A mesh of arrays of several types."""
+    numbers = tf.meshgrid(*(tf.range(tf.size(p)) for p in parts))
+    return tuple(tf.gather(p, i) for p, i in zip(parts, numbers, strict=True))

@@ -73,3 +73,14 @@ def entr(x: Any) -> Any:
     value = -x * tf.math.log(inside)
     beyond = tf.constant(-math.inf, x.dtype)
     return tf.where(x < 0, beyond, tf.where(isnan_of(x), x, value))
+
+
+def beta(x: Any, y: Any) -> Any:
+    """The beta function, of positive numbers with digits to spare."""
+    return gamma(x) * gamma(y) / gamma(x + y)
+
+
+def zeta(x: Any, q: Any = 1.0) -> Any:
+    """The zeta function of Riemann and Hurwitz."""
+    dtype = float_type(x, q)
+    return tf.math.zeta(tensor(x, dtype), tensor(q, dtype))

@@ -105,9 +105,15 @@ primitive(
     ),
     samples=lambda rng: [(0.25, 2.1, 0.5), (1.5, 4.25), (3.5,)],
 )  # fmt: skip
-missing("np.logspace(start, stop)", "write 10.0 ** np.linspace(start, stop)")
+missing(
+    "np.logspace(start, stop)", "write 10.0 ** np.linspace(start, stop)",
+    tf="np.power(10.0, np.linspace(start, stop))",
+)  # fmt: skip
 missing("np.geomspace(start, stop)", "write np.exp(np.linspace(np.log(start), np.log(stop)))")
-missing("np.meshgrid(*arrays)", "index with np.newaxis, and let NumPy broadcast")
+missing(
+    "np.meshgrid(*arrays)", "index with np.newaxis, and let NumPy broadcast",
+    tf="tf_shapes.meshgrid(arrays)",
+)  # fmt: skip
 missing("np.fromfunction(function, shape)", "call the function on index arrays")
 missing("np.vander(x)", "write x[:, None] ** np.arange(n)")
 

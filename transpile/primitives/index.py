@@ -111,8 +111,15 @@ missing("ndarray.partition(x, kth)", "it works in place; use np.sort(x)", method
 missing("ndarray.resize(x, *shape)", "it works in place; use np.reshape", method="resize")
 missing("ndarray.put(x, indices, values)", "assign: x[indices] = values", method="put")
 missing("np.partition(x, kth)", "use np.sort")
-missing("np.select(conditions, choices)", "nest np.where")
+missing(
+    "np.select(conditions, choices)",
+    "nest np.where",
+    tf="tf_elementwise.select(conditions, choices)",
+)
 missing("np.choose(index, choices)", "use np.take_along_axis of a stack")
 missing("np.compress(condition, x)", "index with the condition: x[condition]")
-missing("np.extract(condition, x)", "index with the condition: x[condition]")
+missing(
+    "np.extract(condition, x)", "index with the condition: x[condition]",
+    tf="np.operator.getitem(x, condition)",
+)  # fmt: skip
 missing("np.unique(x)", "it has no derivative that is worth having")

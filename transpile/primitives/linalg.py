@@ -348,8 +348,15 @@ primitive(
     ),
 )  # fmt: skip
 
+ON_TENSORS = {
+    "np.linalg.eigvalsh(a)": "tf.linalg.eigvalsh(*tf_linalg.matrices(a))",
+    "np.linalg.multi_dot(arrays)": "tf_linalg.multi_dot(arrays)",
+}
 for text in ("np.linalg.eig(a)", "np.linalg.eigh(a)", "np.linalg.eigvals(a)",
              "np.linalg.eigvalsh(a)", "np.linalg.svd(a)", "np.linalg.qr(a)",
              "np.linalg.lstsq(a, b)", "np.linalg.pinv(a)", "np.linalg.matrix_power(a, n)",
              "np.linalg.cond(x)", "np.linalg.multi_dot(arrays)"):  # fmt: skip
-    missing(text, "compose it of products, np.linalg.inv, solve, det and cholesky")
+    missing(
+        text, "compose it of products, np.linalg.inv, solve, det and cholesky",
+        tf=ON_TENSORS.get(text),
+    )  # fmt: skip

@@ -121,7 +121,10 @@ missing("math.sumprod(p, q)", "use np.dot")
 missing("math.remainder(x, y)", "use x - y * round(x / y)")
 missing("math.modf(x)", "use x % 1.0 and x // 1.0")
 missing("math.frexp(x)", "use np.log2")
-missing("divmod(x, y)", "use x // y and x % y")
+missing(
+    "divmod(x, y)", "use x // y and x % y",
+    tf="(np.operator.floordiv(x, y), np.operator.mod(x, y))",
+)  # fmt: skip
 
 for text, lowering in {
     "len(x)": "tf_python.length(x)", "isinstance(x, kind)": "tf_python.is_instance(x, kind)",

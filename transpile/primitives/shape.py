@@ -397,6 +397,11 @@ for name in ("triu", "tril"):
         samples=s.calls(((3, 3), {}), ((2, 3), {"k": 1}), ((2, 3, 3), {"k": -1}), ((3,), {})),
     )  # fmt: skip
 
+ON_TENSORS = {
+    "np.broadcast_arrays(*arrays)": "tuple(tf_arrays.broadcast(*tf_arrays.tensors(arrays)))",
+    "np.append(x, values)": "np.concatenate([np.ravel(x), np.ravel(values)])",
+    "np.dsplit(x, sections)": "tf_shapes.split(x, sections, 2)",
+}
 for text, hint in {
     "np.broadcast_arrays(*arrays)": "use np.broadcast_to for each array",
     "np.block(arrays)": "use np.concatenate",
@@ -410,4 +415,4 @@ for text, hint in {
     "np.fill_diagonal(x, value)": "assign to the diagonal: x[i, i] = value",
     "np.copyto(x, values)": "assign: x[...] = values",
 }.items():
-    missing(text, hint)
+    missing(text, hint, tf=ON_TENSORS.get(text))
