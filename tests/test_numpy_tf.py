@@ -117,7 +117,7 @@ MORE = {
     "rt.cleared": calls(V), "rt.zeros_like": calls(V, N, ([V, (M, N)],)), "rt.seed": calls(np.float64(1.5)), "rt.seed_holomorphic": calls(Z[0]),
     "rt.refuse_in_place": calls(np.float64(1.5)), "rt.refuse_view": calls((np.float64(1.5), V)),
     "rt.add": calls((V, V), ([V, M], [V, None]), ({"a": V}, {"a": V, "b": M}), (V, 1.0)), "rt.own": calls(V, ([V, M],)), "rt.snapshot": calls(V, ([V, M],)),
-    "rt.like": calls((V, V), ([V, M], (V, M)), (1.0, np.float64(2.0))), "rt.pack": calls((M, [V, V])),
+    "rt.like": calls((V, V), ([V, M], (V, M)), (np.float64(1.0), np.float64(2.0))), "rt.pack": calls((M, [V, V])),
     "rt.stack_items": calls((M, [V]), ([V, V], [V])), "rt.stack_items_last": calls((M, [V]), ([V, V], [V])),
     "rt.item_bar": calls((V, 1, 2.0), (M, [0, 0], V), (M, (slice(None), 1), 0.5)), "rt.gather_bar": calls((M, [0, 0], np.ones((2, 3)))),
     "rt.unitem_bar": calls((np.float64(2.0), V, 1), (np.ones((2, 3)), M, [0, 0]), (np.ones((2, 3)), M, [0, 0], False)), "rt.as_items": calls(([V, M],)),
@@ -138,7 +138,10 @@ NOT_HERE = {
 }  # fmt: skip
 
 
-NOT_COMPILED = {"np.arange": "the number of elements must be known"}
+NOT_COMPILED = {
+    "np.arange": "the number of elements must be known",
+    "np.extract": "the number of elements depends on the data",
+}
 
 # Calls
 
@@ -153,7 +156,7 @@ def function_of(row):
     original = table.resolve(row.name, load=True)
     if isinstance(original, type) and head == "np":
         return original, getattr(rnp.types, name)
-    place = {"": "builtins", "np.linalg": "linalg", "np": ""}.get(head, head)
+    place = {"": "builtins", "np.linalg": "linalg", "np.fft": "fft", "np": ""}.get(head, head)
     own = functools.reduce(getattr, [part for part in (*place.split("."), name) if part], rnp)
     return original, own
 
