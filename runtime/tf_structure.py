@@ -183,6 +183,7 @@ LEAVES: dict[str, Callable] = {
     "unitem_bar": unitem_bar,
 }
 DECIDES = {"add": (0, 1), "like": (0, 1), "as_gradient": (0, 1), "unitem_bar": (1,)}
+ON_ARRAYS = ("item_bar", "gather_bar", "unitem_bar", "pack", "stack_items", "stack_items_last")
 
 
 def read_again() -> dict[str, Any]:
@@ -196,20 +197,18 @@ def read_again() -> dict[str, Any]:
 
 
 def with_leaf(walk: Callable, name: str) -> Callable:
-    """A function of structures that treats a tensor as its leaf."""
-    leaf, places = LEAVES[name], DECIDES.get(name, (0,))
+    """A function of structures that treats a tensor as its leaf.
+
+    So is an array of NumPy's that is read at a tensor, or with tensors for its rows.
+    """
+    leaf, places, of_arrays = LEAVES[name], DECIDES.get(name, (0,)), name in ON_ARRAYS
 
     def walked(*args: Any) -> Any:
-        is_leaf = any(is_tensor(args[i]) or on_array(args, i, name) for i in places)
-        return leaf(*args) if is_leaf else walk(*args)
+        deciding = [args[i] for i in places]
+        is_array = of_arrays and any(isinstance(x, np.ndarray) for x in deciding)
+        return leaf(*args) if is_array or any(map(is_tensor, deciding)) else walk(*args)
 
     return walked
-
-
-def on_array(args: tuple, place: int, name: str) -> bool:
-    """Is an array of NumPy's read at a place, or with an item, that is a tensor?"""
-    return isinstance(args[place], np.ndarray) and name in ("item_bar", "gather_bar", "unitem_bar",
-        "pack", "stack_items", "stack_items_last")  # fmt: skip
 
 
 STRUCTURES = read_again()

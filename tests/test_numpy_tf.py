@@ -221,7 +221,6 @@ class Case:
         self.args, self.kwargs = map_leaves(convert, args), map_leaves(convert, kwargs)
         self.numpy, self.own = function_of(row)
         self.want = self.error = None
-        given = map_leaves(np.copy if row.name in WORKS_IN_PLACE else lambda leaf: leaf, self.args)
         given = (
             self.args if row.name not in WORKS_IN_PLACE else (np.copy(self.args[0]), *self.args[1:])
         )
@@ -339,12 +338,8 @@ def compiled(group):
         supply, results = iter(tensors), []
         outcomes.clear()
         for case in group:
-
-            def make(value):
-                return next(supply)
-
-            try:  # fmt: skip
-                outcomes.append(case.run(make))
+            try:
+                outcomes.append(case.run(lambda value: next(supply)))
             except Exception as error:
                 raise AssertionError(f"{case}: {error!r}") from error
             results.extend(leaf for leaf in leaves(outcomes[-1]) if is_tensor(leaf))
@@ -352,13 +347,9 @@ def compiled(group):
 
     values = iter(everything([as_input(v) for v in inputs]))
     return [
-        map_leaves_of_result(lambda leaf: next(values) if is_tensor(leaf) else leaf, outcome)
+        [next(values) if is_tensor(leaf) else leaf for leaf in leaves(outcome)]
         for outcome in outcomes
     ]
-
-
-def map_leaves_of_result(function, tree):
-    return [function(leaf) for leaf in leaves(tree)]
 
 
 def as_input(value):
@@ -366,34 +357,18 @@ def as_input(value):
     return tf.constant(np.asarray(value))
 
 
-GROUP = 40
-
-
-@functools.cache
-def compiled_results(variant):
-    """Row -> results of its cases, or the error that stopped it."""
-    found = {name: of for name, of in cases(variant).items() if name not in NOT_COMPILED}
-    rows = [(name, of) for name, of in found.items() if of]
-    answers = {}
-    for start in range(0, len(rows), GROUP):
-        group = rows[start : start + GROUP]
-        try:
-            results = iter(compiled([case for _, found in group for case in found]))
-            answers.update({name: [next(results) for _ in found] for name, found in group})
-        except Exception:  # find out which: one function for each row
-            for name, found in group:
-                try:
-                    answers[name] = compiled(found)
-                except Exception as error:
-                    answers[name] = error
-    return answers
-
-
 each_row = pytest.mark.parametrize(
     "row", [r for r in ROWS if r.name not in NOT_HERE], ids=lambda row: row.name
 )
 each_variant = pytest.mark.parametrize("variant", VARIANTS)
-each_compiled = pytest.mark.parametrize("variant", ["float64", "float32", "int32"])
+COMPILED = [row.name for row in ROWS if row.name not in NOT_HERE and row.name not in NOT_COMPILED]
+GROUP = 40  # rows that are compiled together
+each_group = pytest.mark.parametrize(
+    "names", [COMPILED[i : i + GROUP] for i in range(0, len(COMPILED), GROUP)], ids=lambda n: n[0]
+)
+each_compiled = pytest.mark.parametrize(
+    "variant", ["float64", "float32", pytest.param("int32", marks=pytest.mark.slow)]
+)
 
 
 @each_row
@@ -405,15 +380,18 @@ def test_eager_equals_numpy(row, variant):
             case.check(case.run(as_input))
 
 
-@each_row
+@each_group
 @each_compiled
-def test_compiled_equals_numpy(row, variant):
-    if row.name in NOT_COMPILED:
-        pytest.skip(NOT_COMPILED[row.name])
-    results = compiled_results(variant).get(row.name, [])
-    if isinstance(results, Exception):
-        raise results
-    for case, got in zip(cases(variant).get(row.name, ()), results, strict=True):
+def test_compiled_equals_numpy(names, variant):
+    """The rows of a group; where they do not compile together, which one does not?"""
+    group = [case for name in names for case in cases(variant).get(name, ())]
+    try:
+        results = compiled(group)
+    except Exception:
+        for name in names:
+            compiled(cases(variant).get(name, ()))
+        raise
+    for case, got in zip(group, results, strict=True):
         case.check(got)
 
 
