@@ -13,11 +13,17 @@ no_derivative("rt.seed_holomorphic(ans)", rank=0, tf="tf_structure.seed_holomorp
 no_derivative("rt.refuse_in_place(x)", tf="tf_structure.refuse_in_place(x)")
 no_derivative("rt.refuse_view(x, changed)", tf="tf_structure.refuse_view(x)")
 no_derivative("rt.check_shapes(spec, *values)", tf="tf_structure.check_shapes(spec, values)")
-no_derivative("rt.sort_order(items, key=None, reverse=False)")
-no_derivative("rt.reader(name)")
-no_derivative("rt.method(name)")
-no_derivative("rt.constant_of(x, name)")
-no_derivative("rt.zeros_of_fields(x)", shape_only="x", like="x")
+no_derivative(
+    "rt.sort_order(items, key=None, reverse=False)",
+    no_tf="the order of a list must be known while the function is traced",
+)
+no_derivative("rt.reader(name)", tf="rt.reader(name)")
+no_derivative("rt.method(name)", tf="rt.method(name)")
+no_derivative("rt.constant_of(x, name)", tf="rt.constant_of(x, name)")
+no_derivative(
+    "rt.zeros_of_fields(x)", shape_only="x", like="x",
+    tf="tf_structure.structured('zeros_of_fields', x)",
+)  # fmt: skip
 primitive(
     "rt.add(a, b)",
     tf="tf_structure.structured('add', a, b)",
