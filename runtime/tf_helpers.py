@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from redraft.runtime import numpy as rnp
+from redraft.runtime.refusals import refusal
 from redraft.runtime.tensors import is_tensor
 from redraft.runtime.tf_arrays import (
     WIDER,
@@ -340,7 +341,10 @@ def sign(x: Any) -> Any:
 def sign_slope(x: Any) -> Any:
     """Derivative of `sign`: zero."""
     if is_complex(x):
-        raise NotImplementedError("abs: the second derivative for complex numbers has no rule")
+        raise refusal(
+            "abs: the second derivative for complex numbers has no rule",
+            "square instead: `x.real**2 + x.imag**2`",
+        )
     return rnp.zeros_like(x)
 
 
@@ -654,14 +658,17 @@ def real_matrix(x: Any) -> Any:
 def vector_only(x: Any) -> Any:
     """Return `x` if it is a vector: the norm of a matrix is another one."""
     if ndim(x) != 1:
-        raise NotImplementedError("np.linalg.norm: this `ord` of a matrix has no rule")
+        raise refusal(
+            "np.linalg.norm: this `ord` of a matrix has no rule",
+            "compute it from np.linalg.svd or from sums",
+        )
     return x
 
 
 def lower_half(m: Any) -> Any:
     """Lower triangle with half of the diagonal."""
     if is_complex(m):
-        raise NotImplementedError("np.linalg.cholesky: a complex matrix has no rule")
+        raise refusal("np.linalg.cholesky: a complex matrix has no rule", "use real matrices")
     rows, cols = shape(m)[-2:]
     weights = np.tri(rows, cols) - 0.5 * np.eye(rows, cols)
     return rnp.multiply(m, weights.astype(dtype_of(m)))
