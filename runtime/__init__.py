@@ -65,6 +65,7 @@ from redraft.runtime.indexing import (
     add_at,
     item,
     scatter,
+    set_at,
     undiag,
     undiagonal,
     unitem,

@@ -37,6 +37,12 @@ def add_at(x_bar: Any, index: Any, t_bar: Any) -> Any:
     return x_bar
 
 
+def set_at(x: Any, index: Any, value: Any) -> Any:
+    """Write ``x[index] = value`` in place, and return the array: what staged code does functionally."""
+    x[index] = value
+    return x
+
+
 def _plain(index: Any) -> Any:
     """An index for ``np.add.at``, which wants lists as arrays."""
     if not isinstance(index, list):

@@ -317,18 +317,21 @@ def test_rules_come_from_the_registry(run):
     status, out, _ = run("rules")
     assert status == 0
     lines = out.splitlines()
-    assert lines[0].split() == ["function", "jvp", "vjp", "notes"]
+    assert lines[0].split() == ["function", "jvp", "vjp", "TF/XLA", "notes"]
     assert len(lines) == len(coverage()) + 1
-    assert any(re.match(r"np\.tanh\(x\) +x +x", line) for line in lines)
-    assert any(re.match(r"np\.floor\(.*\) +zero +zero", line) for line in lines)
+    assert any(re.match(r"np\.tanh\(x\) +x +x +yes", line) for line in lines)
+    assert any(re.match(r"np\.floor\(.*\) +zero +zero +yes", line) for line in lines)
 
 
 def test_rules_in_markdown(run):
     status, out, _ = run("rules", "--markdown")
     assert status == 0
     lines = out.splitlines()
-    assert lines[:2] == ["| function | jvp | vjp | notes |", "| --- | --- | --- | --- |"]
-    assert all(re.fullmatch(r"\|( (\\\||[^|])* \|){4}", line) for line in lines)
+    assert lines[:2] == [
+        "| function | jvp | vjp | TF/XLA | notes |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    assert all(re.fullmatch(r"\|( (\\\||[^|])* \|){5}", line) for line in lines)
 
 
 def test_show_prints_a_stage(folder, run):

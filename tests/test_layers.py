@@ -105,6 +105,27 @@ def test_import_is_light():
     assert not modules_after("import redraft") & HEAVY
 
 
+def test_numpy_on_arrays_does_not_import_tensorflow():
+    found = modules_after(
+        "import numpy as np, redraft.numpy as rnp\nx = np.ones(3)\n"
+        "rnp.sum(rnp.sin(x) + rnp.linalg.norm(x)); rnp.stack([x, x]); rnp.methods.reshape(x, (3, 1))\n"
+        "rnp.operator.getitem(x, [0, 1]); rnp.rt.unbroadcast(x, x[:1]); rnp.add(x, y := 1.0)"
+    )
+    assert not found & HEAVY
+
+
+def test_tensors_without_tensorflow_are_refused(monkeypatch):
+    from redraft.runtime import tensors
+
+    for name in list(sys.modules):
+        if name.startswith("redraft.runtime.tf_"):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("redraft.runtime.tf_arrays", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(tensors.MissingTensorFlow, match=r"pip install 'redraft\[jit\]'"):
+        tensors.require_tensorflow()
+
+
 def test_first_gradient_is_light(tmp_path):
     (tmp_path / "little_model.py").write_text(
         "import numpy as np\ndef f(x):\n    return np.sum(np.tanh(x))\n"

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import click
 
-FAST_TESTS = "not slow and not test_corpus and not test_programs and not test_examples"
+FAST_TESTS = (
+    "not slow and not test_corpus and not test_programs and not test_examples and not test_compiled"
+)
 
 
 @dataclass(frozen=True)

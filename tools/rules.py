@@ -6,18 +6,18 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-COLUMNS = ("function", "jvp", "vjp", "notes")
+COLUMNS = ("function", "jvp", "vjp", "TF/XLA", "notes")
 NOTHING = "-"
 
 
-def coverage() -> list[tuple[str, str, str, str]]:
+def coverage() -> list[tuple[str, str, str, str, str]]:
     """One line per function of Python's, NumPy's or SciPy's, in the order of declaration."""
     import redraft.transpile.api  # noqa: F401  (declares all rows)
     from redraft.transpile.primitives.table import all_rows
 
     # rows of the runtime serve derivatives of derivatives; no user writes these calls
     rows = [row for row in all_rows() if not row.name.startswith("rt.")]
-    return [(row.text, forward(row), reverse(row), notes(row)) for row in rows]
+    return [(row.text, forward(row), reverse(row), on_tensors(row), notes(row)) for row in rows]
 
 
 def forward(row: Any) -> str:
@@ -34,9 +34,17 @@ def reverse(row: Any) -> str:
     return ", ".join(dict.fromkeys((*row.d, *row.vjp))) or NOTHING
 
 
+def on_tensors(row: Any) -> str:
+    """Does a row run on tensors, eagerly and compiled by XLA?"""
+    from redraft.transpile.primitives.lowering import lowering_text
+
+    return NOTHING if lowering_text(row) is None else "yes"
+
+
 def notes(row: Any) -> str:
-    """Other spellings of the function, or why it has no rule."""
+    """Other spellings of the function, or why it has no rule or no lowering."""
     found = [row.reason] if row.reason else []
+    found += [f"tensors: {row.no_tf}"] if row.no_tf else []
     found += [f"`{alias}`" for alias in row.aliases]
     found += [f"operator `{_operator(row.operator)}`"] if row.operator else []
     found += [f"`.{row.method}()`"] if row.method else []

@@ -14,6 +14,7 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
+from redraft.transpile.primitives import lowering
 from redraft.transpile.primitives.table import (
     BindError,
     Call,
@@ -123,6 +124,7 @@ def problems(row: Row, calls: Iterable[Call] = ()) -> Iterator[str]:
         yield from _unbound(row, mode, parameter, text)
         for name in _without_row(core.expression(text)):
             yield f"{row.name}: template `{text}` uses {name}, which has no row"
+    yield from lowering.problems(row)
 
 
 def _unbound(row: Row, mode: str, parameter: str, text: str) -> Iterator[str]:

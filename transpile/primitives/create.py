@@ -9,20 +9,32 @@ from redraft.transpile.primitives.forms import choosing, trailing
 from redraft.transpile.primitives.shape import length
 from redraft.transpile.primitives.table import Call, missing, no_derivative, primitive
 
-for name in ("zeros", "ones", "empty"):
-    no_derivative(f"np.{name}(shape, dtype=None)", rank=lambda c: length(c, "shape"))
-    no_derivative(f"np.{name}_like(x, dtype=None)", shape_only="x", like="x")
-no_derivative("np.eye(N, M=None, k=0, dtype=None)", rank=2)
-no_derivative("np.identity(n, dtype=None)", rank=2)
-no_derivative("np.tri(N, M=None, k=0, dtype=None)", rank=2)
-no_derivative("np.indices(dimensions, dtype=None)")
-no_derivative("np.tril_indices(n, k=0, m=None)")
-no_derivative("np.triu_indices(n, k=0, m=None)")
-no_derivative("np.diag_indices(n, ndim=2)")
-no_derivative("np.ix_(*positions)")
+for name, value in {"zeros": 0, "ones": 1, "empty": 0}.items():
+    no_derivative(
+        f"np.{name}(shape, dtype=None)", rank=lambda c: length(c, "shape"),
+        tf=f"tf_shapes.filled(shape, {value}, dtype)",
+    )  # fmt: skip
+    no_derivative(
+        f"np.{name}_like(x, dtype=None)", shape_only="x", like="x",
+        tf=f"tf_shapes.full_like(x, {value}, dtype)",
+    )  # fmt: skip
+no_derivative(
+    "np.eye(N, M=None, k=0, dtype=None)",
+    rank=2,
+    tf="np.eye(*tf_arrays.number((N, M, k), 'np.eye'), dtype)",
+)
+SIZES = "the size of the result must be known while the function is traced"
+no_derivative("np.identity(n, dtype=None)", rank=2, no_tf=SIZES)
+no_derivative("np.tri(N, M=None, k=0, dtype=None)", rank=2, no_tf=SIZES)
+no_derivative("np.indices(dimensions, dtype=None)", no_tf=SIZES)
+no_derivative("np.tril_indices(n, k=0, m=None)", no_tf=SIZES)
+no_derivative("np.triu_indices(n, k=0, m=None)", no_tf=SIZES)
+no_derivative("np.diag_indices(n, ndim=2)", no_tf=SIZES)
+no_derivative("np.ix_(*positions)", tf="tf_shapes.open_mesh(positions)")
 
 primitive(
     "np.full(shape, fill_value, dtype=None)", rank=lambda c: length(c, "shape"),
+    tf="tf_shapes.full(shape, fill_value, dtype)",
     linear_in="fill_value", vjp={"fill_value": "rt.unbroadcast(ans_bar, fill_value)"},
     samples=lambda rng: [
         (3, s.anything(rng, ())), ((2, 3), s.anything(rng, ())), ((2, 3), s.anything(rng, (3,))),
@@ -30,6 +42,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.full_like(x, fill_value)", like="x", shape_only="x",
+    tf="tf_shapes.full_like(x, fill_value)",
     linear_in="fill_value", vjp={"fill_value": "rt.unbroadcast(ans_bar, fill_value)"},
     samples=lambda rng: [
         (s.anything(rng, (3,)), s.anything(rng, ())), (s.anything(rng, ()), s.anything(rng, ())),
@@ -58,6 +71,7 @@ def end_dot(end: str) -> Callable[[Call], str]:
 
 primitive(
     "np.linspace(start, stop, num=50, endpoint=True)",
+    tf="tf_shapes.linspace(start, stop, num, endpoint)",
     vjp={"start": end_bar("start"), "stop": end_bar("stop")},
     jvp={"start": end_dot("start"), "stop": end_dot("stop")},
     samples=lambda rng: [
@@ -75,6 +89,7 @@ def arange_start(call: Call, moving: str, zero: str) -> str:
 
 primitive(
     "np.arange(start, stop=None, step=1)", rank=1,
+    tf="tf_shapes.arange(start, stop, step)",
     **choosing(
         "stop",
         vjp={
@@ -90,9 +105,15 @@ primitive(
     ),
     samples=lambda rng: [(0.25, 2.1, 0.5), (1.5, 4.25), (3.5,)],
 )  # fmt: skip
-missing("np.logspace(start, stop)", "write 10.0 ** np.linspace(start, stop)")
+missing(
+    "np.logspace(start, stop)", "write 10.0 ** np.linspace(start, stop)",
+    tf="np.power(10.0, np.linspace(start, stop))",
+)  # fmt: skip
 missing("np.geomspace(start, stop)", "write np.exp(np.linspace(np.log(start), np.log(stop)))")
-missing("np.meshgrid(*arrays)", "index with np.newaxis, and let NumPy broadcast")
+missing(
+    "np.meshgrid(*arrays)", "index with np.newaxis, and let NumPy broadcast",
+    tf="tf_shapes.meshgrid(arrays)",
+)  # fmt: skip
 missing("np.fromfunction(function, shape)", "call the function on index arrays")
 missing("np.vander(x)", "write x[:, None] ** np.arange(n)")
 
@@ -127,6 +148,7 @@ def nested(rng: s.Rng) -> list:
 
 primitive(
     "np.array(x, dtype=None)",
+    tf="tf_shapes.array(x, dtype)",
     sequences="x",
     vjp={"x": array_bar},
     jvp={"x": array_dot},
@@ -137,13 +159,16 @@ for name in ("asarray", "asanyarray", "ascontiguousarray", "asfortranarray"):
         f"np.{name}(x, dtype=None)", view_of="x", sequences="x", samples=nested,
         jvp={"x": array_dot},
         vjp={"x": array_bar if name.startswith("asa") else contiguous_bar},
+        tf=f"tf_shapes.{'array' if name.startswith('asa') else 'contiguous'}(x, dtype)",
     )  # fmt: skip
 primitive(
     "np.copy(x)", method="copy", like="x", linear_in="x", vjp={"x": "ans_bar"},
+    tf="tf.identity(tf_arrays.tensor(x))",
     samples=s.calls(((), {}), ((2, 3), {})),
 )  # fmt: skip
 primitive(
     "np.astype(x, dtype)", method="astype", like="x",
+    tf="tf_shapes.astype(x, dtype)",
     vjp={"x": "rt.cast_like(rt.if_float(ans_bar, ans), x)"},
     jvp={"x": "rt.astype_dot(x_dot, ans)"},
     samples=lambda rng: [
@@ -153,6 +178,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "ndarray.item(x, *index)", method="item", rank=0,
+    tf="tf_shapes.item(x, index)",
     vjp={
         "x": lambda c: f"rt.unitem(ans_bar, x, {positions(c)})" if c.count("index")
         else "np.full_like(x, ans_bar)"
@@ -168,6 +194,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "ndarray.tolist(x)", gives="list", method="tolist",
+    tf="tf_shapes.tolist(x)",
     vjp={"x": "rt.cast_like(rt.stack_like(ans_bar, ans), x)"}, jvp={"x": "x_dot.tolist()"},
     samples=s.calls(((), {}), ((3,), {}), ((2, 3), {})),
 )  # fmt: skip
@@ -187,7 +214,9 @@ for name in ("float64", "float32", "float16", "longdouble", "complex128", "compl
         like="x",
         vjp={"x": "rt.cast_like(ans_bar, x)"},
         jvp={"x": "rt.astype_dot(x_dot, ans)"},
+        tf=None if name == "longdouble" else f"tf_shapes.astype(x, '{name}')",
+        no_tf="TensorFlow has no such type" if name == "longdouble" else "",
         samples=s.calls(((), {}), ((3,), {})) if name in ("float64", "longdouble") else None,
     )
 for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool_"):
-    no_derivative(f"np.{name}(x)")
+    no_derivative(f"np.{name}(x)", tf=f"tf_shapes.astype(x, '{name.rstrip('_')}')")

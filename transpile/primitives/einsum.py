@@ -89,6 +89,7 @@ CASES = (
 
 primitive(
     "np.einsum(subscripts, *operands, optimize=False)",
+    tf="tf_linalg.einsum(subscripts, operands)",
     vjp={"operands": cotangent},
     jvp={"operands": tangent},
     samples=lambda rng: [
@@ -97,6 +98,7 @@ primitive(
 )
 primitive(
     "rt.einsum_spread(subscripts, z_bar, x)",
+    tf="tf_helpers.einsum_spread(subscripts, z_bar, x)",
     shape_only="x",
     like="x",
     vjp={"z_bar": spread_cotangent},

@@ -30,15 +30,18 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "np.divide(x, y)", d={"x": "1 / y", "y": "-ans / y"},
+    tf="x / y",
     aliases=("np.true_divide", "operator.truediv"), operator="/",
     samples=s.two(s.anything, s.apart()),
 )  # fmt: skip
 elementwise(
     "np.negative(x)", d={"x": "-1"}, like="x",
+    tf="tf_elementwise.negative(x)",
     aliases="operator.neg", operator="u-", samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
     "np.positive(x)", d={"x": "1"}, like="x",
+    tf="x",
     aliases="operator.pos", operator="u+", samples=s.one(s.anything),
 )  # fmt: skip
 
@@ -64,6 +67,7 @@ def power_in_exponent(call: Call) -> str:
 
 elementwise(
     "np.power(x, y)", d={"x": power_in_base, "y": power_in_exponent},
+    tf="tf_elementwise.power(x, y)",
     aliases=("np.float_power", "operator.pow", "math.pow", "pow"), operator="**",
     samples=lambda rng: [
         *s.two(s.positive, s.apart())(rng), (s.anything(rng, (3,)), 2), (s.anything(rng, (3,)), 3),
@@ -74,25 +78,35 @@ elementwise(
 )  # fmt: skip
 no_derivative(
     "np.floor_divide(x, y)",
+    tf="tf_elementwise.floor_divide(x, y)",
     aliases="operator.floordiv", operator="//", samples=s.two(s.positive, s.between(0.11, 0.19)),
 )  # fmt: skip
 elementwise(
     "np.remainder(x, y)", d={"x": "1", "y": "-(x // y)"},
+    tf="tf_elementwise.remainder(x, y)",
     aliases=("np.mod", "operator.mod"), operator="%",
     samples=s.two(s.between(1.1, 1.9), s.between(0.97, 1.03)),
 )  # fmt: skip
 elementwise(
     "np.fmod(x, y)", d={"x": "1", "y": "-np.trunc(x / y)"},
+    tf="tf_elementwise.fmod(x, y)",
     aliases="math.fmod", samples=s.two(s.between(-1.9, -1.1), s.between(0.97, 1.03)),
 )  # fmt: skip
 elementwise("np.square(x)", d={"x": "2 * x"}, like="x", samples=s.one(s.anything))
-elementwise("np.reciprocal(x)", d={"x": "-ans * ans"}, like="x", samples=s.one(s.apart()))
+elementwise(
+    "np.reciprocal(x)",
+    d={"x": "-ans * ans"},
+    like="x",
+    samples=s.one(s.apart()),
+    tf="tf_elementwise.reciprocal(x)",
+)
 elementwise(
     "np.sqrt(x)", d={"x": "0.5 / ans"}, like="x",
     aliases="math.sqrt", samples=s.one(s.positive),
 )  # fmt: skip
 elementwise(
     "np.cbrt(x)", d={"x": "1 / (3 * ans * ans)"}, like="x",
+    tf="tf_elementwise.cbrt(x)",
     aliases="math.cbrt", samples=s.one(s.apart()),
 )  # fmt: skip
 
@@ -104,6 +118,7 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "np.exp2(x)", d={"x": f"ans * {math.log(2)!r}"}, like="x", overflows=True,
+    tf="tf_elementwise.exp2(x)",
     aliases="math.exp2", samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
@@ -113,10 +128,12 @@ elementwise(
 elementwise("np.log(x)", d={"x": "1 / x"}, like="x", samples=s.one(s.positive))
 elementwise(
     "np.log2(x)", d={"x": f"1 / (x * {math.log(2)!r})"}, like="x",
+    tf="tf_elementwise.log2(x)",
     aliases="math.log2", samples=s.one(s.positive),
 )  # fmt: skip
 elementwise(
     "np.log10(x)", d={"x": f"1 / (x * {math.log(10)!r})"}, like="x",
+    tf="tf_elementwise.log10(x)",
     aliases="math.log10", samples=s.one(s.positive),
 )  # fmt: skip
 elementwise(
@@ -125,10 +142,12 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "np.logaddexp(x, y)", d={"x": "np.exp(x - ans)", "y": "np.exp(y - ans)"},
+    tf="tf_elementwise.logaddexp(x, y)",
     samples=s.two(s.anything),
 )  # fmt: skip
 elementwise(
     "np.logaddexp2(x, y)", d={"x": "np.exp2(x - ans)", "y": "np.exp2(y - ans)"},
+    tf="tf_elementwise.logaddexp2(x, y)",
     samples=s.two(s.anything),
 )  # fmt: skip
 
@@ -160,7 +179,12 @@ elementwise(
     "np.arctan2(x, y)", d={"x": "y / (x * x + y * y)", "y": "-x / (x * x + y * y)"},
     aliases=("math.atan2", "np.atan2"), samples=s.two(s.apart()),
 )  # fmt: skip
-elementwise("np.hypot(x, y)", d={"x": "x / ans", "y": "y / ans"}, samples=s.two(s.apart()))
+elementwise(
+    "np.hypot(x, y)",
+    d={"x": "x / ans", "y": "y / ans"},
+    samples=s.two(s.apart()),
+    tf="tf_elementwise.hypot(x, y)",
+)
 elementwise(
     "np.sinh(x)", d={"x": "np.cosh(x)"}, like="x", aliases="math.sinh", samples=s.one(s.anything)
 )
@@ -183,13 +207,21 @@ elementwise(
     "np.arctanh(x)", d={"x": "1 / (1 - x * x)"}, like="x",
     aliases=("math.atanh", "np.atanh"), samples=s.one(s.inside),
 )  # fmt: skip
-elementwise("np.sinc(x)", d={"x": "rt.sinc_derivative(x)"}, like="x", samples=s.one(s.anything))
+elementwise(
+    "np.sinc(x)",
+    d={"x": "rt.sinc_derivative(x)"},
+    like="x",
+    samples=s.one(s.anything),
+    tf="tf_elementwise.sinc(x)",
+)
 elementwise(
     "np.deg2rad(x)", d={"x": f"{math.pi / 180!r}"}, like="x",
+    tf="x * tf.constant(0.017453292519943295, x.dtype)",
     aliases=("np.radians", "math.radians"), samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
     "np.rad2deg(x)", d={"x": f"{180 / math.pi!r}"}, like="x",
+    tf="x * tf.constant(57.29577951308232, x.dtype)",
     aliases=("np.degrees", "math.degrees"), samples=s.one(s.anything),
 )  # fmt: skip
 
@@ -197,19 +229,27 @@ elementwise(
 
 elementwise(
     "np.absolute(x)", d={}, like="x",
+    tf="tf_elementwise.absolute(x)",
     vjp={"x": "ans_bar * rt.sign(x)"}, jvp={"x": "np.real(x_dot * rt.sign(x))"},
     aliases=("abs", "operator.abs"), samples=s.one(s.apart()),
 )  # fmt: skip
 elementwise(
-    "np.fabs(x)", d={"x": "np.sign(x)"}, like="x", aliases="math.fabs", samples=s.one(s.apart())
+    "np.fabs(x)",
+    d={"x": "np.sign(x)"},
+    like="x",
+    aliases="math.fabs",
+    samples=s.one(s.apart()),
+    tf="tf.abs(x)",
 )
 elementwise(
     "np.maximum(x, y)", d={}, selects=True,
+    tf="tf_elementwise.maximum(x, y)",
     **forms(x="rt.where_greater({}, x, y)", y="rt.where_greater({}, y, x)"),
     samples=s.two(s.distinct, s.between(0.21, 0.4)),
 )  # fmt: skip
 elementwise(
     "np.minimum(x, y)", d={}, selects=True,
+    tf="tf_elementwise.minimum(x, y)",
     **forms(x="rt.where_greater({}, y, x)", y="rt.where_greater({}, x, y)"),
     samples=s.two(s.distinct, s.between(0.21, 0.4)),
 )  # fmt: skip
@@ -240,6 +280,7 @@ def upper_bound(call: Call) -> str:
 
 elementwise(
     "np.clip(x, a_min=None, a_max=None)", d={}, method="clip", selects=True,
+    tf="tf_elementwise.clip(x, a_min, a_max)",
     **forms(x=clipped, a_min=lower_bound, a_max=upper_bound),
     samples=lambda rng: [
         (s.distinct(rng, (5,)), -0.31, 0.43), (s.distinct(rng, (5,)), None, 0.43),
@@ -250,6 +291,7 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "np.fmax(x, y)", d={}, selects=True,
+    tf="tf_elementwise.fmax(x, y)",
     **forms(
         x="np.where((x > y) | np.isnan(y), {}, 0.0)",
         y="np.where((x > y) | np.isnan(y), 0.0, {})",
@@ -258,6 +300,7 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "np.fmin(x, y)", d={}, selects=True,
+    tf="tf_elementwise.fmin(x, y)",
     **forms(
         x="np.where((x < y) | np.isnan(y), {}, 0.0)",
         y="np.where((x < y) | np.isnan(y), 0.0, {})",
@@ -266,6 +309,7 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "np.where(condition, x, y)", d={}, selects=True,
+    tf="tf_elementwise.where(condition, x, y)",
     **choosing(
         "condition", **forms(x="np.where(condition, {}, 0.0)", y="np.where(condition, 0.0, {})")
     ),
@@ -276,14 +320,17 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "np.copysign(x, y)", d={"x": "np.copysign(1.0, x) * np.copysign(1.0, y)"}, **choosing("y"),
+    tf="tf_elementwise.copysign(x, y)",
     aliases="math.copysign", samples=s.two(s.apart()),
 )  # fmt: skip
 elementwise(
     "np.heaviside(x, y)", d={}, selects=True, **choosing("x", **forms(y="np.where(x == 0, {}, 0.0)")),
+    tf="tf_elementwise.heaviside(x, y)",
     samples=s.two(s.apart()),
 )  # fmt: skip
 elementwise(
     "np.nan_to_num(x)", d={}, like="x", selects=True,
+    tf="tf_elementwise.nan_to_num(x)",
     **forms(x="np.where(np.isfinite(x), {}, 0.0)"),
     samples=s.one(s.anything),
 )  # fmt: skip
@@ -292,36 +339,49 @@ elementwise(
 
 elementwise(
     "np.real(x)", d={}, like="x", view_of="x", vjp={"x": "ans_bar"}, jvp={"x": "np.real(x_dot)"},
+    tf="tf_elementwise.real(x)",
     attribute="real", samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
     "np.imag(x)", d={}, like="x", view_of="x",
+    tf="tf_elementwise.imag(x)",
     vjp={"x": "rt.unimag(ans_bar, x)"}, jvp={"x": "np.imag(x_dot)"},
     attribute="imag", samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
     "np.conjugate(x)", d={}, like="x", view_of="x", **forms(x="np.conj({})"),
+    tf="tf_elementwise.conjugate(x)",
     aliases="np.conj", method="conj", samples=s.one(s.anything),
 )  # fmt: skip
 primitive(
     "ndarray.conjugate(x)", method="conjugate", like="x", view_of="x",
+    tf="tf_elementwise.conjugate(x)",
     **forms(x="np.conj({})"), samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
     "np.angle(z)", d={}, like="z",
+    tf="tf_elementwise.angle(z)",
     vjp={"z": "rt.unimag(ans_bar, z) / z"}, jvp={"z": "np.imag(z_dot / z)"},
     samples=s.one(s.apart()),
 )  # fmt: skip
 
 # Constant wherever they are smooth
 
-for text, aliases in {
-    "np.sign(x)": (), "np.floor(x)": ("math.floor",), "np.ceil(x)": ("math.ceil",),
-    "np.rint(x)": (), "np.trunc(x)": ("math.trunc",), "np.fix(x)": (), "np.signbit(x)": (),
-    "np.spacing(x)": (),
-}.items():  # fmt: skip
-    no_derivative(text, aliases=aliases, like="x", samples=s.one(s.between(0.1, 0.4)))
+for text, (aliases, lowering) in {
+    "np.sign(x)": ((), "tf_elementwise.sign(x)"),
+    "np.floor(x)": (("math.floor",), "tf_elementwise.rounded(x, 'floor')"),
+    "np.ceil(x)": (("math.ceil",), "tf_elementwise.rounded(x, 'ceil')"),
+    "np.rint(x)": ((), None),
+    "np.trunc(x)": (("math.trunc",), "tf_elementwise.rounded(x, 'trunc')"),
+    "np.fix(x)": ((), "np.trunc(x)"),
+    "np.signbit(x)": ((), "tf_elementwise.signbit(x)"),
+    "np.spacing(x)": ((), "tf_elementwise.spacing(x)"),
+}.items():
+    no_derivative(
+        text, aliases=aliases, like="x", tf=lowering, samples=s.one(s.between(0.1, 0.4))
+    )  # fmt: skip
 no_derivative(
     "np.round(x, decimals=0)", aliases="np.around", method="round", like="x",
+    tf="tf_elementwise.round_(x, decimals)",
     samples=s.one(s.between(0.1, 0.4)),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import choosing, forms, with_options
-from redraft.transpile.primitives.table import elementwise, no_derivative, primitive
+from redraft.transpile.primitives.table import elementwise, missing, no_derivative, primitive
 
 # Transposes: the helper, and what its cotangent becomes
 
@@ -86,9 +86,17 @@ def samples_of(name: str) -> s.Callable:
 
 SEQUENCES = ("rt.filled", "rt.unconcatenate", "rt.unstack", "rt.unstack_like", "rt.unsum")
 
+
+def on_tensors(text: str) -> str:
+    """The helper's namesake for tensors, called with all parameters."""
+    name, _, parameters = text.removeprefix("rt.").rstrip(")").partition("(")
+    given = ", ".join(p.partition("=")[0] for p in parameters.split(", "))
+    return f"tf_helpers.{name}({given})"
+
+
 for text, back in TRANSPOSES.items():
     primitive(
-        text, linear_in="z_bar", shape_only=("x", "y") if ", y" in text else "x",
+        text, linear_in="z_bar", shape_only=("x", "y") if ", y" in text else "x", tf=on_tensors(text),
         vjp={"z_bar": back}, gives="like x" if text.partition("(")[0] in SEQUENCES else None,
         sequences="z_bar" if text.startswith(("rt.filled", "rt.stack_like")) else (),
         view_of="z_bar", samples=samples_of(text.partition("(")[0]),
@@ -103,16 +111,19 @@ def join(call: Any) -> str:
 
 primitive(
     "rt.unjoin(z_bar, x, joined)", gives="like x",
+    tf="tf_helpers.unjoin(z_bar, x, joined)",
     linear_in="z_bar", shape_only="x", view_of="z_bar",
     vjp={"z_bar": join}, samples=samples_of("rt.unjoin"),
 )  # fmt: skip
 primitive(
     "rt.broadcast_like(x, y)", linear_in="x", shape_only="y", like="y", view_of="x",
+    tf="tf_helpers.broadcast_like(x, y)",
     vjp={"x": "rt.unbroadcast(ans_bar, x)"},
     samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (2, 3))), (0.5, 1.5)],
 )  # fmt: skip
 primitive(
     "rt.weights_like(weights, x, axis=None)", linear_in="weights", shape_only="x", like="x",
+    tf="tf_helpers.weights_like(weights, x, axis)",
     view_of="weights", vjp={"weights": "rt.unweights(ans_bar, weights, x, axis)"},
     samples=lambda rng: [
         (s.anything(rng, (3,)), s.anything(rng, (2, 3)), 1),
@@ -122,20 +133,24 @@ primitive(
 )  # fmt: skip
 primitive(
     "rt.untranspose(z_bar, axes=None)", linear_in="z_bar", view_of="z_bar",
+    tf="tf_helpers.untranspose(z_bar, axes)",
     vjp={"z_bar": "np.transpose(ans_bar, axes)"},
     samples=s.calls(((2, 3, 4), {"axes": (-1, 0, 1)}), ((2, 3), {})),
 )  # fmt: skip
 primitive(
     "rt.item(x, index)", linear_in="x", vjp={"x": "rt.unitem(ans_bar, x, index)"}, rank=0,
+    tf="tf_helpers.item(x, index)",
     samples=lambda rng: [(s.anything(rng, (3,)), 1), (s.anything(rng, (2, 3)), (1, 2))],
 )  # fmt: skip
 primitive(
     "rt.if_float(z_bar, x)", shape_only="x", view_of="z_bar",
+    tf="tf_helpers.if_float(z_bar, x)",
     vjp={"z_bar": "rt.if_float(ans_bar, x)"}, jvp={"z_bar": "rt.if_float(z_bar_dot, x)"},
     samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (3,)))],
 )  # fmt: skip
 primitive(
     "rt.astype_dot(x, y)", shape_only="y", view_of="x",
+    tf="tf_helpers.astype_dot(x, y)",
     vjp={"x": "rt.cast_like(rt.if_float(ans_bar, y), x)"}, jvp={"x": "rt.astype_dot(x_dot, y)"},
     samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (3,)))],
 )  # fmt: skip
@@ -144,6 +159,7 @@ primitive(
 
 primitive(
     "rt.add_at(x, index, t)", view_of="x", like="x",
+    tf="tf_indexing.add_at(x, index, t)",
     vjp={"x": "ans_bar", "t": "rt.unbroadcast(ans_bar[index], t)"},
     jvp={"x": "x_dot", "t": "rt.add_at(np.zeros_like(x), index, t_dot)"},
     samples=lambda rng: [
@@ -152,10 +168,16 @@ primitive(
     ],
 )  # fmt: skip
 
+missing(
+    "rt.set_at(x, index, t)", "staging writes it, after derivatives were taken",
+    tf="tf_indexing.set_at(x, index, t)",
+)  # fmt: skip
+
 # Element by element
 
 elementwise(
     "rt.where_greater(z_bar, x, y)", d={}, selects=True,
+    tf="tf_helpers.where_greater(z_bar, x, y)",
     **choosing("x", "y", **forms(z_bar="rt.where_greater({}, x, y)")),
     samples=lambda rng: [
         (s.anything(rng, (3,)), s.distinct(rng, (3,)), s.between(0.21, 0.4)(rng, (3,))),
@@ -164,29 +186,52 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "rt.where_between(z_bar, x, low, high)", d={}, selects=True,
+    tf="tf_helpers.where_between(z_bar, x, low, high)",
     **choosing("x", "low", "high", **forms(z_bar="rt.where_between({}, x, low, high)")),
     samples=lambda rng: [(s.anything(rng, (5,)), s.distinct(rng, (5,)), -0.31, 0.43)],
 )  # fmt: skip
 elementwise(
     "rt.finite(factor, z_bar)", d={}, selects=True,
+    tf="tf_helpers.finite(factor, z_bar)",
     **choosing("z_bar", **forms(factor="rt.finite({}, z_bar)")),
     samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (3,))), (0.5, 1.5)],
 )  # fmt: skip
-elementwise("rt.sign(x)", d={"x": "rt.sign_slope(x)"}, like="x", samples=s.one(s.apart()))
-no_derivative("rt.sign_slope(x)", like="x")
+elementwise(
+    "rt.sign(x)",
+    d={"x": "rt.sign_slope(x)"},
+    like="x",
+    samples=s.one(s.apart()),
+    tf="tf_helpers.sign(x)",
+)
+no_derivative("rt.sign_slope(x)", like="x", tf="tf_helpers.sign_slope(x)")
 elementwise(
     "rt.unimag(z_bar, x)", vjp={"z_bar": "np.imag(ans_bar)"}, shape_only="x", like="x",
+    tf="tf_helpers.unimag(z_bar, x)",
     jvp={"z_bar": "rt.unimag(z_bar_dot, x)"}, d={},
 )  # fmt: skip
 elementwise(
     "rt.power_dx(x, y)",
+    tf="tf_helpers.power_dx(x, y)",
     d={"x": "y * rt.power_dx(x, y - 1)", "y": "x ** (y - 1) * (1 + y * rt.safe_log(x))"},
     samples=s.two(s.positive, s.between(1.3, 3.0)),
 )  # fmt: skip
-elementwise("rt.safe_log(x)", d={"x": "rt.safe_inverse(x)"}, like="x", samples=s.one(s.positive))
-elementwise("rt.safe_inverse(x)", d={"x": "-ans * ans"}, like="x", samples=s.one(s.apart()))
+elementwise(
+    "rt.safe_log(x)",
+    d={"x": "rt.safe_inverse(x)"},
+    like="x",
+    samples=s.one(s.positive),
+    tf="tf_helpers.safe_log(x)",
+)
+elementwise(
+    "rt.safe_inverse(x)",
+    d={"x": "-ans * ans"},
+    like="x",
+    samples=s.one(s.apart()),
+    tf="tf_helpers.safe_inverse(x)",
+)
 elementwise(
     "rt.sinc_derivative(x, order=1)", d={"x": "rt.sinc_derivative(x, order + 1)"}, like="x",
+    tf="tf_helpers.sinc_derivative(x, order)",
     samples=lambda rng: [
         (s.anything(rng, (5,)),), (s.anything(rng, (5,)), 2), (s.anything(rng, ()), 3),
     ],
@@ -196,6 +241,7 @@ elementwise(
 
 primitive(
     "rt.to_extremes(z_bar, ans_of, x, axis=None, keepdims=False)", like="x", selects=True,
+    tf="tf_helpers.to_extremes(z_bar, ans_of, x, axis, keepdims)",
     **choosing(
         "ans_of",
         "x",
@@ -208,6 +254,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "rt.at_extremes(t, ans_of, x, axis=None, keepdims=False)", selects=True,
+    tf="tf_helpers.at_extremes(t, ans_of, x, axis, keepdims)",
     **choosing(
         "ans_of",
         "x",
@@ -216,24 +263,34 @@ primitive(
     ),
     samples=lambda rng: [(s.anything(rng, (2,)), 2.0, [0.5, 2.0])],
 )  # fmt: skip
-no_derivative("rt.median_weights(x, axis=None)", like="x")
-no_derivative("rt.fractions(ans_of, num=50, endpoint=True)", shape_only="ans_of")
-no_derivative("rt.count(x, axis=None)", shape_only="x", rank=0)
-no_derivative("rt.count_numbers(x, axis=None, keepdims=False)")
+no_derivative("rt.median_weights(x, axis=None)", like="x", tf="tf_helpers.median_weights(x, axis)")
+no_derivative(
+    "rt.fractions(ans_of, num=50, endpoint=True)",
+    shape_only="ans_of",
+    tf="tf_helpers.fractions(ans_of, num, endpoint)",
+)
+no_derivative("rt.count(x, axis=None)", shape_only="x", rank=0, tf="tf_helpers.count(x, axis)")
+no_derivative(
+    "rt.count_numbers(x, axis=None, keepdims=False)",
+    tf="tf_helpers.count_numbers(x, axis, keepdims)",
+)
 primitive(
     "rt.shift(x, axis=None, by=1)", like="x", linear_in="x",
+    tf="tf_helpers.shift(x, axis, by)",
     vjp={"x": "rt.shift(ans_bar, axis, -by)"},
     samples=s.calls(((3,), {}), ((2, 3), {"axis": 1}), ((2, 3), {"by": -1})),
 )  # fmt: skip
 LINES = (((3,), {}), ((2, 3), {"axis": 1}), ((2, 3), {}), ((2, 3, 2), {"axis": (0, 2)}))
 primitive(
     "rt.products_before(x, axis=None)", like="x",
+    tf="tf_helpers.products(x, axis, after=False)",
     vjp={"x": "ans * rt.reverse_recurrence(x, rt.shift(ans_bar, axis, -1), axis)"},
     jvp={"x": "rt.shift(rt.recurrence(x, ans * x_dot, axis), axis)"},
     samples=s.calls(*LINES),
 )  # fmt: skip
 primitive(
     "rt.products_after(x, axis=None)", like="x",
+    tf="tf_helpers.products(x, axis, after=True)",
     vjp={"x": "ans * rt.shift(rt.recurrence(x, ans_bar, axis), axis)"},
     jvp={"x": "rt.reverse_recurrence(x, rt.shift(ans * x_dot, axis, -1), axis)"},
     samples=s.calls(*LINES),
@@ -248,6 +305,7 @@ def recurrences(rng: s.Rng) -> list:
 
 primitive(
     "rt.recurrence(a, b, axis=None)", like="b", linear_in="b",
+    tf="tf_helpers.recurrence(a, b, axis, reverse=False)",
     vjp={
         "a": "rt.reverse_recurrence(a, ans_bar, axis) * rt.shift(ans, axis)",
         "b": "rt.reverse_recurrence(a, ans_bar, axis)",
@@ -260,6 +318,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "rt.reverse_recurrence(a, b, axis=None)", like="b", linear_in="b",
+    tf="tf_helpers.recurrence(a, b, axis, reverse=True)",
     vjp={
         "a": "rt.shift(rt.recurrence(a, ans_bar, axis), axis) * ans",
         "b": "rt.recurrence(a, ans_bar, axis)",
@@ -284,6 +343,7 @@ for name, product in {
     }.get(name, ((2, 4), (2, 3), (3, 4)))  # fmt: skip
     primitive(
         f"rt.{name}_bar_x(z_bar, x, y{axes})", shape_only="x", like="x",
+        tf=f"tf_helpers.{name}_bar(z_bar, x, y{given}, of_x=True)",
         jvp={
             "z_bar": f"rt.{name}_bar_x(z_bar_dot, x, y{given})",
             "y": f"rt.{name}_bar_x(z_bar, x, y_dot{given})",
@@ -296,6 +356,7 @@ for name, product in {
     )  # fmt: skip
     primitive(
         f"rt.{name}_bar_y(z_bar, x, y{axes})", shape_only="y", like="y",
+        tf=f"tf_helpers.{name}_bar(z_bar, x, y{given}, of_x=False)",
         jvp={
             "z_bar": f"rt.{name}_bar_y(z_bar_dot, x, y{given})",
             "x": f"rt.{name}_bar_y(z_bar, x_dot, y{given})",
@@ -324,6 +385,7 @@ def columns(rng: s.Rng) -> list:
 
 primitive(
     "rt.solve_columns(a, v, b)", shape_only="b", linear_in="v",
+    tf="tf_helpers.solve_columns(a, v, b)",
     vjp={
         "a": "-rt.outer_of_columns(rt.solve_transposed(a, ans_bar, b), ans, a, b)",
         "v": "rt.unbroadcast(rt.solve_transposed(a, ans_bar, b), v)",
@@ -336,6 +398,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "rt.solve_transposed(a, v, b)", shape_only="b", linear_in="v",
+    tf="tf_helpers.solve_transposed(a, v, b)",
     vjp={
         "a": "-rt.outer_of_columns(ans, rt.solve_columns(a, ans_bar, b), a, b)",
         "v": "rt.unbroadcast(rt.solve_columns(a, ans_bar, b), v)",
@@ -348,6 +411,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "rt.outer_of_columns(u, v, a, b)", shape_only=("a", "b"), like="a",
+    tf="tf_helpers.outer_of_columns(u, v, a, b)",
     jvp={
         "u": "rt.outer_of_columns(u_dot, v, a, b)",
         "v": "rt.outer_of_columns(u, v_dot, a, b)",
@@ -360,6 +424,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "rt.times_columns(a, v, b)", shape_only="b",
+    tf="tf_helpers.times_columns(a, v, b)",
     jvp={"a": "rt.times_columns(a_dot, v, b)", "v": "rt.times_columns(a, v_dot, b)"},
     vjp={
         "a": "rt.outer_of_columns(ans_bar, v, a, b)",
@@ -370,6 +435,7 @@ primitive(
 W = "np.linalg.inv(x).mT"
 primitive(  # dC = <C, dx> W - W dx^T C with W the inverse transposed
     "rt.cofactors(x)", like="x",
+    tf="tf_linalg.cofactors(x)",
     vjp={
         "x": f"ans * np.sum(ans_bar * {W}, axis=(-2, -1), keepdims=True)"
         f" - ans @ ans_bar.mT @ {W}"
@@ -382,16 +448,20 @@ primitive(  # dC = <C, dx> W - W dx^T C with W the inverse transposed
 for name in ("lower_half", "symmetric"):
     primitive(
         f"rt.{name}(x)", linear_in="x", like="x", vjp={"x": f"rt.{name}(ans_bar)"},
+        tf=f"tf_helpers.{name}(x)",
         samples=s.calls(((3, 3), {}), ((2, 3, 3), {})),
     )  # fmt: skip
 primitive(
     "rt.real_matrix(x)", linear_in="x", like="x", view_of="x", vjp={"x": "ans_bar"},
+    tf="tf_helpers.real_matrix(x)",
     samples=s.calls(((2, 2), {})),
 )  # fmt: skip
 elementwise(
-    "rt.conj(x)", d={}, like="x", view_of="x", **forms(x="rt.conj({})"), samples=s.one(s.anything)
-)
+    "rt.conj(x)", d={}, like="x", view_of="x", **forms(x="rt.conj({})"), samples=s.one(s.anything),
+    tf="tf_elementwise.conjugate(x)",
+)  # fmt: skip
 primitive(
     "rt.vector_only(x)", linear_in="x", like="x", view_of="x", vjp={"x": "ans_bar"},
+    tf="tf_helpers.vector_only(x)",
     samples=s.calls(((3,), {})),
 )  # fmt: skip

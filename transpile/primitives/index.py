@@ -44,10 +44,12 @@ def along(rng: s.Rng) -> list:
 
 primitive(
     "operator.getitem(x, index)", operator="[]", linear_in="x", view_of="x",
+    tf="tf_indexing.getitem(x, index)",
     vjp={"x": "rt.scatter(ans_bar, x, index)"}, samples=subscripts,
 )  # fmt: skip
 primitive(
     "np.take(x, indices, axis=None)", method="take", linear_in="x",
+    tf="tf_indexing.take(x, indices, axis)",
     vjp={"x": with_options("rt.untake(ans_bar, x, indices...)", "axis")},
     samples=lambda rng: [
         (s.anything(rng, (4,)), 1), (s.anything(rng, (4,)), [0, 0, 3]),
@@ -58,6 +60,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.take_along_axis(x, indices, axis=-1)", linear_in="x", rank=lambda c: c.rank("x"),
+    tf="tf_indexing.take_along_axis(x, indices, axis)",
     vjp={"x": with_options("rt.untake_along_axis(ans_bar, x, indices...)", "axis")},
     samples=along,
 )  # fmt: skip
@@ -72,6 +75,7 @@ def order(call: Call) -> str:
 
 primitive(
     "np.sort(x, axis=-1)", rank=lambda c: c.rank("x") if c.constant("axis") is not None else 1,
+    tf="tf_reduce.sort(x, axis)",
     vjp={"x": lambda c: f"rt.untake_along_axis(ans_bar, x, {order(c)}{trailing(c, 'axis')})"},
     jvp={"x": lambda c: f"np.take_along_axis(x_dot, {order(c)}, axis)"},
     samples=s.calls(
@@ -79,17 +83,27 @@ primitive(
         make=s.distinct,
     ),
 )  # fmt: skip
-no_derivative("np.argsort(x, axis=-1, *, kind=None, stable=None)", method="argsort")
-no_derivative("np.argpartition(x, kth, axis=-1)")
-no_derivative("np.searchsorted(x, v, side='left')", method="searchsorted")
-no_derivative("np.digitize(x, bins, right=False)")
-no_derivative("np.nonzero(x)", method="nonzero")
-no_derivative("np.flatnonzero(x)")
-no_derivative("np.argwhere(x)")
-no_derivative("np.lexsort(keys, axis=-1)")
-no_derivative("np.unravel_index(indices, shape)")
-no_derivative("np.ravel_multi_index(multi_index, dims)")
-no_derivative("np.bincount(x)")
+no_derivative(
+    "np.argsort(x, axis=-1, *, kind=None, stable=None)",
+    method="argsort",
+    tf="tf_reduce.argsort(x, axis)",
+)
+no_derivative("np.argpartition(x, kth, axis=-1)", tf="tf_reduce.argsort(x, axis)")
+no_derivative(
+    "np.searchsorted(x, v, side='left')",
+    method="searchsorted",
+    tf="tf_reduce.searchsorted(x, v, side)",
+)
+no_derivative("np.digitize(x, bins, right=False)", tf="tf_reduce.digitize(x, bins, right)")
+no_derivative("np.nonzero(x)", method="nonzero", tf="tf_indexing.nonzero(x)")
+no_derivative("np.flatnonzero(x)", tf="tf_indexing.flatnonzero(x)")
+no_derivative("np.argwhere(x)", tf="tf_indexing.argwhere(x)")
+no_derivative("np.lexsort(keys, axis=-1)", tf="tf_reduce.lexsort(keys, axis)")
+no_derivative("np.unravel_index(indices, shape)", tf="tf_shapes.unravel_index(indices, shape)")
+no_derivative(
+    "np.ravel_multi_index(multi_index, dims)", tf="tf_shapes.ravel_multi_index(multi_index, dims)"
+)
+no_derivative("np.bincount(x)", tf="tf_reduce.bincount(x)")
 
 missing("ndarray.sort(x)", "it sorts in place; use np.sort(x)", method="sort")
 missing("ndarray.fill(x, value)", "it writes in place; use np.full_like", method="fill")
@@ -97,8 +111,15 @@ missing("ndarray.partition(x, kth)", "it works in place; use np.sort(x)", method
 missing("ndarray.resize(x, *shape)", "it works in place; use np.reshape", method="resize")
 missing("ndarray.put(x, indices, values)", "assign: x[indices] = values", method="put")
 missing("np.partition(x, kth)", "use np.sort")
-missing("np.select(conditions, choices)", "nest np.where")
+missing(
+    "np.select(conditions, choices)",
+    "nest np.where",
+    tf="tf_elementwise.select(conditions, choices)",
+)
 missing("np.choose(index, choices)", "use np.take_along_axis of a stack")
 missing("np.compress(condition, x)", "index with the condition: x[condition]")
-missing("np.extract(condition, x)", "index with the condition: x[condition]")
+missing(
+    "np.extract(condition, x)", "index with the condition: x[condition]",
+    tf="np.operator.getitem(x, condition)",
+)  # fmt: skip
 missing("np.unique(x)", "it has no derivative that is worth having")

@@ -73,6 +73,7 @@ def dot_rank(call: Call) -> int | None:
 
 primitive(
     "np.matmul(x, y)", aliases="operator.matmul", operator="@",
+    tf="tf_linalg.matmul(x, y)",
     jvp={"x": "x_dot @ y", "y": "x @ y_dot"}, rank=matmul_rank, vjp={"x": matmul_x, "y": matmul_y},
     samples=s.arrays(
         ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((5, 2, 3), (3, 4)),
@@ -82,6 +83,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.dot(x, y)", method="dot", rank=dot_rank,
+    tf="tf_linalg.dot(x, y)",
     jvp={"x": "np.dot(x_dot, y)", "y": "np.dot(x, y_dot)"},
     vjp={
         "x": lambda c: dot_case(c, matmul_x(c), "rt.dot_bar_x(ans_bar, x, y)", "x"),
@@ -95,6 +97,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.vdot(x, y)", jvp={"x": "np.vdot(x_dot, y)", "y": "np.vdot(x, y_dot)"}, rank=0,
+    tf="tf_linalg.vdot(x, y)",
     vjp={
         "x": "np.conj(np.reshape(ans_bar * np.ravel(y), np.shape(x)))",
         "y": "np.reshape(ans_bar * np.conj(np.ravel(x)), np.shape(y))",
@@ -103,6 +106,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.inner(x, y)", jvp={"x": "np.inner(x_dot, y)", "y": "np.inner(x, y_dot)"},
+    tf="tf_linalg.inner(x, y)",
     vjp={
         "x": lambda c: (
             "ans_bar * y" if c.rank("x") == c.rank("y") == 1 else "rt.inner_bar_x(ans_bar, x, y)"
@@ -118,6 +122,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.outer(x, y)", jvp={"x": "np.outer(x_dot, y)", "y": "np.outer(x, y_dot)"}, rank=2,
+    tf="tf_linalg.outer(x, y)",
     vjp={
         "x": lambda c: (
             "ans_bar @ y" if c.rank("x") == c.rank("y") == 1
@@ -132,6 +137,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.tensordot(x, y, axes=2)",
+    tf="tf_linalg.tensordot(x, y, axes)",
     jvp={
         "x": with_options("np.tensordot(x_dot, y...)", "axes"),
         "y": with_options("np.tensordot(x, y_dot...)", "axes"),
@@ -149,6 +155,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.kron(x, y)", jvp={"x": "np.kron(x_dot, y)", "y": "np.kron(x, y_dot)"},
+    tf="tf_linalg.kron(x, y)",
     vjp={"x": "rt.kron_bar_x(ans_bar, x, y)", "y": "rt.kron_bar_y(ans_bar, x, y)"},
     samples=s.arrays(
         ((2,), (3,)), ((2, 3), (3, 2)), ((2,), (3, 2)), ((2, 3), (2,)), ((), (3,)), ((2,), ()),
@@ -156,6 +163,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.cross(x, y, *, axis=-1)",
+    tf="tf_linalg.cross(x, y, axis)",
     jvp={
         "x": with_options("np.cross(x_dot, y....)", "axis"),
         "y": with_options("np.cross(x, y_dot....)", "axis"),
@@ -184,6 +192,7 @@ def each_matrix(bar: str) -> str:
 
 primitive(
     "np.linalg.inv(x)", like="x",
+    tf="tf_linalg.inv(x)",
     vjp={
         "x": lambda c: "-ans.T @ ans_bar @ ans.T" if is_matrix(c, "x")
         else "-ans.mT @ ans_bar @ ans.mT"
@@ -211,6 +220,7 @@ def solve_a(call: Call) -> str:
 
 primitive(
     "np.linalg.solve(a, b)", linear_in="b",
+    tf="tf_linalg.solve(a, b)",
     vjp={"a": solve_a, "b": solve_b},
     jvp={
         "a": lambda c: "-np.linalg.solve(a, a_dot @ ans)"
@@ -229,6 +239,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.linalg.det(x)",
+    tf="tf_linalg.det(x)",
     rank=lambda c: 0 if is_matrix(c, "x") else None,
     vjp={
         "x": lambda c: "ans_bar * rt.cofactors(x)" if is_matrix(c, "x")
@@ -239,6 +250,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.linalg.slogdet(x)", gives="tuple",  # a pair; the sign of a real one is constant
+    tf="tf_linalg.slogdet(x)",
     vjp={
         "x": lambda c: "ans_bar[1] * np.linalg.inv(rt.real_matrix(x)).T" if is_matrix(c, "x")
         else f"{each_matrix('ans_bar[1]')} * np.linalg.inv(rt.real_matrix(x)).mT"
@@ -251,6 +263,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.linalg.cholesky(x)", like="x",
+    tf="tf_linalg.cholesky(x)",
     # symmetric as JAX's; NumPy itself reads the lower triangle alone
     vjp={
         "x": "rt.symmetric("
@@ -322,6 +335,7 @@ def norm_dot(call: Call) -> str:
 
 primitive(
     "np.linalg.norm(x, ord=None, axis=None, keepdims=False)",
+    tf="tf_linalg.norm(x, ord, axis, keepdims)",
     rank=lambda c: 0 if c.constant("axis") is None and c.constant("keepdims") is False else None,
     vjp={"x": norm_bar}, jvp={"x": norm_dot},
     samples=s.calls(
@@ -334,8 +348,15 @@ primitive(
     ),
 )  # fmt: skip
 
+ON_TENSORS = {
+    "np.linalg.eigvalsh(a)": "tf.linalg.eigvalsh(*tf_linalg.matrices(a))",
+    "np.linalg.multi_dot(arrays)": "tf_linalg.multi_dot(arrays)",
+}
 for text in ("np.linalg.eig(a)", "np.linalg.eigh(a)", "np.linalg.eigvals(a)",
              "np.linalg.eigvalsh(a)", "np.linalg.svd(a)", "np.linalg.qr(a)",
              "np.linalg.lstsq(a, b)", "np.linalg.pinv(a)", "np.linalg.matrix_power(a, n)",
              "np.linalg.cond(x)", "np.linalg.multi_dot(arrays)"):  # fmt: skip
-    missing(text, "compose it of products, np.linalg.inv, solve, det and cholesky")
+    missing(
+        text, "compose it of products, np.linalg.inv, solve, det and cholesky",
+        tf=ON_TENSORS.get(text),
+    )  # fmt: skip

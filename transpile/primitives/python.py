@@ -10,11 +10,13 @@ from redraft.transpile.primitives.table import Call, elementwise, missing, no_de
 
 primitive(
     "float(x)", rank=0, linear_in="x",
+    tf="tf_python.float_(x)",
     vjp={"x": lambda c: "ans_bar" if c.rank("x") == 0 else "np.full_like(x, ans_bar)"},
     samples=lambda rng: [(0.75,), (s.anything(rng, ()),)],
 )  # fmt: skip
 primitive(
     "complex(re, im=0.0)", rank=0,
+    tf="tf_python.complex_(re, im)",
     vjp={"re": "np.real(ans_bar)", "im": "-np.imag(ans_bar)"},
     jvp={"re": "complex(re_dot)", "im": "complex(0.0, im_dot)"},
 )  # fmt: skip
@@ -48,6 +50,7 @@ def extreme(greater: bool, bar: bool) -> Any:
 for name in ("max", "min"):
     primitive(
         f"{name}(*values)", sequences="values", selects=True,
+        tf=f"tf_python.extreme(values, largest={name == 'max'})",
         vjp={"values": extreme(name == "max", True)},
         jvp={"values": extreme(name == "max", False)},
         rank=lambda c: 0 if c.count("values") > 1 else None,
@@ -61,6 +64,7 @@ for name in ("max", "min"):
 
 primitive(
     "sum(values, start=0)", sequences="values",
+    tf="tf_python.total(values, start)",
     vjp={"values": "rt.unsum(ans_bar, values)", "start": "rt.unbroadcast(ans_bar, start)"},
     jvp={
         "values": lambda c: "rt.broadcast_like(sum(values_dot), ans)" if c.given("start")
@@ -75,12 +79,14 @@ primitive(
 )  # fmt: skip
 primitive(
     "math.fsum(values)", sequences="values", rank=0,
+    tf="tf_python.total(values, 0.0)",
     vjp={"values": "rt.unsum(ans_bar, values)"}, jvp={"values": "sum(values_dot)"},
     samples=lambda rng: [([0.5, 1.5, 2.0],), (s.anything(rng, (3,)),)],
 )  # fmt: skip
 OTHERS = "rt.products_before(np.array(values)) * rt.products_after(np.array(values))"
 primitive(
     "math.prod(values)", sequences="values", rank=0,
+    tf="tf_python.product(values)",
     vjp={"values": f"rt.unstack_like(ans_bar * {OTHERS}, values)"},
     jvp={"values": f"np.sum(np.array(values_dot) * {OTHERS})"},
     samples=lambda rng: [([0.5, 1.5, 2.0],), (s.anything(rng, (3,)),)],
@@ -90,6 +96,7 @@ primitive(
 
 elementwise(
     "math.log(x, base=2.718281828459045)", d={},
+    tf="tf_elementwise.log_to_base(x, base)",
     **forms(
         x=lambda c: "{} / (x * np.log(base))" if c.given("base") else "{} / x",
         base="-{} * ans / (base * np.log(base))",
@@ -98,23 +105,38 @@ elementwise(
 )  # fmt: skip
 primitive(
     "math.hypot(*coordinates)", rank=0,
+    tf="tf_python.hypot(coordinates)",
     vjp={"coordinates": lambda c, i: f"ans_bar * coordinates_{i} / ans"},
     jvp={"coordinates": lambda c, i: f"coordinates_{i}_dot * coordinates_{i} / ans"},
     samples=lambda rng: [(1.5, -0.5), (1.5, 0.5, 2.0)],
 )  # fmt: skip
-elementwise("math.ldexp(x, i)", d={"x": "2.0 ** i"}, samples=lambda rng: [(1.5, 3), (0.5, -1)])
+elementwise(
+    "math.ldexp(x, i)",
+    d={"x": "2.0 ** i"},
+    samples=lambda rng: [(1.5, 3), (0.5, -1)],
+    tf="tf_elementwise.ldexp(x, i)",
+)
 missing("math.dist(p, q)", "use np.linalg.norm of the difference")
 missing("math.sumprod(p, q)", "use np.dot")
 missing("math.remainder(x, y)", "use x - y * round(x / y)")
 missing("math.modf(x)", "use x % 1.0 and x // 1.0")
 missing("math.frexp(x)", "use np.log2")
-missing("divmod(x, y)", "use x // y and x % y")
+missing(
+    "divmod(x, y)", "use x // y and x % y",
+    tf="(np.operator.floordiv(x, y), np.operator.mod(x, y))",
+)  # fmt: skip
 
-for text in ("len(x)", "isinstance(x, kind)", "issubclass(kind, of)", "range(*limits)",
-             "int(x, base=10)", "bool(x)", "type(x)", "id(x)", "str(x)", "repr(x)",
-             "format(x, how='')", "hash(x)", "callable(x)", "any(values)", "all(values)",
-             "hasattr(x, name)", "print(*values, sep=None, end=None, file=None, flush=False)",
-             "ord(x)", "chr(x)", "round(x, ndigits=None)", "slice(*limits)",
+for text, lowering in {
+    "len(x)": "tf_python.length(x)", "isinstance(x, kind)": "tf_python.is_instance(x, kind)",
+    "int(x, base=10)": "tf_python.int_(x)", "bool(x)": "tf_python.bool_(x)",
+    "any(values)": "tf_python.any_of(values)", "all(values)": "tf_python.all_of(values)",
+    "round(x, ndigits=None)": "tf_python.round_(x, ndigits)", "slice(*limits)": "slice(*limits)",
+    "callable(x)": "False",
+}.items():  # fmt: skip
+    no_derivative(text, tf=lowering)
+for text in ("issubclass(kind, of)", "range(*limits)", "type(x)", "id(x)", "str(x)", "repr(x)",
+             "format(x, how='')", "hash(x)", "hasattr(x, name)",
+             "print(*values, sep=None, end=None, file=None, flush=False)", "ord(x)", "chr(x)",
              "math.isqrt(n)", "math.gcd(*n)", "math.lcm(*n)", "math.factorial(n)",
              "math.comb(n, k)", "math.perm(n, k=None)"):  # fmt: skip
-    no_derivative(text)
+    no_derivative(text, no_tf="it needs the value, which is known only when the function runs")

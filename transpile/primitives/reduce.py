@@ -103,12 +103,14 @@ def reduction(text: str, **options: Any) -> None:
 
 reduction(
     "np.sum(x, axis=None, *, keepdims=False)",
+    tf="tf_reduce.total(x, axis, keepdims)",
     method="sum",
     linear_in="x",
     vjp={"x": lambda call: spread(call, "ans_bar")},
 )
 reduction(
     "np.mean(x, axis=None, *, keepdims=False)",
+    tf="tf_reduce.mean(x, axis, keepdims)",
     method="mean",
     linear_in="x",
     vjp={"x": lambda call: spread(call, f"ans_bar / {number_of_elements(call)}")},
@@ -146,6 +148,7 @@ def average_dot(call: Call) -> str:
 
 primitive(
     "np.average(x, axis=None, weights=None, *, keepdims=False)",
+    tf="tf_reduce.average(x, axis, weights, keepdims)",
     rank=rank_of_reduction,
     vjp={
         "x": average_bar,
@@ -175,6 +178,7 @@ def others(call: Call) -> str:
 
 reduction(
     "np.prod(x, axis=None, *, keepdims=False)",
+    tf="tf_reduce.product(x, axis, keepdims)",
     method="prod",
     vjp={"x": lambda call: f"{beside(call, 'ans_bar')} * {others(call)}"},
     jvp={"x": lambda call: total(call, f"x_dot * {others(call)}")},
@@ -187,6 +191,7 @@ for name in ("max", "min"):
         f"np.{name}(x, axis=None, *, keepdims=False)",
         aliases=f"np.a{name}",
         method=name,
+        tf=f"tf_reduce.extreme(x, axis, keepdims, largest={name == 'max'})",
         selects=True,
         vjp={"x": with_options("rt.to_extremes(ans_bar, ans, x...)", "axis", "keepdims")},
         jvp={"x": with_options("rt.at_extremes(x_dot, ans, x...)", "axis", "keepdims")},
@@ -194,6 +199,7 @@ for name in ("max", "min"):
     )
     reduction(
         f"np.nan{name}(x, axis=None, *, keepdims=False)",
+        tf=f"tf_reduce.extreme_of_numbers(x, axis, keepdims, largest={name == 'max'})",
         selects=True,
         vjp={"x": with_options("rt.to_extremes(ans_bar, ans, x...)", "axis", "keepdims")},
         jvp={"x": with_options("rt.at_extremes(x_dot, ans, x...)", "axis", "keepdims")},
@@ -201,6 +207,7 @@ for name in ("max", "min"):
     )
 reduction(
     "np.ptp(x, axis=None, *, keepdims=False)",
+    tf="tf_reduce.peak_to_peak(x, axis, keepdims)",
     selects=True,
     vjp={
         "x": with_options(
@@ -229,6 +236,7 @@ def middle(call: Call) -> str:
 
 reduction(
     "np.median(x, axis=None, *, keepdims=False)",
+    tf="tf_reduce.median(x, axis, keepdims)",
     vjp={"x": lambda call: f"{beside(call, 'ans_bar')} * {middle(call)}"},
     jvp={"x": lambda call: total(call, f"x_dot * {middle(call)}")},
     samples=s.calls(*AXES, make=s.distinct),
@@ -275,6 +283,7 @@ SPREADS = (*AXES[1:-1], ((4,), {"ddof": 1}), ((4, 3), {"axis": 0, "ddof": 1}))
 
 reduction(
     "np.var(x, axis=None, *, ddof=0, keepdims=False)",
+    tf="tf_reduce.variance(x, axis, ddof, keepdims)",
     method="var",
     vjp={"x": var_bar},
     jvp={"x": lambda call: f"2 * {sum_of_products(call)}"},
@@ -282,6 +291,7 @@ reduction(
 )
 reduction(
     "np.std(x, axis=None, *, ddof=0, keepdims=False)",
+    tf="tf_reduce.deviation(x, axis, ddof, keepdims)",
     method="std",
     vjp={"x": std_bar},
     jvp={"x": lambda call: f"{sum_of_products(call)} / ans"},
@@ -292,6 +302,7 @@ reduction(
 
 reduction(
     "np.nansum(x, axis=None, *, keepdims=False)",
+    tf="tf_reduce.total_of_numbers(x, axis, keepdims)",
     selects=True,
     vjp={"x": lambda call: f"np.where(np.isnan(x), 0.0, {beside(call, 'ans_bar')})"},
     jvp={"x": lambda call: total(call, "np.where(np.isnan(x), 0.0, x_dot)")},
@@ -305,6 +316,7 @@ def numbers(call: Call) -> str:
 
 reduction(
     "np.nanmean(x, axis=None, *, keepdims=False)",
+    tf="tf_reduce.mean_of_numbers(x, axis, keepdims)",
     selects=True,
     vjp={
         "x": lambda call: (
@@ -328,6 +340,7 @@ RUNNING = (((), {}), ((3,), {}), ((2, 3), {}), ((2, 3), {"axis": 0}), ((2, 3, 2)
 
 primitive(
     "np.cumsum(x, axis=None)",
+    tf="tf_reduce.running(x, axis, False)",
     method="cumsum",
     linear_in="x",
     rank=lambda call: 1 if call.constant("axis") is None else call.rank("x"),
@@ -341,6 +354,7 @@ primitive(
 )
 primitive(
     "np.cumprod(x, axis=None)",
+    tf="tf_reduce.running(x, axis, True)",
     method="cumprod",
     rank=lambda call: 1 if call.constant("axis") is None else call.rank("x"),
     vjp={
@@ -361,6 +375,7 @@ primitive(
 
 primitive(
     "np.diff(x, n=1, axis=-1)", linear_in="x", rank=lambda c: c.rank("x"),
+    tf="tf_reduce.difference(x, n, axis)",
     vjp={"x": "rt.undiff(ans_bar, x, n, axis)"},
     samples=s.calls(
         ((4,), {}), ((4,), {"n": 2}), ((3, 4), {"axis": 0}), ((3, 4), {"n": 2, "axis": -1}),
@@ -369,20 +384,41 @@ primitive(
 
 # Positions and truth
 
-for text, method in {
-    "np.argmax(x, axis=None, *, keepdims=False)": "argmax",
-    "np.argmin(x, axis=None, *, keepdims=False)": "argmin",
-    "np.any(x, axis=None, *, keepdims=False)": "any",
-    "np.all(x, axis=None, *, keepdims=False)": "all",
-    "np.count_nonzero(x, axis=None, *, keepdims=False)": None,
-    "np.nanargmax(x, axis=None)": None,
-    "np.nanargmin(x, axis=None)": None,
+for text, (method, lowering) in {
+    "np.argmax(x, axis=None, *, keepdims=False)": ("argmax", "position(x, axis, keepdims, True)"),
+    "np.argmin(x, axis=None, *, keepdims=False)": ("argmin", "position(x, axis, keepdims, False)"),
+    "np.any(x, axis=None, *, keepdims=False)": ("any", "any_true(x, axis, keepdims)"),
+    "np.all(x, axis=None, *, keepdims=False)": ("all", "all_true(x, axis, keepdims)"),
+    "np.count_nonzero(x, axis=None, *, keepdims=False)": (None, "count_nonzero(x, axis, keepdims)"),
+    "np.nanargmax(x, axis=None)": (None, "position_of_number(x, axis, True)"),
+    "np.nanargmin(x, axis=None)": (None, "position_of_number(x, axis, False)"),
 }.items():
-    no_derivative(text, method=method, samples=s.calls(((3,), {}), ((2, 3), {"axis": 0})))
+    no_derivative(
+        text, method=method, tf=f"tf_reduce.{lowering}",
+        samples=s.calls(((3,), {}), ((2, 3), {"axis": 0})),
+    )  # fmt: skip
 
+ON_TENSORS = {
+    "np.percentile(x, q)": "tf_reduce.quantile(x, np.divide(q, 100))",
+    "np.quantile(x, q)": "tf_reduce.quantile(x, q)",
+    "np.nanprod(x)": "np.prod(tf_reduce.without_nan(x, 1))",
+    "np.nancumsum(x)": "np.cumsum(tf_reduce.without_nan(x, 0))",
+    "np.nancumprod(x)": "np.cumprod(tf_reduce.without_nan(x, 1))",
+    "np.interp(x, xp, fp)": "tf_reduce.interpolated(x, xp, fp)",
+    "np.trapezoid(y)": "tf_reduce.trapezoid(y)",
+    "np.ediff1d(x)": "np.diff(np.ravel(x))",
+    "np.polyval(p, x)": "tf_reduce.polynomial(p, x)",
+    "np.fft.fft(x)": "tf.signal.fft(tf_arrays.complex_tensor(x))",
+    "np.fft.ifft(x)": "tf.signal.ifft(tf_arrays.complex_tensor(x))",
+    "np.fft.rfft(x)": "tf.signal.rfft(tf_arrays.tensor(x, tf_arrays.float_type(x)))",
+    "np.fft.irfft(x)": "tf.signal.irfft(tf_arrays.complex_tensor(x))",
+}
 for text in ("np.percentile(x, q)", "np.quantile(x, q)", "np.nanmedian(x)", "np.nanvar(x)",
              "np.nanstd(x)", "np.nanprod(x)", "np.nancumsum(x)", "np.nancumprod(x)"):  # fmt: skip
-    missing(text, "compose it of np.sort, np.where and the reductions that have rules")
+    missing(
+        text, "compose it of np.sort, np.where and the reductions that have rules",
+        tf=ON_TENSORS.get(text),
+    )  # fmt: skip
 
 for text, hint in {
     "np.interp(x, xp, fp)": "find the interval with np.searchsorted, and write the line",
@@ -404,4 +440,4 @@ for text, hint in {
     "np.fft.rfft(x)": "multiply by the matrix of the transformation",
     "np.fft.irfft(x)": "multiply by the matrix of the transformation",
 }.items():
-    missing(text, hint)
+    missing(text, hint, tf=ON_TENSORS.get(text))

@@ -28,6 +28,7 @@ def length(call: Call, parameter: str) -> int | None:
 
 primitive(
     "np.reshape(x, shape)", linear_in="x", view_of="x", vjp=BACK,
+    tf="tf_shapes.reshaped(x, shape)",
     rank=lambda c: length(c, "shape"),
     samples=lambda rng: [
         (s.anything(rng, (6,)), (2, 3)), (s.anything(rng, (2, 3)), -1),
@@ -47,6 +48,7 @@ def reshape_rank(call: Call) -> int | None:
 
 primitive(
     "ndarray.reshape(x, *shape)", method="reshape", view_of="x", vjp=BACK, jvp=INTO,
+    tf="tf_shapes.reshaped_by_method(x, shape)",
     rank=reshape_rank,
     samples=lambda rng: [
         (s.anything(rng, (6,)), 2, 3), (s.anything(rng, (2, 3)), (-1,)),
@@ -55,18 +57,22 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.ravel(x)", method="ravel", linear_in="x", view_of="x", rank=1, vjp=BACK,
+    tf="tf.reshape(tf_arrays.tensor(x), [-1])",
     samples=s.calls(((), {}), ((2, 3), {}), ((3,), {})),
 )  # fmt: skip
 primitive(
     "ndarray.flatten(x)", method="flatten", rank=1, vjp=BACK, jvp=INTO,
+    tf="tf.reshape(x, [-1])",
     samples=s.calls(((), {}), ((2, 3), {})),
 )  # fmt: skip
 primitive(
     "np.squeeze(x, axis=None)", method="squeeze", linear_in="x", view_of="x", vjp=BACK,
+    tf="tf_shapes.squeeze(x, axis)",
     samples=s.calls(((1, 3, 1), {}), ((1, 3, 1), {"axis": 0}), ((1, 3, 1), {"axis": (0, -1)})),
 )  # fmt: skip
 primitive(
     "np.expand_dims(x, axis)", linear_in="x", view_of="x", vjp=BACK,
+    tf="tf_shapes.expand_dims(x, axis)",
     samples=lambda rng: [
         (s.anything(rng, (3,)), 0), (s.anything(rng, (2, 3)), -1), (s.anything(rng, (3,)), (0, 2)),
         (s.anything(rng, ()), 0),
@@ -74,11 +80,12 @@ primitive(
 )  # fmt: skip
 for n in (1, 2, 3):
     primitive(
-        f"np.atleast_{n}d(x)", linear_in="x", view_of="x", vjp=BACK,
+        f"np.atleast_{n}d(x)", linear_in="x", view_of="x", vjp=BACK, tf=f"tf_shapes.at_least(x, {n})",
         samples=s.calls(((), {}), ((3,), {}), ((2, 3), {})),
     )  # fmt: skip
 primitive(
     "np.broadcast_to(x, shape)", linear_in="x", view_of="x",
+    tf="tf_arrays.broadcast_to(x, shape)",
     vjp={"x": "rt.unbroadcast(ans_bar, x)"}, rank=lambda c: length(c, "shape"),
     samples=lambda rng: [
         (s.anything(rng, (3,)), (2, 3)), (s.anything(rng, (2, 1)), (2, 4)),
@@ -134,6 +141,7 @@ def transposed_by_method(call: Call) -> str:
 
 primitive(
     "np.transpose(x, axes=None)", linear_in="x", view_of="x", attribute="T",
+    tf="tf_shapes.transpose(x, axes)",
     rank=rank_of_transposed, vjp={"x": transposed},
     samples=s.calls(
         ((3,), {}), ((2, 3), {}), ((2, 3, 4), {}), ((2, 3, 4), {"axes": (1, 2, 0)}),
@@ -142,6 +150,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "ndarray.transpose(x, *axes)", method="transpose", view_of="x",
+    tf="tf_shapes.transpose_by_method(x, axes)",
     rank=lambda c: c.rank("x"), vjp={"x": transposed_by_method},
     jvp={
         "x": lambda c: f"np.transpose(x_dot, {axes_of_method(c)})" if c.count("axes")
@@ -154,16 +163,19 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.matrix_transpose(x)", linear_in="x", view_of="x", attribute="mT",
+    tf="tf_shapes.matrix_transpose(x)",
     aliases="np.linalg.matrix_transpose", rank=lambda c: c.rank("x"), vjp={"x": "ans_bar.mT"},
     samples=s.calls(((2, 3), {}), ((2, 3, 4), {})),
 )  # fmt: skip
 primitive(
     "np.swapaxes(x, axis1, axis2)", linear_in="x", view_of="x", method="swapaxes",
+    tf="tf_shapes.swapaxes(x, axis1, axis2)",
     rank=lambda c: c.rank("x"), vjp={"x": "np.swapaxes(ans_bar, axis1, axis2)"},
     samples=lambda rng: [(s.anything(rng, (2, 3)), 0, 1), (s.anything(rng, (2, 3, 4)), -1, 0)],
 )  # fmt: skip
 primitive(
     "np.moveaxis(x, source, destination)", linear_in="x", view_of="x",
+    tf="tf_shapes.moveaxis(x, source, destination)",
     rank=lambda c: c.rank("x"), vjp={"x": "np.moveaxis(ans_bar, destination, source)"},
     samples=lambda rng: [
         (s.anything(rng, (2, 3, 4)), 0, -1), (s.anything(rng, (2, 3, 4)), (0, 1), (-1, 0)),
@@ -171,18 +183,21 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.flip(x, axis=None)", linear_in="x", view_of="x", rank=lambda c: c.rank("x"),
+    tf="tf_shapes.flip(x, axis)",
     vjp={
         "x": with_options("np.flip(ans_bar...)", "axis")
     },
     samples=s.calls(((3,), {}), ((2, 3), {}), ((2, 3), {"axis": 1}), ((2, 3), {"axis": (0, -1)})),
 )  # fmt: skip
-for name in ("fliplr", "flipud"):
+for name, axis in {"fliplr": 1, "flipud": 0}.items():
     primitive(
         f"np.{name}(x)", linear_in="x", view_of="x", rank=lambda c: c.rank("x"),
         vjp={"x": f"np.{name}(ans_bar)"}, samples=s.calls(((2, 3), {}), ((2, 3, 2), {})),
+        tf=f"tf_shapes.flip(x, {axis})",
     )  # fmt: skip
 primitive(
     "np.rot90(x, k=1, axes=(0, 1))", linear_in="x", view_of="x", rank=lambda c: c.rank("x"),
+    tf="tf_shapes.rot90(x, k, axes)",
     vjp={"x": with_options("np.rot90(ans_bar, -k...)", "axes")},
     samples=s.calls(((2, 3), {}), ((2, 3), {"k": 2}), ((2, 3, 4), {"k": 3, "axes": (2, 0)})),
 )  # fmt: skip
@@ -196,6 +211,7 @@ def rolled_back(call: Call) -> str:
 
 primitive(
     "np.roll(x, shift, axis=None)", linear_in="x", rank=lambda c: c.rank("x"),
+    tf="tf_shapes.roll(x, shift, axis)",
     vjp={
         "x": rolled_back
     },
@@ -218,6 +234,7 @@ def joins(*cases: tuple) -> s.Callable:
 
 primitive(
     "np.concatenate(arrays, axis=0)", sequences="arrays", aliases="np.concat", linear_in="arrays",
+    tf="tf_shapes.concatenate(arrays, axis)",
     vjp={
         "arrays": lambda c: "rt.unconcatenate(ans_bar, arrays)"
         if c.constant("axis") == 0 else "rt.unconcatenate(ans_bar, arrays, axis)"
@@ -229,6 +246,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.stack(arrays, axis=0)", sequences="arrays", linear_in="arrays",
+    tf="tf_shapes.stack(arrays, axis)",
     vjp={
         "arrays": lambda c: "rt.unstack(ans_bar, arrays)"
         if c.constant("axis") == 0 else "rt.unstack(ans_bar, arrays, axis)"
@@ -247,6 +265,7 @@ for name, cases in {
     primitive(
         f"np.{name}(arrays)", linear_in="arrays", sequences="arrays",
         vjp={"arrays": f'rt.unjoin(ans_bar, arrays, "{name}")'}, samples=cases,
+        tf=f"tf_shapes.{name}(arrays)",
     )  # fmt: skip
 
 # Cutting
@@ -261,6 +280,7 @@ def cuts(*cases: tuple) -> s.Callable:
 
 primitive(
     "np.split(x, indices_or_sections, axis=0)", gives="list", linear_in="x", view_of="x",
+    tf="tf_shapes.split(x, indices_or_sections, axis)",
     vjp={"x": with_options("np.concatenate(rt.filled(ans_bar, ans)...)", "axis")},
     samples=cuts(
         ((6,), (3,), {}), ((6,), ([1, 4],), {}), ((2, 4), (2,), {"axis": 1}),
@@ -268,15 +288,18 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.array_split(x, indices_or_sections, axis=0)", gives="list", linear_in="x", view_of="x",
+    tf="tf_shapes.split(x, indices_or_sections, axis, even=False)",
     vjp={"x": with_options("np.concatenate(rt.filled(ans_bar, ans)...)", "axis")},
     samples=cuts(((7,), (3,), {}), ((2, 5), (2,), {"axis": 1})),
 )  # fmt: skip
 primitive(
     "np.vsplit(x, indices_or_sections)", gives="list", linear_in="x", view_of="x",
+    tf="tf_shapes.split(x, indices_or_sections, 0)",
     vjp={"x": "np.concatenate(rt.filled(ans_bar, ans))"}, samples=cuts(((4, 2), (2,), {})),
 )  # fmt: skip
 primitive(
     "np.hsplit(x, indices_or_sections)", gives="list", linear_in="x", view_of="x",
+    tf="tf_shapes.hsplit(x, indices_or_sections)",
     vjp={"x": "np.hstack(rt.filled(ans_bar, ans))"},
     samples=cuts(((2, 4), (2,), {}), ((4,), (2,), {})),
 )  # fmt: skip
@@ -285,6 +308,7 @@ primitive(
 
 primitive(
     "np.tile(x, reps)", linear_in="x", vjp={"x": "rt.untile(ans_bar, x, reps)"},
+    tf="tf_shapes.tile(x, reps)",
     samples=cuts(
         ((), (3,), {}), ((3,), (2,), {}), ((2, 3), (2,), {}), ((3,), ((2, 2),), {}),
         ((2, 3), ((2, 1, 2),), {}),
@@ -292,6 +316,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.repeat(x, repeats, axis=None)", method="repeat", linear_in="x",
+    tf="tf_shapes.repeat(x, repeats, axis)",
     vjp={"x": with_options("rt.unrepeat(ans_bar, x, repeats...)", "axis")},
     samples=cuts(
         ((), (3,), {}), ((3,), (2,), {}), ((2, 3), (2,), {}), ((2, 3), (2,), {"axis": 1}),
@@ -310,6 +335,7 @@ def pad_mode(call: Call) -> str:
 
 primitive(
     'np.pad(x, pad_width, mode="constant", *, constant_values=0)',
+    tf="tf_shapes.pad(x, pad_width, mode, constant_values)",
     rank=lambda c: c.rank("x"),
     vjp={"x": lambda c: f"rt.unpad(ans_bar, x, pad_width{pad_mode(c)})"},
     jvp={"x": lambda c: f"np.pad(x_dot, pad_width{pad_mode(c)})"},
@@ -324,6 +350,7 @@ primitive(
 
 primitive(
     "np.diag(x, k=0)", linear_in="x", view_of="x",
+    tf="tf_shapes.diag(x, k)",
     rank=lambda c: {1: 2, 2: 1}.get(c.rank("x")),
     vjp={
         "x": lambda c: f"np.diag(ans_bar{trailing(c, 'k')})" if c.rank("x") == 1
@@ -335,6 +362,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.diagonal(x, offset=0, axis1=0, axis2=1)", method="diagonal", linear_in="x", view_of="x",
+    tf="tf_shapes.diagonal(x, offset, axis1, axis2)",
     vjp={"x": with_options("rt.undiagonal(ans_bar, x...)", "offset", "axis1", "axis2")},
     samples=s.calls(
         ((3, 3), {}), ((2, 4), {"offset": 1}), ((2, 3, 4), {"axis1": -1, "axis2": 0}),
@@ -342,6 +370,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.trace(x, offset=0, axis1=0, axis2=1)", method="trace", linear_in="x",
+    tf="tf_shapes.trace(x, offset, axis1, axis2)",
     rank=lambda c: 0 if c.rank("x") == 2 else None,
     vjp={"x": with_options("rt.untrace(ans_bar, x...)", "offset", "axis1", "axis2")},
     samples=s.calls(
@@ -363,10 +392,16 @@ def triangle(name: str) -> s.Callable:
 for name in ("triu", "tril"):
     primitive(
         f"np.{name}(x, k=0)", linear_in="x", selects=True, vjp={"x": triangle(name)},
+        tf=f"tf_shapes.triangle(x, k, upper={name == 'triu'})",
         rank=lambda c: max(c.rank("x"), 2) if c.rank("x") is not None else None,
         samples=s.calls(((3, 3), {}), ((2, 3), {"k": 1}), ((2, 3, 3), {"k": -1}), ((3,), {})),
     )  # fmt: skip
 
+ON_TENSORS = {
+    "np.broadcast_arrays(*arrays)": "tuple(tf_arrays.broadcast(*tf_arrays.tensors(arrays)))",
+    "np.append(x, values)": "np.concatenate([np.ravel(x), np.ravel(values)])",
+    "np.dsplit(x, sections)": "tf_shapes.split(x, sections, 2)",
+}
 for text, hint in {
     "np.broadcast_arrays(*arrays)": "use np.broadcast_to for each array",
     "np.block(arrays)": "use np.concatenate",
@@ -380,4 +415,4 @@ for text, hint in {
     "np.fill_diagonal(x, value)": "assign to the diagonal: x[i, i] = value",
     "np.copyto(x, values)": "assign: x[...] = values",
 }.items():
-    missing(text, hint)
+    missing(text, hint, tf=ON_TENSORS.get(text))

@@ -4,29 +4,52 @@ from __future__ import annotations
 
 from redraft.transpile.primitives.table import no_derivative, primitive
 
-no_derivative("rt.cleared(x_bar)")
-no_derivative("rt.zeros_like(x)", shape_only="x", like="x")
-no_derivative("rt.sort_order(items, key=None, reverse=False)")
-no_derivative("rt.reader(name)")
-no_derivative("rt.method(name)")
-no_derivative("rt.constant_of(x, name)")
-no_derivative("rt.zeros_of_fields(x)", shape_only="x", like="x")
-no_derivative("rt.seed(ans)", rank=0)
-no_derivative("rt.seed_holomorphic(ans)", rank=0)
-no_derivative("rt.refuse_in_place(x)")
-no_derivative("rt.refuse_view(x, changed)")
+no_derivative("rt.cleared(x_bar)", tf="tf_structure.structured('cleared', x_bar)")
+no_derivative(
+    "rt.zeros_like(x)", shape_only="x", like="x", tf="tf_structure.structured('zeros_like', x)"
+)
+no_derivative("rt.seed(ans)", rank=0, tf="tf_structure.seed(ans)")
+no_derivative("rt.seed_holomorphic(ans)", rank=0, tf="tf_structure.seed_holomorphic(ans)")
+no_derivative("rt.refuse_in_place(x)", tf="tf_structure.refuse_in_place(x)")
+no_derivative("rt.refuse_view(x, changed)", tf="tf_structure.refuse_view(x)")
+no_derivative("rt.check_shapes(spec, *values)", tf="tf_structure.check_shapes(spec, values)")
+no_derivative(
+    "rt.sort_order(items, key=None, reverse=False)",
+    no_tf="the order of a list must be known while the function is traced",
+)
+no_derivative("rt.reader(name)", tf="rt.reader(name)")
+no_derivative("rt.method(name)", tf="rt.method(name)")
+no_derivative("rt.constant_of(x, name)", tf="rt.constant_of(x, name)")
+no_derivative(
+    "rt.zeros_of_fields(x)", shape_only="x", like="x",
+    tf="tf_structure.structured('zeros_of_fields', x)",
+)  # fmt: skip
 primitive(
     "rt.add(a, b)",
+    tf="tf_structure.structured('add', a, b)",
     sequences=("a", "b"),
     vjp={"a": "ans_bar", "b": "ans_bar"},
     jvp={"a": "a_dot", "b": "b_dot"},
 )
-primitive("rt.own(x)", sequences="x", vjp={"x": "ans_bar"}, jvp={"x": "rt.own(x_dot)"}, like="x")
 primitive(
-    "rt.snapshot(x)", sequences="x", vjp={"x": "ans_bar"}, jvp={"x": "rt.snapshot(x_dot)"}, like="x"
+    "rt.own(x)",
+    sequences="x",
+    vjp={"x": "ans_bar"},
+    jvp={"x": "rt.own(x_dot)"},
+    like="x",
+    tf="tf_structure.structured('own', x)",
+)
+primitive(
+    "rt.snapshot(x)",
+    sequences="x",
+    vjp={"x": "ans_bar"},
+    jvp={"x": "rt.snapshot(x_dot)"},
+    like="x",
+    tf="tf_structure.structured('snapshot', x)",
 )
 primitive(
     "rt.like(z_bar, x)",
+    tf="tf_structure.structured('like', z_bar, x)",
     sequences="z_bar",
     shape_only="x",
     vjp={"z_bar": "ans_bar"},
@@ -34,6 +57,7 @@ primitive(
 )
 primitive(
     "rt.pack(x, parts)",
+    tf="tf_structure.structured('pack', x, parts)",
     sequences="parts",
     shape_only="x",
     vjp={"parts": "rt.as_items(ans_bar)"},
@@ -41,6 +65,7 @@ primitive(
 )
 primitive(
     "rt.stack_items(x, items)",
+    tf="tf_structure.structured('stack_items', x, items)",
     sequences="items",
     shape_only="x",
     vjp={"items": "rt.as_items(ans_bar)[:len(items)]"},
@@ -48,6 +73,7 @@ primitive(
 )
 primitive(
     "rt.stack_items_last(x, items)",
+    tf="tf_structure.structured('stack_items_last', x, items)",
     sequences="items",
     shape_only="x",
     vjp={"items": "rt.as_items(ans_bar)[len(x) - len(items):]"},
@@ -55,6 +81,7 @@ primitive(
 )
 primitive(
     "rt.item_bar(z_bar, index, value)",
+    tf="tf_structure.structured('item_bar', z_bar, index, value)",
     sequences="z_bar",
     shape_only="value",
     linear_in="z_bar",
@@ -62,6 +89,7 @@ primitive(
 )
 primitive(
     "rt.gather_bar(z_bar, index, value)",
+    tf="tf_structure.structured('gather_bar', z_bar, index, value)",
     sequences="z_bar",
     shape_only="value",
     linear_in="z_bar",
@@ -69,18 +97,21 @@ primitive(
 )
 primitive(
     "rt.Struct(fields)",
+    tf="rt.Struct(fields)",
     sequences="fields",
     vjp={"fields": "rt.fields(ans_bar)"},
     jvp={"fields": "rt.Struct(fields_dot)"},
 )
 primitive(
     "rt.fields(x)",
+    tf="tf_structure.structured('fields', x)",
     sequences="x",
     vjp={"x": "rt.Struct(ans_bar)"},
     jvp={"x": "rt.fields(x_dot)"},
 )
 primitive(
     "rt.unrepeat_items(z_bar, x, times)",
+    tf="tf_structure.structured('unrepeat_items', z_bar, x, times)",
     sequences="z_bar",
     shape_only="x",
     linear_in="z_bar",
@@ -88,13 +119,17 @@ primitive(
 )
 primitive(
     "rt.repeat_items(x, times)",
+    tf="tf_structure.structured('repeat_items', x, times)",
     sequences="x",
     linear_in="x",
     vjp={"x": "rt.unrepeat_items(ans_bar, x, times)"},
 )
-no_derivative("rt.add_field(x, name, bar)")  # an update: handled like ``x.name += bar``
+no_derivative(
+    "rt.add_field(x, name, bar)", tf="tf_structure.structured('add_field', x, name, bar)"
+)  # an update: handled like ``x.name += bar``
 primitive(
     "rt.unitem_bar(z_bar, x_bar, index, last=True)",
+    tf="tf_structure.structured('unitem_bar', z_bar, x_bar, index, last)",
     sequences="z_bar",
     shape_only="x_bar",
     linear_in="z_bar",
@@ -109,10 +144,18 @@ for _name in ("list", "tuple"):
         sequences="x",
         vjp={"x": "rt.stack_items(x, ans_bar)"},
         jvp={"x": f"{_name}(x_dot)"},
+        tf=f"{_name}(tf_python.rows(x))",
     )
-primitive("dict(x=())", sequences="x", vjp={"x": "ans_bar"}, jvp={"x": "dict(x_dot)"})
+primitive(
+    "dict(x=())",
+    no_tf="a tensor has no keys",
+    sequences="x",
+    vjp={"x": "ans_bar"},
+    jvp={"x": "dict(x_dot)"},
+)
 primitive(
     "rt.as_items(x)",
+    tf="tf_structure.structured('as_items', x)",
     sequences="x",
     vjp={"x": "rt.stack_items(x, ans_bar)"},
     jvp={"x": "rt.as_items(x_dot)"},

@@ -76,6 +76,8 @@ class Row:
         overflows: the result may be infinite although its derivative is a polynomial in it.
         shape_only: parameters of which only shape and dtype are read.
         reason: why there is no rule (``missing`` only).
+        tf: how to compute it on tensors (lowering.py).
+        no_tf: why that cannot be.
         samples: example arguments for the tests.
     """
 
@@ -99,6 +101,8 @@ class Row:
     overflows: bool = False
     shape_only: tuple[str, ...] = ()
     reason: str = ""
+    tf: str | None = None
+    no_tf: str = ""
     samples: Samples | None = None
     namespace: Mapping[str, Any] = field(default_factory=dict)
 

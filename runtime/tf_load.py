@@ -1,0 +1,42 @@
+"""Turn the text of a lowering into a function."""
+
+from __future__ import annotations
+
+import importlib
+import linecache
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from redraft.runtime import numpy as dispatching_numpy
+from redraft.runtime import tf_arrays
+
+
+def load_lowering(lowering: Any) -> Callable:
+    """The function that a lowering (transpile/primitives/lowering.py) describes."""
+    text = f"def lowered{lowering.signature}:\n    return {lowering.text}\n"
+    filename = f"<redraft lowering of {lowering.name}>"
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    names = dict(namespace())
+    exec(compile(text, filename, "exec"), names)
+    function = names["lowered"]
+    function.__name__ = function.__qualname__ = lowering.name
+    if lowering.ufunc is not None:
+        function = tf_arrays.as_ufunc(lowering.ufunc, function)
+    if lowering.numbers:
+        function = tf_arrays.with_python_numbers(function, lowering.name, lowering.numbers)
+    return function
+
+
+def namespace() -> dict[str, Any]:
+    """What lowerings may name."""
+    if not _names:
+        _names.update(tf=tf, np=dispatching_numpy, rt=dispatching_numpy.rt)
+        for path in Path(__file__).parent.glob("tf_*.py"):
+            _names[path.stem] = importlib.import_module(f"redraft.runtime.{path.stem}")
+    return _names
+
+
+_names: dict[str, Any] = {}

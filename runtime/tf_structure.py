@@ -1,0 +1,219 @@
+"""Cotangents of structures that hold tensors: the helpers of cotangents.py with tensors as leaves.
+
+The structures are walked by the very functions that walk them on arrays: their text is read once
+more with the functions of this module in place of the ones that treat a leaf.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from redraft.runtime import cotangents, shapes
+from redraft.runtime import numpy as rnp
+from redraft.runtime.tensors import is_tensor
+from redraft.runtime.tf_arrays import (
+    broadcast_to,
+    cast,
+    dtype_of,
+    is_complex,
+    is_floating,
+    ndim,
+    number_type,
+    shape,
+    tensor,
+)
+from redraft.runtime.tf_helpers import unbroadcast
+from redraft.runtime.tf_indexing import add_at, beside, getitem, set_at, traced_mask
+from redraft.runtime.tf_shapes import full
+
+# Leaves
+
+
+def zeros_of(x: Any) -> Any:
+    """Zero cotangent of a tensor; integers get floating zeros."""
+    if number_type(x) is not None:
+        return 0.0
+    return full(shape(x), 0.0, dtype_of(x) if is_floating(x) else float)
+
+
+def sum_of(a: Any, b: Any) -> Any:
+    """Sum of two cotangents; None is zero."""
+    return b if a is None else a if b is None else rnp.operator.add(a, b)
+
+
+def leaf_like(x_bar: Any, x: Any) -> Any:
+    """A cotangent of a tensor; zeros in place of None."""
+    if not is_tensor(x):
+        return x_bar
+    return (
+        zeros_of(x) if x_bar is None else tensor(x_bar, None if is_tensor(x_bar) else dtype_of(x))
+    )
+
+
+def gradient_of(x_bar: Any, x: Any) -> Any:
+    """A gradient with the shape and the type of its argument."""
+    if x_bar is None:
+        x_bar = 0.0
+    if not is_tensor(x):
+        return x_bar
+    bar = tensor(x_bar)
+    bar = rnp.real(bar) if is_complex(bar) and not is_complex(x) else bar
+    return broadcast_to(cast(bar, dtype_of(x) if is_floating(x) else float), shape(x))
+
+
+def parts_of_rows(x: Any, parts: Any) -> Any:
+    """Cotangent of a tensor from those of its rows."""
+    row = shape(x)[1:]
+    return tf.stack([broadcast_to(tensor(p, dtype_of(x)), row) for p in parts])
+
+
+def rows_of_items(x: Any, items: Any, last: bool) -> Any:
+    """Cotangent of `x` from those of its first or last rows; the others are zero."""
+    dtype = dtype_of(x) if is_floating(x) else np.dtype(float)
+    missing = shape(x)[0] - len(items)
+    zeros = full((missing, *shape(x)[1:]), 0.0, dtype)
+    if not len(items):
+        return zeros
+    rows = tf.stack([broadcast_to(tensor(item, dtype), shape(x)[1:]) for item in items])
+    return tf.concat([zeros, rows] if last else [rows, zeros], 0)
+
+
+def item_bar(x_bar: Any, index: Any, value: Any, last: bool = True) -> Any:
+    """Cotangent of a `value` that ``x[index] = value`` wrote, or (not `last`) added."""
+    x_bar = tensor(x_bar)
+    mask = traced_mask(index)
+    if mask is not None:
+        chosen = tf.where(beside(mask, x_bar), x_bar, tf.zeros_like(x_bar))
+        return unbroadcast(tf.reduce_sum(chosen, list(range(ndim(mask)))), value)
+    part = getitem(x_bar, index)
+    if last and names_places_twice(index):
+        part = tf.where(last_ones(shape(x_bar), index), part, tf.zeros_like(part))
+    return unbroadcast(part, value)
+
+
+def names_places_twice(index: Any) -> bool:
+    """May an index name an element more than once?"""
+    items = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(i, list) or (ndim_of(i) and dtype_of(i).kind != "b") for i in items)
+
+
+def ndim_of(item: Any) -> int:
+    """The number of axes of an item of an index."""
+    return ndim(item) if is_tensor(item) or isinstance(item, np.ndarray) else 0
+
+
+def last_ones(lengths: tuple, index: Any) -> Any:
+    """Where is an element of ``x[index]`` the last one that names its place?"""
+    size = int(np.prod(lengths))
+    places = getitem(tf.reshape(tf.range(size), lengths), index)
+    order = tf.reshape(tf.range(tf.size(places)), tf.shape(places))
+    winner = tf.tensor_scatter_nd_max(tf.zeros([size], tf.int32), places[..., None], order)
+    return tf.equal(tf.gather(winner, places), order)
+
+
+def unitem_bar(z_bar: Any, x_bar: Any, index: Any, last: bool = True) -> Any:
+    """Transpose of `item_bar`: `z_bar` at `index`, zeros elsewhere."""
+    zeros = zeros_of(tensor(x_bar))
+    return set_at(zeros, index, z_bar) if last else add_at(zeros, index, z_bar)
+
+
+def seed(ans: Any) -> Any:
+    """The cotangent of a scalar result: one.
+
+    Raises:
+        TypeError: the result is not a real scalar.
+    """
+    return cotangents.seed(representative(ans))
+
+
+def seed_holomorphic(ans: Any) -> Any:
+    """The cotangent of a complex scalar result: one."""
+    return cotangents.seed_holomorphic(representative(ans))
+
+
+def representative(x: Any) -> Any:
+    """A NumPy array of the shape and the type of a tensor, for checks that read nothing else."""
+    return np.broadcast_to(np.zeros((), dtype_of(x)), shape(x)) if is_tensor(x) else x
+
+
+def check_shapes(spec: str, values: tuple) -> None:
+    """Check that values have the shapes that their annotations promise."""
+    shapes.check_shapes(spec, *map(representative, values))
+
+
+def refuse_in_place(x: Any) -> None:
+    """Refuse ``x += v`` on an array that someone else may hold."""
+    if not is_tensor(x) or ndim(x):
+        cotangents.refuse_in_place(representative(x))
+
+
+def refuse_view(x: Any) -> None:
+    """Refuse a view that is used after the array behind it was changed in place."""
+    if not is_tensor(x) or ndim(x):
+        view = representative(x)
+        cotangents.refuse_view(view, view)
+
+
+# Structures
+
+
+def same(x: Any) -> Any:
+    """A tensor is never changed: nobody needs a copy."""
+    return x
+
+
+LEAVES: dict[str, Callable] = {
+    "zeros_like": zeros_of,
+    "add": sum_of,
+    "own": same,
+    "snapshot": same,
+    "like": leaf_like,
+    "as_gradient": gradient_of,
+    "pack": parts_of_rows,
+    "stack_items": lambda x, items: rows_of_items(x, items, False),
+    "stack_items_last": lambda x, items: rows_of_items(x, items, True),
+    "cleared": lambda x_bar: 0.0,
+    "item_bar": item_bar,
+    "gather_bar": lambda x_bar, index, value: item_bar(x_bar, index, value, False),
+    "unitem_bar": unitem_bar,
+}
+DECIDES = {"add": (0, 1), "like": (0, 1), "as_gradient": (0, 1), "unitem_bar": (1,)}
+ON_ARRAYS = ("item_bar", "gather_bar", "unitem_bar", "pack", "stack_items", "stack_items_last")
+
+
+def read_again() -> dict[str, Any]:
+    """The functions of cotangents.py, calling each other, and `LEAVES` for tensors."""
+    names = dict(vars(cotangents))
+    for name, function in vars(cotangents).items():
+        if isinstance(function, types.FunctionType) and function.__module__ == cotangents.__name__:
+            again = types.FunctionType(function.__code__, names, name, function.__defaults__)
+            names[name] = with_leaf(again, name) if name in LEAVES else again
+    return names
+
+
+def with_leaf(walk: Callable, name: str) -> Callable:
+    """A function of structures that treats a tensor as its leaf.
+
+    So is an array of NumPy's that is read at a tensor, or with tensors for its rows.
+    """
+    leaf, places, of_arrays = LEAVES[name], DECIDES.get(name, (0,)), name in ON_ARRAYS
+
+    def walked(*args: Any) -> Any:
+        deciding = [args[i] for i in places]
+        is_array = of_arrays and any(isinstance(x, np.ndarray) for x in deciding)
+        return leaf(*args) if is_array or any(map(is_tensor, deciding)) else walk(*args)
+
+    return walked
+
+
+STRUCTURES = read_again()
+
+
+def structured(name: str, *args: Any) -> Any:
+    """A helper of cotangents.py on structures of tensors."""
+    return STRUCTURES[name](*args)
