@@ -367,7 +367,7 @@ each_group = pytest.mark.parametrize(
     "names", [COMPILED[i : i + GROUP] for i in range(0, len(COMPILED), GROUP)], ids=lambda n: n[0]
 )
 each_compiled = pytest.mark.parametrize(
-    "variant", ["float64", "float32", pytest.param("int32", marks=pytest.mark.slow)]
+    "variant", ["float64", *(pytest.param(v, marks=pytest.mark.slow) for v in ("float32", "int32"))]
 )
 
 
