@@ -215,7 +215,7 @@ def vector_only(x: Any) -> Any:
 def real_matrix(x: Any) -> Any:
     """Return `x` if it is real: the sign of a complex determinant turns, for which there is no rule."""
     if np.iscomplexobj(x):
-        raise NotImplementedError("np.linalg.slogdet: a complex matrix has no rule; use det")
+        raise refusal("np.linalg.slogdet: a complex matrix has no rule", "use np.linalg.det")
     return x
 
 

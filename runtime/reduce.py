@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from redraft.runtime.refusals import refusal
 from redraft.runtime.shapes import cast_like, expand, normal_axes, unbroadcast
 
 
@@ -57,7 +58,7 @@ def median_weights(x: Any, axis: Any = None) -> Any:
 def weights_like(weights: Any, x: Any, axis: Any = None) -> Any:
     """Weights of ``np.average`` with the shape of `x`: a vector lies along the axis."""
     if np.iscomplexobj(weights):
-        raise NotImplementedError("np.average: complex weights have no rule")
+        raise refusal("np.average: complex weights have no rule", "use real weights")
     if np.ndim(weights) != np.ndim(x):
         others = [a for a in range(np.ndim(x)) if a not in normal_axes(axis, np.ndim(x))]
         weights = np.expand_dims(weights, others)

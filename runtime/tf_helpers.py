@@ -651,7 +651,7 @@ def times_columns(a: Any, v: Any, b: Any) -> Any:
 def real_matrix(x: Any) -> Any:
     """Return `x` if it is real: the sign of a complex determinant has no rule."""
     if is_complex(x):
-        raise NotImplementedError("np.linalg.slogdet: a complex matrix has no rule; use det")
+        raise refusal("np.linalg.slogdet: a complex matrix has no rule", "use np.linalg.det")
     return x
 
 
