@@ -13,22 +13,23 @@ from oracle import Problem
 SEEDS = st.integers(0, 2**32 - 1)
 # programs that stop with an error instead of a derivative, at first order and beyond; a wrong
 # number fails at once, and so does a crash at first order
-STOPPED_AT_MOST = 0.05
+STOPPED_AT_MOST = 0.1  # of 40; over some hundreds it is 2 to 4 %
 STOPPED_AT_SECOND_ORDER = 0.25
 DISCARDED_AT_MOST = 0.05
 
 
-def judged(count, aliases, order, refused_at_most, **options):
-    """Let Hypothesis draw `count` seeds, and judge the program of each one."""
+def judged(count, aliases, order, refused_at_most, start=None):
+    """Let Hypothesis draw `count` seeds (the same from one `start`), and judge their programs."""
     words, refusals = [], []
+    seeded = hypothesis.seed(start) if start is not None else lambda run: run
 
+    @seeded
     @hypothesis.settings(
         max_examples=count,
         deadline=None,
         database=None,
         phases=[hypothesis.Phase.generate],  # programs are made smaller by `programs.shrink`
         suppress_health_check=list(hypothesis.HealthCheck),
-        **options,
     )
     @hypothesis.given(SEEDS)
     def run(seed):
@@ -53,25 +54,24 @@ def judged(count, aliases, order, refused_at_most, **options):
 @pytest.mark.parametrize("part", range(4))
 def test_random_programs(part):
     """Loops, branches, helpers, in-place updates, containers: right in every mode."""
-    settings = {"derandomize": True}
-    judged(40 + part, False, lambda i: 1, STOPPED_AT_MOST, **settings)
+    judged(40, False, lambda i: 1, STOPPED_AT_MOST, start=part)
 
 
 def test_random_programs_at_second_order():
     """All compositions of two modes; a few programs, since each is transformed many times."""
-    judged(8, False, lambda i: 2, STOPPED_AT_SECOND_ORDER, derandomize=True)
+    judged(8, False, lambda i: 2, STOPPED_AT_SECOND_ORDER, start=1)
 
 
 def test_random_programs_with_aliases():
     """Views and second names: NumPy's numbers or a refusal, never another number."""
-    judged(50, True, lambda i: 1, 1.0, derandomize=True)
+    judged(50, True, lambda i: 1, 1.0, start=2)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(8))
 def test_thousands_of_random_programs(part):
     """As above, with new seeds at every run."""
-    judged(500, False, lambda i: 2 if i % 4 == part % 4 else 1, 2 * STOPPED_AT_MOST)
+    judged(500, False, lambda i: 2 if i % 4 == part % 4 else 1, STOPPED_AT_MOST)
 
 
 @pytest.mark.slow
