@@ -26,16 +26,16 @@ def kalman_grad(log_q, log_r, ys):
     # backward
     nll_bar = rt.seed(nll)                    # 18  return nll
     mean_bar = q_bar = r_bar = var_bar = 0.0  # 11  for y in ys:
-    for var, t0, t1, gain, s, t2, t3 in reversed(tape):
-        var_1_bar = var_bar * t0              # 17  var = (1.0 - gain) * var
-        gain_bar = -(var_bar * var)
-        gain_bar = gain_bar + mean_bar * t1   # 16  mean = mean + gain * (y - mean)
+    for var_1, t3, t2, gain, s, t1, t0 in reversed(tape):
+        var_1_bar = var_bar * t3              # 17  var = (1.0 - gain) * var
+        gain_bar = -(var_bar * var_1)
+        gain_bar = gain_bar + mean_bar * t2   # 16  mean = mean + gain * (y - mean)
         mean_bar = mean_bar - mean_bar * gain
         var_1_bar = var_1_bar + gain_bar / s  # 15  gain = var / s
         s_bar = -gain_bar * gain / s
         t0_bar = 0.5 * nll_bar                # 14  nll += 0.5 * (np.log(s) + (y - mean) ** 2 / s)
-        s_bar = s_bar - t0_bar * t2 / s
-        mean_bar = mean_bar - 2 * t0_bar / s * t3
+        s_bar = s_bar - t0_bar * t1 / s
+        mean_bar = mean_bar - 2 * t0_bar / s * t0
         s_bar = s_bar + t0_bar / s
         var_1_bar = var_1_bar + s_bar         # 13  s = var + r
         r_bar += s_bar

@@ -18,8 +18,8 @@ def mlp_grad(params, x, y):
     # backward
     h_bar = rt.unbroadcast(2.0 / np.size(t0) * t0, h)  # 12  return np.mean((h - y) ** 2)
     params_bars = []                          # 10  for W, b in params:
-    for h, b, h_1, W in reversed(tape):
+    for h, b, h_saved, W in reversed(tape):
         t0_bar = h_bar * (1 - h * h)          # 11  h = np.tanh(h @ W + b)
-        h_bar = rt.matmul_bar_x(t0_bar, h_1, W)
-        params_bars.append((rt.matmul_bar_y(t0_bar, h_1, W), rt.unbroadcast(t0_bar, b)))
+        h_bar = rt.matmul_bar_x(t0_bar, h_saved, W)
+        params_bars.append((rt.matmul_bar_y(t0_bar, h_saved, W), rt.unbroadcast(t0_bar, b)))
     return rt.like(rt.stack_items(params, params_bars[::-1]), params)  # 10  for W, b in params:

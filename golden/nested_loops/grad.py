@@ -19,9 +19,9 @@ def nested_loops_grad(x):
         tape.append((h, tape_1))
     # backward
     h_bar, x_bar = np.zeros_like(h), rt.zeros_like(x)  # 9  for i in range(3):
-    for h, tape in reversed(tape):
+    for h, tape_1 in reversed(tape):
         h_bar = h_bar + 2 * h                 # 12  total = total + np.sum(h * h)
-        for t0 in reversed(tape):
+        for t0 in reversed(tape_1):
             x_bar += 0.1 * h_bar              # 11  h = np.tanh(h) + 0.1 * x
             h_bar = h_bar * (1 - t0 * t0)
     x_bar += h_bar                            # 8  h = x

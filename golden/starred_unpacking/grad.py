@@ -22,10 +22,10 @@ def starred_unpacking_grad(layers, x):
     t0_bar = np.ones_like(last * h)           # 11  return np.sum(last * h)
     h_bar = rt.unbroadcast(t0_bar * last, h)
     middle_bars = []                          # 9  for w in middle:
-    for h_1, h_2, w in reversed(tape):
+    for h_1, h_saved_1, w in reversed(tape):
         t1_bar = h_bar * (1 - h_1 * h_1)      # 10  h = np.tanh(w * h)
-        h_bar = rt.unbroadcast(t1_bar * w, h_2)
-        middle_bars.append(rt.unbroadcast(t1_bar * h_2, w))
+        h_bar = rt.unbroadcast(t1_bar * w, h_saved_1)
+        middle_bars.append(rt.unbroadcast(t1_bar * h_saved_1, w))
     first_bar = rt.unbroadcast(h_bar * (1 - h_saved * h_saved) * x, first)  # 8  h = np.tanh(firs...
     layers_bar = rt.zeros_like(layers)        # 7  first, *middle, last = layers
     rt.add_at(layers_bar, -1, rt.unbroadcast(t0_bar * h, last))

@@ -32,7 +32,7 @@ def sum_of_generator_grad(x, ys):
     items_bar = rt.unsum(rt.seed(np.log(density)) / density, items)  # 12  density = sum(kernel(x...
     items_bar = rt.own(items_bar)
     x_bar = rt.zeros_like(x)
-    for t0 in reversed(tape):
+    for t_saved in reversed(tape):
         t0_bar = items_bar.pop()
-        x_bar = rt.add(x_bar, kernel_bwd_x(t0, t0_bar))
+        x_bar = rt.add(x_bar, kernel_bwd_x(t_saved, t0_bar))
     return rt.like(x_bar, x)

@@ -25,7 +25,8 @@ def name_for_readers(function: gast.FunctionDef, taken: set[str], merge: bool = 
     order = _appearance(function)
     nested = _inside_functions(function.body)
     names: dict[str, str] = {}
-    bound = core.writes(function.body)
+    preferred = getattr(function, "preferred", {})  # names in the function that is reversed here
+    bound, recorded = core.writes(function.body), _recorded(function.body)
     order = [*parameters, *(id for id in order if id in bound and id not in parameters)]
     for id in order:
         if (id in parameters and "." not in id) or id in nested or id not in clashes:
@@ -40,10 +41,39 @@ def name_for_readers(function: gast.FunctionDef, taken: set[str], merge: bool = 
         if id in names:
             continue
         meets = clashes[id] | (set(parameters) if id in parameters else set())
-        names[id] = _choose(id, names, meets, taken)
+        known = preferred.get(id) or names.get(recorded.get(id, ""), "")
+        free = known and known not in taken and known not in {names[c] for c in meets if c in names}
+        names[id] = known if free else _choose(id, names, meets, taken)
     for node in core.walk(function):
         if isinstance(node, gast.Name) and node.id in names:
             node.id = names[node.id]
+
+
+def _recorded(body: list[gast.stmt]) -> dict[str, str]:
+    """Names that a backward loop takes from a tape, and what the forward loop put there for them."""
+    kept: dict[str, list[Any]] = {}
+    found: dict[str, str] = {}
+    for statement in core.walk_statements(body):
+        call = getattr(statement, "value", None) or getattr(statement, "iter", None)
+        if not isinstance(call, gast.Call) or len(call.args) != 1:
+            continue
+        func, argument = call.func, call.args[0]
+        if isinstance(statement, gast.Expr) and isinstance(func, gast.Attribute):
+            if func.attr == "append" and core.is_name(func.value):
+                kept.setdefault(func.value.id, _items(argument))
+        elif isinstance(statement, gast.For) and core.is_name(func) and core.is_name(argument):
+            targets, values = (
+                _items(statement.target),
+                kept.get(found.get(argument.id, argument.id), []),
+            )
+            if len(targets) == len(values):
+                pairs = zip(targets, values, strict=True)
+                found.update({t.id: v.id for t, v in pairs if core.is_name(t) and core.is_name(v)})
+    return found
+
+
+def _items(node: gast.expr) -> list[Any]:
+    return node.elts if isinstance(node, gast.Tuple) else [node]
 
 
 def _choose(id: str, names: dict[str, str], clashes: set[str], taken: set[str]) -> str:

@@ -229,7 +229,6 @@ def write_pair(
     forward, backward = reverse.block(prepared.body[:-1])
     reverse.statement = prepared.body[0]
     reverse.lines = backward
-    own_first(reverse, backward, ans_bar)
     bars = [p for p in pair.active if p in reverse.bars or pair.forced]
     parts = [final_bar(reverse, p, internal=True) for p in bars]
     value = parts[0] if len(parts) == 1 else gast.Tuple(parts, gast.Load())
@@ -240,12 +239,8 @@ def write_pair(
     residuals = list(dict.fromkeys(n.id for n in readings))
     forward = [*reverse.bare.values(), *reverse.expand(forward)]
     define_residuals(forward, residuals, prepared, result)
-    write_forward(unit, source, pair, prepared, forward, residuals)
-    write_backward(unit, source, pair, prepared, backward, residuals, ans_bar)
-
-
-def own_first(reverse: Reverse, backward: list[gast.stmt], ans_bar: str) -> None:
-    """Nothing to do while every change in place asks for ownership itself."""
+    names = write_forward(unit, source, pair, prepared, forward, residuals)
+    write_backward(unit, source, pair, prepared, backward, names, ans_bar)
 
 
 def define_residuals(
@@ -261,7 +256,8 @@ def define_residuals(
 
 def write_forward(
     unit: Unit, source: Source, pair: Pair, prepared: Prepared, forward: list, residuals: list[str]
-) -> None:
+) -> dict[str, str]:
+    """Write the forward function; returns the residuals, and their names in it where they have one."""
     result = prepared.body[-1]
     kept = [core.name(r) for r in residuals]
     saved: gast.expr = kept[0] if len(kept) == 1 else gast.Tuple(kept, gast.Load())
@@ -274,7 +270,12 @@ def write_forward(
     text = title("fwd", source, list(pair.active)).replace(
         f"{core.base(source.name)}_bwd", pair.backward
     )
-    finish(unit, definition(pair.forward, source.node.args, body, text), source, prepared)
+    function = definition(pair.forward, source.node.args, body, text)
+    finish(unit, function, source, prepared)
+    saved = function.body[-1].value.elts[1]
+    printed = [saved] if len(residuals) == 1 else saved.elts
+    pairs = zip(residuals, printed, strict=True)
+    return {id: node.id if core.is_name(node) else "" for id, node in pairs}
 
 
 def write_backward(
@@ -283,9 +284,10 @@ def write_backward(
     pair: Pair,
     prepared: Prepared,
     backward: list,
-    residuals: list[str],
+    names: dict[str, str],
     ans_bar: str,
 ) -> None:
+    residuals = list(names)
     places: list[Any] = [core.store(r) for r in residuals]
     parameters = [
         gast.Name("saved.p", gast.Param(), None, None),
@@ -300,7 +302,9 @@ def write_backward(
     arguments = gast.arguments(parameters, [], None, [], [], None, [])
     text = title("bwd", source, list(pair.bars or pair.active) or ["nothing"])
     mark_parts([], backward)
-    finish(unit, definition(pair.backward, arguments, backward, text), source, prepared)
+    function = definition(pair.backward, arguments, backward, text)
+    function.preferred = names
+    finish(unit, function, source, prepared)
 
 
 def mark_parts(forward: list[gast.stmt], backward: list[gast.stmt]) -> None:
