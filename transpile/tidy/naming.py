@@ -26,7 +26,9 @@ def name_for_readers(function: gast.FunctionDef, taken: set[str], merge: bool = 
     nested = _inside_functions(function.body)
     names: dict[str, str] = {}
     preferred = getattr(function, "preferred", {})  # names in the function that is reversed here
-    bound, recorded = core.writes(function.body), _recorded(function.body)
+    filled = getattr(function, "filled", {})
+    kept = {id: filled[name] for id, name in preferred.items() if name in filled}
+    bound, recorded = core.writes(function.body), _recorded(function.body, {**filled, **kept})
     order = [*parameters, *(id for id in order if id in bound and id not in parameters)]
     for id in order:
         if (id in parameters and "." not in id) or id in nested or id not in clashes:
@@ -41,7 +43,8 @@ def name_for_readers(function: gast.FunctionDef, taken: set[str], merge: bool = 
         if id in names:
             continue
         meets = clashes[id] | (set(parameters) if id in parameters else set())
-        known = preferred.get(id) or names.get(recorded.get(id, ""), "")
+        known = preferred.get(id) or recorded.get(id, "")
+        known = names.get(known, known if "." not in known else "")
         free = known and known not in taken and known not in {names[c] for c in meets if c in names}
         names[id] = known if free else _choose(id, names, meets, taken)
     for node in core.walk(function):
@@ -49,27 +52,38 @@ def name_for_readers(function: gast.FunctionDef, taken: set[str], merge: bool = 
             node.id = names[node.id]
 
 
-def _recorded(body: list[gast.stmt]) -> dict[str, str]:
-    """Names that a backward loop takes from a tape, and what the forward loop put there for them."""
-    kept: dict[str, list[Any]] = {}
+def _recorded(body: list[gast.stmt], kept: dict[str, list[Any]]) -> dict[str, str]:
+    """Names that a backward loop takes from a tape, and what the forward loop put there for them.
+
+    `kept` says what stands in the tapes that another function has filled.
+    """
     found: dict[str, str] = {}
     for statement in core.walk_statements(body):
-        call = getattr(statement, "value", None) or getattr(statement, "iter", None)
-        if not isinstance(call, gast.Call) or len(call.args) != 1:
-            continue
-        func, argument = call.func, call.args[0]
-        if isinstance(statement, gast.Expr) and isinstance(func, gast.Attribute):
-            if func.attr == "append" and core.is_name(func.value):
-                kept.setdefault(func.value.id, _items(argument))
-        elif isinstance(statement, gast.For) and core.is_name(func) and core.is_name(argument):
-            targets, values = (
-                _items(statement.target),
-                kept.get(found.get(argument.id, argument.id), []),
-            )
+        _record(statement, kept)
+        loop = statement.iter if isinstance(statement, gast.For) else None
+        if isinstance(loop, gast.Call) and core.is_name(loop.func) and core.is_name(loop.args[0]):
+            tape = loop.args[0].id
+            targets, values = _items(statement.target), kept.get(found.get(tape, tape), [])
             if len(targets) == len(values):
                 pairs = zip(targets, values, strict=True)
                 found.update({t.id: v.id for t, v in pairs if core.is_name(t) and core.is_name(v)})
     return found
+
+
+def _record(statement: gast.stmt, kept: dict[str, list[Any]]) -> None:
+    """Note what ``tape.append((a, b))`` puts into a tape."""
+    call = statement.value if isinstance(statement, gast.Expr) else None
+    if isinstance(call, gast.Call) and isinstance(call.func, gast.Attribute):
+        if call.func.attr == "append" and core.is_name(call.func.value):
+            kept.setdefault(call.func.value.id, _items(call.args[0]))
+
+
+def tapes(body: list[gast.stmt]) -> dict[str, list[Any]]:
+    """What the loops of a function put into their tapes."""
+    kept: dict[str, list[Any]] = {}
+    for statement in core.walk_statements(body):
+        _record(statement, kept)
+    return kept
 
 
 def _items(node: gast.expr) -> list[Any]:

@@ -14,6 +14,7 @@ from redraft.transpile.analysis.facts import UNKNOWN
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.source import Origin, Source
 from redraft.transpile.function import Pair, Prepared, Unit, prepare
+from redraft.transpile.tidy.naming import tapes
 from redraft.transpile.tidy.pipeline import tidy
 from redraft.transpile.transforms.bars import Bar, bar_name
 from redraft.transpile.transforms.reverse import Reverse
@@ -239,8 +240,8 @@ def write_pair(
     residuals = list(dict.fromkeys(n.id for n in readings))
     forward = [*reverse.bare.values(), *reverse.expand(forward)]
     define_residuals(forward, residuals, prepared, result)
-    names = write_forward(unit, source, pair, prepared, forward, residuals)
-    write_backward(unit, source, pair, prepared, backward, names, ans_bar)
+    function = write_forward(unit, source, pair, prepared, forward, residuals)
+    write_backward(unit, source, pair, prepared, backward, residuals, ans_bar, function)
 
 
 def define_residuals(
@@ -256,8 +257,8 @@ def define_residuals(
 
 def write_forward(
     unit: Unit, source: Source, pair: Pair, prepared: Prepared, forward: list, residuals: list[str]
-) -> dict[str, str]:
-    """Write the forward function; returns the residuals, and their names in it where they have one."""
+) -> gast.FunctionDef:
+    """Write the forward function."""
     result = prepared.body[-1]
     kept = [core.name(r) for r in residuals]
     saved: gast.expr = kept[0] if len(kept) == 1 else gast.Tuple(kept, gast.Load())
@@ -272,10 +273,7 @@ def write_forward(
     )
     function = definition(pair.forward, source.node.args, body, text)
     finish(unit, function, source, prepared)
-    saved = function.body[-1].value.elts[1]
-    printed = [saved] if len(residuals) == 1 else saved.elts
-    pairs = zip(residuals, printed, strict=True)
-    return {id: node.id if core.is_name(node) else "" for id, node in pairs}
+    return function
 
 
 def write_backward(
@@ -284,10 +282,10 @@ def write_backward(
     pair: Pair,
     prepared: Prepared,
     backward: list,
-    names: dict[str, str],
+    residuals: list[str],
     ans_bar: str,
+    forward: gast.FunctionDef,
 ) -> None:
-    residuals = list(names)
     places: list[Any] = [core.store(r) for r in residuals]
     parameters = [
         gast.Name("saved.p", gast.Param(), None, None),
@@ -303,8 +301,16 @@ def write_backward(
     text = title("bwd", source, list(pair.bars or pair.active) or ["nothing"])
     mark_parts([], backward)
     function = definition(pair.backward, arguments, backward, text)
-    function.preferred = names
+    function.preferred, function.filled = kept_names(forward, residuals), tapes(forward.body)
     finish(unit, function, source, prepared)
+
+
+def kept_names(forward: gast.FunctionDef, residuals: list[str]) -> dict[str, str]:
+    """The residuals, and what the written forward function calls them."""
+    saved = forward.body[-1].value.elts[1]
+    printed = [saved] if len(residuals) == 1 else saved.elts
+    pairs = zip(residuals, printed, strict=True)
+    return {id: node.id for id, node in pairs if core.is_name(node)}
 
 
 def mark_parts(forward: list[gast.stmt], backward: list[gast.stmt]) -> None:
