@@ -193,16 +193,18 @@ def own(x_bar: Any) -> Any:
 def like(x_bar: Any, x: Any) -> Any:
     """A cotangent in the structure of the value itself: tuples, dataclasses, arrays, zeros."""
     kind = x.__class__
-    if kind is np.ndarray:
-        return x_bar if isinstance(x_bar, np.ndarray) else np.asarray(x_bar, dtype=x.dtype)
+    if isinstance(x, np.ndarray):
+        if isinstance(x_bar, np.ndarray):
+            return x_bar
+        return zeros_like(x) if x_bar is None else np.asarray(x_bar, dtype=x.dtype)
     if kind is list or kind is tuple:
         if x_bar is None:
             x_bar = [None] * len(x)
         if len(x_bar) != len(x):
             raise ValueError(f"a cotangent of {len(x_bar)} items for a value of {len(x)}")
+        if x_bar.__class__ is kind is tuple and all_arrays(x_bar) and all_arrays(x):
+            return x_bar
         return kind(map(like, x_bar, x))
-    if isinstance(x, np.ndarray):
-        return x_bar if isinstance(x_bar, np.ndarray) else np.asarray(x_bar, dtype=x.dtype)
     if isinstance(x, NUMBERS):
         return 0.0 if x_bar is None else x_bar
     if x_bar is None:
@@ -536,6 +538,14 @@ def _sees(x: Any, changed: Any) -> bool:
 def cleared(x_bar: Any) -> Any:
     """Zero for the place of an item that was replaced: nothing is known of what stood there."""
     return 0.0 if isinstance(x_bar, NUMBERS) else None
+
+
+def all_arrays(values: Any) -> bool:
+    """Are the values arrays, all of them?"""
+    for x in values:
+        if x.__class__ is not np.ndarray:
+            return False
+    return True
 
 
 def all_floats(values: Any) -> bool:

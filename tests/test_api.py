@@ -670,3 +670,13 @@ def test_insert_grad_of_is_called_with_the_cotangent():
     assert len(seen) == 2
     assert_close(seen[1], np.array([10.0, 1.0, -6.0]), "cotangent of the pullback")
     assert f(X) == pytest.approx(np.sum(X * X * np.array([5.0, 0.5, -3.0])))  # on zeros here
+
+
+def test_a_cotangent_that_is_absent_is_zero():
+    from redraft.runtime import like
+
+    x = [np.ones(2), (1.5, np.ones((1, 2), np.float32))]
+    zero = like(None, x)
+    assert np.array_equal(zero[0], [0.0, 0.0]) and zero[1][0] == 0.0
+    assert zero[1][1].shape == (1, 2) and zero[1][1].dtype == np.float32
+    assert np.array_equal(like([None, (None, None)], x)[0], [0.0, 0.0])
