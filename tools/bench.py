@@ -235,7 +235,10 @@ def first_gradient(repeats: int) -> dict[str, Any]:
         for repeat in range(repeats + 1):
             for name in FIRST:
                 command = [sys.executable, str(Path(folder, f"first_{name}.py"))]
+                # byte code is kept, as it is for what pip has installed
                 environment = {**os.environ, "PYTHONPATH": _search_path()}
+                environment["PYTHONPYCACHEPREFIX"] = str(Path(folder, "compiled"))
+                environment.pop("PYTHONDONTWRITEBYTECODE", None)
                 out = subprocess.run(
                     command, capture_output=True, text=True, check=True, env=environment
                 ).stdout.split()
