@@ -16,7 +16,7 @@ from redraft.transpile.analysis.scalars import infer_scalars
 from redraft.transpile.analysis.singular import Suspects
 from redraft.transpile.analysis.versions import number_versions
 from redraft.transpile.errors import SourceError, TransformError
-from redraft.transpile.front.callee import Function, Transformed
+from redraft.transpile.front.callee import Function, Primitive, Transformed
 from redraft.transpile.front.lower import Lowerer
 from redraft.transpile.front.normalize import RESERVED
 from redraft.transpile.front.scope import Dependency
@@ -71,6 +71,8 @@ def _returns_scalar(
     body: list[gast.stmt], source: Source, lowerer: Lowerer, active: set[str], ranks: Any
 ) -> bool:
     """Is the result a scalar even if nobody says that it must be one?"""
+    if _ends_in_a_number(body):
+        return True
     try:
         find_facts(body, source, lowerer.scope, active, ranks, set())
     except TransformError:
@@ -78,6 +80,20 @@ def _returns_scalar(
     result = body[-1].value
     known = body[-1].facts.get(result.id) if core.is_name(result) else None
     return known is not None and known.rank == 0
+
+
+def _ends_in_a_number(body: list[gast.stmt]) -> bool:
+    """Is the result that of ``np.sum(x)`` and its kin, whatever its arguments are?"""
+    result, last = body[-1].value, body[-2] if len(body) > 1 else None
+    if not (isinstance(last, gast.Assign) and core.is_name(result)):
+        return False
+    callee, target = getattr(last.value, "callee", None), last.targets[0]
+    if not (isinstance(callee, Primitive) and core.is_name(target) and target.id == result.id):
+        return False
+    rank = callee.row.rank
+    if callable(rank):
+        rank = rank(table.Call(callee.row, callee.arguments(last.value)))
+    return rank == 0
 
 
 @dataclass(eq=False)

@@ -17,6 +17,8 @@ from a variable to its version. Relies on `liveness`.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gast
@@ -273,15 +275,32 @@ def _by_id(env: Environment, ids: dict[int, str]) -> dict[str, int]:
     return held
 
 
+class Held(Mapping[str, int]):
+    """As `_by_id`, made when it is asked for: most statements never are."""
+
+    def __init__(self, env: Environment, ids: dict[int, str]) -> None:
+        self.env, self.ids = env, ids
+
+    @functools.cached_property
+    def versions(self) -> dict[str, int]:
+        return _by_id(self.env, self.ids)
+
+    def __getitem__(self, id: str) -> int:
+        return self.versions[id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.versions)
+
+    def __len__(self) -> int:
+        return len(self.versions)
+
+
 def _rename_marks(body: list[gast.stmt], ids: dict[int, str]) -> None:
-    last: Environment = {}
-    held: dict[str, int] = {}
     for statement in core.walk_statements(body):
         marks = statement.__dict__
-        if "behind" in marks:  # mostly, a line begins as the line before it ended
-            statement.before = held if statement.before == last else _by_id(statement.before, ids)
-            last, held = statement.behind, _by_id(statement.behind, ids)
-            statement.behind = held
+        if "behind" in marks:
+            statement.before = Held(statement.before, ids)
+            statement.behind = Held(statement.behind, ids)
         if "body_end" in marks:
             statement.body_end = _by_id(statement.body_end, ids)
             statement.body_start = _by_id(statement.body_start, ids)
