@@ -448,7 +448,10 @@ class Lowerer(Expressions):
     def stmt_Expr(self, node: gast.Expr) -> None:
         value = node.value
         if not isinstance(value, gast.Call):
-            self.emit(node)
+            if any(isinstance(n, gast.Call) for n in core.walk(value)):
+                self.temporary(self.expression(value), "unused")
+            else:
+                self.emit(node)
             return
         func = value.func
         known = self.scope.value(func)
@@ -562,7 +565,7 @@ class Lowerer(Expressions):
             self.while_walrus(node)
             return
         body = self.nested(node.body)
-        self.emit(gast.copy_location(gast.While(test, body, []), node))
+        self.emit(gast.copy_location(gast.While(self.test(test), body, []), node))
 
     def while_walrus(self, node: gast.While) -> None:
         """``while (y := f(x)) > 0`` evaluates its test at the start and after every round."""

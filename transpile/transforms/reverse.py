@@ -423,7 +423,7 @@ class Reverse(Residuals, Pull):
         for id in sorted(touched & set(self.bars)):
             self.full(id, assigned=True)
         if not self.head_bars(statement):
-            return [statement]
+            return [self.bystander(statement)]
         exit_bars = self.bars
         head = self.fixpoint(statement)
         self.statement = statement
@@ -435,6 +435,14 @@ class Reverse(Residuals, Pull):
         for id, bar in self.bars.items():
             bar.masked = bar.masked or (id in head and head[id].masked)
         self.collect(statement, items)
+        return forward
+
+    def bystander(self, statement: Any) -> gast.stmt:
+        """A loop that no cotangent passes through; what its calls do to their arguments counts."""
+        body, _ = self.block(statement.body)
+        self.statement = statement
+        forward = self.copy_of(statement)
+        forward.body = body
         return forward
 
     def head_bars(self, statement: Any) -> bool:
