@@ -610,3 +610,13 @@ def list_appended_through_map(x):
     ys = []
     list(map(ys.append, x))
     return sum(ys) * ys[0]
+
+
+@case([X3, Y3, P3], Y3)
+def list_item_replaced_in_a_helper_of_a_gradient(xs, w):
+    ys = [x * 2 for x in xs]
+    ys[0] = w * np.ones_like(ys[0])
+    last = ys.pop()
+    for y in ys:
+        last = last - y
+    return np.sum(last) + last[1]

@@ -14,6 +14,7 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
+from redraft.transpile.analysis.complex_numbers import may_be_complex
 from redraft.transpile.analysis.facts import UNKNOWN, Fact
 from redraft.transpile.analysis.versions import changed_names, updated_name
 from redraft.transpile.errors import TransformError
@@ -38,6 +39,7 @@ class Reverse(Residuals, Pull):
         self.replaced: dict[int, gast.stmt] = {}
         self.extra: list[gast.stmt] = []
         self.counter = 0
+        self.complex = may_be_complex(self.source.node)
         self.given_suspects: set[str] = set()
         self._suspects: set[str] | None = None
         self.prepare_residuals()
