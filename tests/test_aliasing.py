@@ -970,6 +970,14 @@ def pop_within_a_test(x):
 
 
 @exact_or_refused(X)
+def append_within_an_assertion(x):
+    ys = [x[0]]
+    assert ys.append(x[1]) is None
+    print(end="" if ys.append(x[2]) is None else "")
+    return sum(ys) * ys[-1]
+
+
+@exact_or_refused(X)
 def append_within_a_test(x):
     ys = [x[0]]
     last = ys[-1] if ys.append(x[1]) is None else 0.0

@@ -122,6 +122,13 @@ class Expressions:
 
     def plain(self, node: gast.expr) -> gast.expr:
         """An expression without a derivative, as the user wrote it, apart from ``:=``."""
+        self.check_unchanged(node)
+        if any(isinstance(n, gast.NamedExpr) for n in core.walk(node)):
+            return self.without_walrus(node)
+        return node
+
+    def check_unchanged(self, node: Any) -> None:
+        """Refuse code that stays as it is, but changes a list that may hold active values."""
         for inner in core.walk(node):
             if self.changes_data(inner):
                 raise self.refuse(
@@ -129,9 +136,6 @@ class Expressions:
                     f"`.{inner.func.attr}` of values that are differentiated, within an expression",
                     "write it as a line of its own",
                 )
-        if any(isinstance(n, gast.NamedExpr) for n in core.walk(node)):
-            return self.without_walrus(node)
-        return node
 
     def changes_data(self, node: Any) -> bool:
         """Does a call change a list, dict or array that may hold values with a derivative?"""

@@ -461,6 +461,7 @@ class Lowerer(Expressions):
         elif isinstance(func, gast.Attribute) and func.attr in MUTATORS and known is UNKNOWN:
             self.mutation(node, func, value)
         elif is_harmless(known):
+            self.check_unchanged(value)
             self.emit(node)  # print and the like: kept in the forward part
         elif known is not UNKNOWN and row is None and not core_function(known):
             raise self.refuse(
@@ -513,9 +514,11 @@ class Lowerer(Expressions):
             self.emit(gast.Assign([entry], self.atom(keyword.value), None))
 
     def stmt_Assert(self, node: gast.Assert) -> None:
+        self.check_unchanged(node)
         self.emit(node)
 
     def stmt_Raise(self, node: gast.Raise) -> None:
+        self.check_unchanged(node)
         self.emit(node)
 
     def stmt_Pass(self, node: gast.Pass) -> None:
