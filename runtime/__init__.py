@@ -58,6 +58,7 @@ from redraft.runtime.elementwise import (
     sign_slope,
     sinc_derivative,
     unimag,
+    unless_empty,
     where_between,
     where_greater,
 )

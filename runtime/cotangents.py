@@ -190,13 +190,17 @@ def own(x_bar: Any) -> Any:
     return [own(v) for v in x_bar] if isinstance(x_bar, (list, tuple)) else x_bar
 
 
+def _like_array(x_bar: Any, x: Any) -> Any:
+    """A number that stands for the cotangent of a whole array; None is zero."""
+    dtype = x.dtype if x.dtype.kind in "fc" else float
+    return np.full(x.shape, 0.0 if x_bar is None else x_bar, dtype)
+
+
 def like(x_bar: Any, x: Any) -> Any:
     """A cotangent in the structure of the value itself: tuples, dataclasses, arrays, zeros."""
     kind = x.__class__
     if isinstance(x, np.ndarray):
-        if isinstance(x_bar, np.ndarray):
-            return x_bar
-        return zeros_like(x) if x_bar is None else np.asarray(x_bar, dtype=x.dtype)
+        return x_bar if isinstance(x_bar, np.ndarray) else _like_array(x_bar, x)
     if kind is list or kind is tuple:
         if x_bar is None:
             x_bar = [None] * len(x)

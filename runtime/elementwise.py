@@ -86,6 +86,14 @@ def power_dx(x: Any, y: Any) -> Any:
     return np.where(zero, 0.0, y * np.power(x, np.where(zero, 1, y - 1).astype(np.result_type(y))))
 
 
+def unless_empty(total: Any) -> Any:
+    """A logarithm of a sum, and 0 for that of nothing, so that ``exp(x - total)`` is 0 and not NaN."""
+    if total.__class__ in SCALARS:
+        return total if total != -math.inf else 0.0
+    empty = np.equal(total, -np.inf)
+    return np.where(empty, np.zeros_like(total), total) if empty.any() else total
+
+
 def safe_log(x: Any) -> Any:
     """Logarithm, and 0 at 0: the limit that ``x ** y`` needs for its derivative in `y`."""
     if x.__class__ is float and x > 0.0:

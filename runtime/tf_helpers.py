@@ -364,6 +364,11 @@ def power_dx(x: Any, y: Any) -> Any:
     return rnp.where(zero, 0.0, rnp.multiply(y, rnp.power(x, exponent)))
 
 
+def unless_empty(total: Any) -> Any:
+    """A logarithm of a sum, and 0 for that of nothing."""
+    return rnp.where(rnp.equal(total, -np.inf), rnp.zeros_like(total), total)
+
+
 def safe_log(x: Any) -> Any:
     """Logarithm, and 0 at 0."""
     zero = rnp.equal(x, 0)

@@ -902,6 +902,88 @@ def test_exact(problem):
     check_everything(problem)
 
 
+# Effects of what is called, within a loop whose own variables nobody needs
+
+
+def _put(out, i, value):
+    out[i] = value
+
+
+@exact_or_refused(X)
+def helper_writes_within_a_loop(x):
+    out = np.zeros(3)
+    for i in range(3):
+        _put(out, i, x[i] ** 2)
+    return np.sum(out) * out[0]
+
+
+@exact_or_refused(X)
+def nested_function_writes_within_a_loop(x):
+    out = np.zeros(3)
+
+    def put(i, value):
+        out[i] = value
+
+    for i in range(3):
+        put(i, x[i] ** 2)
+    return np.sum(out) * out[0]
+
+
+@exact_or_refused(X)
+def lambda_appends_within_a_loop(x):
+    log = []
+    note = lambda v: log.append(v)  # noqa: E731
+    for v in x:
+        note(v * v)
+    return sum(log) * log[0]
+
+
+@exact_or_refused(X)
+def kept_method_appends_within_a_loop(x):
+    log = []
+    push = log.append
+    for v in x:
+        push(v * v)
+    return sum(log) * log[0]
+
+
+@exact_or_refused(X)
+def nested_function_rebinds_within_a_loop(x):
+    total = 0.0
+
+    def bump(v):
+        nonlocal total
+        total = total + v * v
+
+    for v in x:
+        bump(v)
+    return total
+
+
+@exact_or_refused(X)
+def pop_within_a_test(x):
+    stack = [x[0], x[1], x[2]]
+    total = x[0]
+    while stack and stack.pop() > -10:
+        total = total * 2 + (stack[-1] if stack else 0.0)
+    return total
+
+
+@exact_or_refused(X)
+def append_within_an_assertion(x):
+    ys = [x[0]]
+    assert ys.append(x[1]) is None
+    print(end="" if ys.append(x[2]) is None else "")  # noqa: RUF034
+    return sum(ys) * ys[-1]
+
+
+@exact_or_refused(X)
+def append_within_a_test(x):
+    ys = [x[0]]
+    last = ys[-1] if ys.append(x[1]) is None else 0.0
+    return last * ys[0]
+
+
 @pytest.mark.parametrize(
     "problem", [p for p in EXACT_OR_REFUSED if not changes_its_arguments(p)], ids=names
 )

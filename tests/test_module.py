@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from redraft.transpile.api import generate
 from redraft.transpile.back.data import NotWritable, written
 from redraft.transpile.back.module import module_text
 from redraft.transpile.errors import TransformError
@@ -264,6 +265,22 @@ def test_standalone_avoids_local_names(modules):
     body = ("hidden = 3.0", "return second.hidden(x) * hidden")
     text = module_text(generated(*body, second=second), standalone=True)
     assert imported(text).f_grad(2.0) == 6.0
+
+
+def test_standalone_renames_a_helper_that_calls_itself():
+    """`rt.own` becomes `own_2` where a helper has a local `own`, and calls itself by that name."""
+
+    def f(xs):
+        traces = []
+        for x in xs:
+            traces.append(np.sum(np.diag(x)))
+        traces = np.array(traces)
+        return np.sum(traces - traces.max(axis=0))
+
+    text = module_text(generate(f, "grad", 0, None), standalone=True)
+    assert "def own_2(" in text
+    grad = imported(text).f_grad([np.eye(2), 3 * np.eye(2)])
+    assert [bar.tolist() for bar in grad] == [np.eye(2).tolist(), (-np.eye(2)).tolist()]
 
 
 def test_margin_stays_where_it_is(modules):

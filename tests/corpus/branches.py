@@ -450,3 +450,12 @@ def variable_changes_its_type(x, flag):
     else:
         y = 1.0
     return y * x[2]
+
+
+@case(X3, _jax=False)
+def logaddexp_of_nothing(x):
+    a = np.full(3, -np.inf)
+    a[0] = x[0]
+    b = np.logaddexp(a, -np.inf)
+    c = np.logaddexp2(np.logaddexp(b, b + x), a)
+    return c[0] * x[1]

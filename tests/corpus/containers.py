@@ -569,3 +569,54 @@ def items_replaced_by_other_shapes(x):
     xs[0] = x * x
     xs[1] = x[0]
     return np.sum(y * xs[0]) * xs[1]
+
+
+def _first(a, b):
+    return a
+
+
+@case(X3, _jax=False)
+def list_append_in_an_argument(x):
+    ys = [x[0]]
+    first = _first(x[1], ys.append(x[2]))
+    return ys[-1] * first + ys[0]
+
+
+@case(X3)
+def list_append_for_its_effect(x):
+    ys = []
+    [ys.append(v * v) for v in x]
+    np.sum(x) > -9 and ys.append(x[0])
+    ys.append(x[1]) if len(ys) > 1 else ys.append(x[2])
+    return sum(ys) * ys[-1]
+
+
+@case(X3)
+def list_append_or_value(x):
+    seen = []
+    ys = [seen.append(v) or v * v for v in x]
+    return sum(ys) * seen[-1]
+
+
+@case(X3)
+def list_item_read_before_and_after_pop(x):
+    ys = [x[0], x[1], x[2]]
+    a = ys[-1] * ys.pop() + ys[-1] * 2
+    return a * (ys[-1] + ys[0] * ys.pop(0) + ys[0])
+
+
+@case(X3)
+def list_appended_through_map(x):
+    ys = []
+    list(map(ys.append, x))
+    return sum(ys) * ys[0]
+
+
+@case([X3, Y3, P3], Y3)
+def list_item_replaced_in_a_helper_of_a_gradient(xs, w):
+    ys = [x * 2 for x in xs]
+    ys[0] = w * np.ones_like(ys[0])
+    last = ys.pop()
+    for y in ys:
+        last = last - y
+    return np.sum(last) + last[1]

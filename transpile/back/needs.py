@@ -39,6 +39,8 @@ class Needs:
         """Find what `piece` refers to, given the objects behind its global names."""
         tree = core.parse_gast(piece.text)
         own = core.writes(tree.body) | _imported_names(tree)
+        if piece.kind == "definition" and piece.name in names:
+            own.discard(piece.name)  # it may call itself, under the name that it will get
         self.path.append(piece.name)
         for use, root, attributes in _chains(tree, piece.text):
             if root in own or (root not in names and hasattr(builtins, root)):

@@ -11,7 +11,15 @@ from typing import Any
 
 import gast
 
-from redraft.transpile.core import COMPREHENSIONS, FUNCTIONS, children, free_names, walk_statements
+from redraft.transpile.core import (
+    COMPREHENSIONS,
+    FUNCTIONS,
+    children,
+    free_names,
+    is_name,
+    walk,
+    walk_statements,
+)
 
 SHAPE_ATTRIBUTES = frozenset({"shape", "ndim", "size", "dtype", "nbytes", "itemsize", "flags"})
 
@@ -36,6 +44,7 @@ class Coarse:
         self.names = set(active)
         self.shapes = SHAPE_ATTRIBUTES - opaque
         self.no_derivative = no_derivative
+        self.names |= _kept_methods(body)
         flows = list(self._flows(body))
         changed = True
         while changed:
@@ -95,11 +104,24 @@ class Coarse:
 
 
 DICT_METHODS = frozenset({"items", "values", "keys", "get"})
-LIST_METHODS = frozenset({"append", "extend", "insert", "pop", "update"})  # have derivatives
+GROWING = frozenset({"append", "extend", "insert"})
+LIST_METHODS = GROWING | {"pop", "update"}  # have derivatives
 MUTATORS = frozenset({
     "append", "extend", "insert", "pop", "update", "setdefault", "fill", "sort", "reverse",
     "remove", "clear", "add", "put", "popitem", "appendleft", "popleft", "itemset", "resize",
 })  # fmt: skip
+
+
+def _kept_methods(body: list[gast.stmt]) -> set[str]:
+    """Local lists whose ``append`` is passed on: what it will be called with is not known here."""
+    nodes = [n for statement in body for n in walk(statement)]
+    called = {id(n.func) for n in nodes if isinstance(n, gast.Call)}
+    kept = {
+        _root(n.value)
+        for n in nodes
+        if isinstance(n, gast.Attribute) and n.attr in LIST_METHODS and id(n) not in called
+    }
+    return kept & {n.id for n in nodes if is_name(n) and isinstance(n.ctx, gast.Store)}
 
 
 def _expressions(statement: gast.stmt) -> Any:

@@ -35,7 +35,13 @@ from redraft.transpile.front.callee import (
     operator_row,
     partial_parts,
 )
-from redraft.transpile.front.coarse import DICT_METHODS, MUTATORS, SHAPE_ATTRIBUTES, Coarse
+from redraft.transpile.front.coarse import (
+    DICT_METHODS,
+    GROWING,
+    MUTATORS,
+    SHAPE_ATTRIBUTES,
+    Coarse,
+)
 from redraft.transpile.front.inline import formula
 from redraft.transpile.front.objects import special_names
 from redraft.transpile.front.primitive import primitive_function
@@ -116,9 +122,31 @@ class Expressions:
 
     def plain(self, node: gast.expr) -> gast.expr:
         """An expression without a derivative, as the user wrote it, apart from ``:=``."""
+        self.check_unchanged(node)
         if any(isinstance(n, gast.NamedExpr) for n in core.walk(node)):
             return self.without_walrus(node)
         return node
+
+    def check_unchanged(self, node: Any) -> None:
+        """Refuse code that stays as it is, but changes a list that may hold active values."""
+        for inner in core.walk(node):
+            if self.changes_data(inner):
+                raise self.refuse(
+                    inner,
+                    f"`.{inner.func.attr}` of values that are differentiated, within an expression",
+                    "write it as a line of its own",
+                )
+
+    def changes_data(self, node: Any) -> bool:
+        """Does a call change a list, dict or array that may hold values with a derivative?"""
+        if not isinstance(node, gast.Call) or not isinstance(node.func, gast.Attribute):
+            return False
+        changes = node.func.attr in MUTATORS and node.func.attr not in self.object_names
+        return (
+            changes
+            and self.coarse.active(node.func.value)
+            and self.scope.value(node.func) is UNKNOWN
+        )
 
     def without_walrus(self, node: Any) -> Any:
         if isinstance(node, gast.NamedExpr):
@@ -424,6 +452,11 @@ class Expressions:
         own = name in self.object_names and name in (MUTATORS | DICT_METHODS) - {"pop"}
         if own and self.scope.value(node.func) is UNKNOWN:
             return self.method_call(node)
+        grows = name in GROWING and not node.keywords
+        if grows and self.scope.value(node.func) is UNKNOWN:
+            return self.growth(node)
+        if name in MUTATORS:
+            self.known_reads.clear()
         callee, leading = self.callee(node)
         if isinstance(callee, Primitive) and callee.row.kind == "missing":
             raise self.refuse(
@@ -448,6 +481,14 @@ class Expressions:
         new.callee = callee
         self.check_binding(new, callee)
         return new
+
+    def growth(self, node: gast.Call) -> gast.expr:
+        """``xs.append(v)`` in an expression: a line of its own before it, and its value is None."""
+        place, write_back = self.place(node.func.value)
+        self.mutate(place.id, node.func.attr, *map(self.atom, node.args))
+        write_back()
+        self.known_reads.clear()
+        return core.constant(None)
 
     def method_call(self, node: gast.Call) -> gast.expr:
         """``d.add(e)`` of an object whose class has a method of that name: nothing changes."""

@@ -448,7 +448,10 @@ class Lowerer(Expressions):
     def stmt_Expr(self, node: gast.Expr) -> None:
         value = node.value
         if not isinstance(value, gast.Call):
-            self.emit(node)
+            if any(isinstance(n, gast.Call) for n in core.walk(value)):
+                self.temporary(self.expression(value), "unused")
+            else:
+                self.emit(node)
             return
         func = value.func
         known = self.scope.value(func)
@@ -458,6 +461,7 @@ class Lowerer(Expressions):
         elif isinstance(func, gast.Attribute) and func.attr in MUTATORS and known is UNKNOWN:
             self.mutation(node, func, value)
         elif is_harmless(known):
+            self.check_unchanged(value)
             self.emit(node)  # print and the like: kept in the forward part
         elif known is not UNKNOWN and row is None and not core_function(known):
             raise self.refuse(
@@ -510,9 +514,11 @@ class Lowerer(Expressions):
             self.emit(gast.Assign([entry], self.atom(keyword.value), None))
 
     def stmt_Assert(self, node: gast.Assert) -> None:
+        self.check_unchanged(node)
         self.emit(node)
 
     def stmt_Raise(self, node: gast.Raise) -> None:
+        self.check_unchanged(node)
         self.emit(node)
 
     def stmt_Pass(self, node: gast.Pass) -> None:
@@ -562,7 +568,7 @@ class Lowerer(Expressions):
             self.while_walrus(node)
             return
         body = self.nested(node.body)
-        self.emit(gast.copy_location(gast.While(test, body, []), node))
+        self.emit(gast.copy_location(gast.While(self.test(test), body, []), node))
 
     def while_walrus(self, node: gast.While) -> None:
         """``while (y := f(x)) > 0`` evaluates its test at the start and after every round."""

@@ -9,6 +9,7 @@ tests/test_table.py, in `CONVENTIONS`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import choosing, forms
@@ -140,13 +141,28 @@ elementwise(
     "np.log1p(x)", d={"x": "1 / (1 + x)"}, like="x",
     aliases="math.log1p", samples=s.one(s.inside),
 )  # fmt: skip
+
+
+def share(power: str, one: str) -> Callable[[Call], str]:
+    """The share of an operand in the sum; beside a finite literal the sum is not empty."""
+
+    def rule(call: Call) -> str:
+        known = [call.constant(p) for p in ("x", "y")]
+        some = any(isinstance(v, (int, float)) and math.isfinite(v) for v in known)
+        return f"{power}({one} - {'ans' if some else 'rt.unless_empty(ans)'})"
+
+    return rule
+
+
 elementwise(
-    "np.logaddexp(x, y)", d={"x": "np.exp(x - ans)", "y": "np.exp(y - ans)"},
+    "np.logaddexp(x, y)",
+    d={"x": share("np.exp", "x"), "y": share("np.exp", "y")},
     tf="tf_elementwise.logaddexp(x, y)",
     samples=s.two(s.anything),
 )  # fmt: skip
 elementwise(
-    "np.logaddexp2(x, y)", d={"x": "np.exp2(x - ans)", "y": "np.exp2(y - ans)"},
+    "np.logaddexp2(x, y)",
+    d={"x": share("np.exp2", "x"), "y": share("np.exp2", "y")},
     tf="tf_elementwise.logaddexp2(x, y)",
     samples=s.two(s.anything),
 )  # fmt: skip

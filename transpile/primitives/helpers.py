@@ -216,6 +216,13 @@ elementwise(
     samples=s.two(s.positive, s.between(1.3, 3.0)),
 )  # fmt: skip
 elementwise(
+    "rt.unless_empty(total)",
+    d={"total": "1"},
+    like="total",
+    samples=s.one(s.anything),
+    tf="tf_helpers.unless_empty(total)",
+)
+elementwise(
     "rt.safe_log(x)",
     d={"x": "rt.safe_inverse(x)"},
     like="x",

@@ -114,7 +114,7 @@ elementwise(
 
 def weights(call: Call) -> str:
     """Shares of the elements in a log of a sum of exponentials (softmax)."""
-    return f"np.exp(x - {beside(call, 'ans')})"
+    return f"np.exp(x - {beside(call, 'rt.unless_empty(ans)')})"
 
 
 primitive(

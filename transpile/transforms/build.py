@@ -10,6 +10,7 @@ import numpy as np
 
 from redraft import runtime
 from redraft.transpile import core
+from redraft.transpile.analysis.complex_numbers import may_be_complex
 from redraft.transpile.analysis.facts import UNKNOWN
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.source import Origin, Source
@@ -116,21 +117,6 @@ def seed(reverse: Reverse, result: Any, holomorphic: bool) -> None:
     reading = reverse.read(value.id)
     reverse.seed_line = core.assign(bar_name(value.id), core.call(helper, reading), result.origin)
     reverse.bars[value.id] = Bar()
-
-
-COMPLEX_NAMES = frozenset(
-    {"complex", "complex64", "complex128", "conj", "conjugate", "imag", "angle", "fft"}
-)
-
-
-def may_be_complex(node: Any) -> bool:
-    """Does the function mention complex numbers? Then its result is checked to be real."""
-    return any(
-        (isinstance(n, gast.Constant) and isinstance(n.value, complex))
-        or (isinstance(n, gast.Attribute) and n.attr in COMPLEX_NAMES)
-        or (isinstance(n, gast.Name) and n.id in COMPLEX_NAMES)
-        for n in core.walk(node)
-    )
 
 
 def prepared_scalars(reverse: Reverse) -> set[int]:

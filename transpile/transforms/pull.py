@@ -183,10 +183,12 @@ class Pull(Bars):
                 value = multiply(core.copy(bar), self.tamed(factor, target.id))
             uniform = bar_uniform and not full
             operand = arguments[parameter]
-            known = not wide and result.dims is not None and self.fact(operand.id).dims is not None
+            dims = self.fact(operand.id).dims
+            known = not wide and None not in (result.dims, dims)
+            known = known and not self.takes_real_part(operand.id)
             late = (wide or not same) and not known and self.may_stay_wide(operand.id)
             if known and not same:
-                value = self.sum_over(value, result.dims, self.fact(operand.id).dims)
+                value = self.sum_over(value, result.dims, dims)
             elif (not same and not late) or (wide and not late):
                 value = self.unbroadcast(value, operand)
             contributions.append((operand.id, value, uniform and same, True, late))
@@ -272,6 +274,7 @@ class Pull(Bars):
             raise self.refuse(node, f"{row.name}: no derivative with respect to `{parameter}`")
         fact = self.fact(arguments[parameter].id)
         same = fact.shape is not None and fact.shape == result.shape
+        same = same and not self.takes_real_part(arguments[parameter].id)
         names = core.reads(core.expression(text))
         full = "ans" in names or any(
             core.is_name(a)
@@ -281,6 +284,13 @@ class Pull(Bars):
             if p in names
         )
         return text, whole, full, same
+
+    def takes_real_part(self, id: str) -> bool:
+        """May a real variable get a complex cotangent here? `rt.unbroadcast` looks at the values.
+
+        That of a temporary is settled where it reaches a variable.
+        """
+        return self.complex and not core.is_temporary(id)
 
     def may_stay_wide(self, id: str) -> bool:
         """A temporary's broadcasting is undone once, where its cotangent reaches a variable."""
@@ -304,7 +314,7 @@ class Pull(Bars):
         return value
 
     def unbroadcast(self, value: gast.expr, operand: gast.Name) -> gast.expr:
-        if self.fact(operand.id).rank == 0:
+        if self.fact(operand.id).rank == 0 and not self.takes_real_part(operand.id):
             return self.call("np.sum", value)
         return self.call("rt.unbroadcast", value, self.reading(operand))
 

@@ -14,6 +14,7 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
+from redraft.transpile.analysis.complex_numbers import may_be_complex
 from redraft.transpile.analysis.facts import UNKNOWN, Fact
 from redraft.transpile.analysis.versions import changed_names, updated_name
 from redraft.transpile.errors import TransformError
@@ -38,6 +39,7 @@ class Reverse(Residuals, Pull):
         self.replaced: dict[int, gast.stmt] = {}
         self.extra: list[gast.stmt] = []
         self.counter = 0
+        self.complex = may_be_complex(self.source.node)
         self.given_suspects: set[str] = set()
         self._suspects: set[str] | None = None
         self.prepare_residuals()
@@ -423,7 +425,7 @@ class Reverse(Residuals, Pull):
         for id in sorted(touched & set(self.bars)):
             self.full(id, assigned=True)
         if not self.head_bars(statement):
-            return [statement]
+            return [self.bystander(statement)]
         exit_bars = self.bars
         head = self.fixpoint(statement)
         self.statement = statement
@@ -435,6 +437,14 @@ class Reverse(Residuals, Pull):
         for id, bar in self.bars.items():
             bar.masked = bar.masked or (id in head and head[id].masked)
         self.collect(statement, items)
+        return forward
+
+    def bystander(self, statement: Any) -> gast.stmt:
+        """A loop that no cotangent passes through; what its calls do to their arguments counts."""
+        body, _ = self.block(statement.body)
+        self.statement = statement
+        forward = self.copy_of(statement)
+        forward.body = body
         return forward
 
     def head_bars(self, statement: Any) -> bool:
