@@ -54,6 +54,7 @@ class _Dead:
 
     def __init__(self, pure: Any) -> None:
         self.known_pure = pure
+        self.trying = 0  # loops whose body is only looked at, until it is known what they read
 
     def block(self, body: list[gast.stmt], live: set[str]) -> list[gast.stmt]:
         """Filter a block; `live` (what is read after it) becomes what is read before it."""
@@ -70,9 +71,11 @@ class _Dead:
         if isinstance(statement, (gast.For, gast.While)):
             return self.loop(statement, live)
         if isinstance(statement, gast.With) and not getattr(statement, "insert_grad", False):
-            statement.body = self.block(statement.body, live)
+            body = self.block(statement.body, live)
+            if not self.trying:
+                statement.body = body
             live |= core.reads([i.context_expr for i in statement.items])
-            return statement if statement.body else None
+            return statement if body else None
         if isinstance(statement, gast.Pass):
             return None
         updated = updated_name(statement)
@@ -96,15 +99,18 @@ class _Dead:
             live |= core.reads(statement.test)
             return statement
         other = set(live)
-        statement.body = self.block(statement.body, live)
-        statement.orelse = self.block(statement.orelse, other)
+        body = self.block(statement.body, live)
+        orelse = self.block(statement.orelse, other)
         live |= other
-        if not statement.body and not statement.orelse:
+        if not body and not orelse:
             return None
-        if not statement.body:
-            statement.test = _negated(statement.test)
-            statement.body, statement.orelse = statement.orelse, []
         live |= core.reads(statement.test)
+        if self.trying:
+            return statement
+        statement.body, statement.orelse = body, orelse
+        if not body:
+            statement.test = _negated(statement.test)
+            statement.body, statement.orelse = orelse, []
         return statement
 
     def loop(self, statement: Any, live: set[str]) -> gast.stmt | None:
@@ -114,19 +120,19 @@ class _Dead:
         )
         while True:
             inside = set(head)
-            trial = core.copy(statement.body)
-            self.block(trial, inside)
+            self.trying += 1
+            self.block(statement.body, inside)
+            self.trying -= 1
             if inside <= head:
                 break
             head |= inside
-        statement.body = self.block(statement.body, head)
-        body = [s for s in statement.body if not _is_exit(s)]
-        if not body and (
+        body = self.block(statement.body, head)
+        if all(map(_is_exit, body)) and (
             isinstance(statement, gast.While) or not core.writes(statement.target) & after
         ):
             return None
-        if not statement.body:
-            statement.body = [gast.Pass()]
+        if not self.trying:
+            statement.body = body or [gast.Pass()]
         live |= head
         live |= core.reads(statement.iter if isinstance(statement, gast.For) else statement.test)
         return statement

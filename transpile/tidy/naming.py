@@ -22,8 +22,9 @@ def name_for_readers(function: gast.FunctionDef, taken: set[str], merge: bool = 
     """Rename all ids of a function in place. `taken`: names that mean something else."""
     parameters = core.parameter_names(function.args)
     clashes = _overlaps(function.body, set(parameters))
-    order = _appearance(function)
-    nested = _inside_functions(function.body)
+    nodes = [node for statement in function.body for node in core.walk(statement)]  # as one reads
+    order = list(dict.fromkeys(n.id for n in nodes if isinstance(n, gast.Name)))
+    nested = _inside_functions(nodes)
     names: dict[str, str] = {}
     preferred = getattr(function, "preferred", {})  # names in the function that is reversed here
     filled = getattr(function, "filled", {})
@@ -47,7 +48,7 @@ def name_for_readers(function: gast.FunctionDef, taken: set[str], merge: bool = 
         known = names.get(known, known if "." not in known else "")
         free = known and known not in taken and known not in {names[c] for c in meets if c in names}
         names[id] = known if free else _choose(id, names, meets, taken)
-    for node in core.walk(function):
+    for node in (*core.walk(function.args), *nodes):
         if isinstance(node, gast.Name) and node.id in names:
             node.id = names[node.id]
 
@@ -118,30 +119,14 @@ def _number(prefix: str, suffix: str, used: set[str], taken: set[str], start: in
     return f"{prefix}{number}{suffix}"
 
 
-def _appearance(function: gast.FunctionDef) -> list[str]:
-    seen: dict[str, None] = {}
-    for statement in function.body:
-        for node in _in_order(statement):
-            if isinstance(node, gast.Name):
-                seen.setdefault(node.id)
-    return list(seen)
-
-
-def _in_order(node: Any) -> Any:
-    """Nodes in reading order: an assignment's value comes after its target on the page."""
-    yield from core.walk(node)
-
-
-def _inside_functions(body: list[gast.stmt]) -> set[str]:
+def _inside_functions(nodes: list[gast.AST]) -> set[str]:
     """Names that keep their spelling: read inside a function, or bound by `def`, `class`, `import`."""
     found: set[str] = set()
-    for statement in body:
-        found |= core.bound_by_name(statement)
-        for node in core.walk(statement):
-            if isinstance(node, (*core.FUNCTIONS, *core.COMPREHENSIONS)):
-                found |= {
-                    n.id for n in core.walk(node) if isinstance(n, gast.Name) and "." not in n.id
-                }
+    for node in nodes:
+        if isinstance(node, (gast.ClassDef, gast.Import, gast.ImportFrom, gast.FunctionDef)):
+            found |= core.bound_by_name(node)
+        if isinstance(node, (*core.FUNCTIONS, *core.COMPREHENSIONS)):
+            found |= {n.id for n in core.walk(node) if isinstance(n, gast.Name) and "." not in n.id}
     return found
 
 
