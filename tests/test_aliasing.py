@@ -941,7 +941,7 @@ def sums_kept_while_elements_change(x):
     return np.sum(kept[0] * kept[1] + kept[2] * y)
 
 
-@exact(X)
+@exact_or_refused(X)
 def shifted_array_that_takes_turns(x):
     y = x.copy()
     total = 0.0
@@ -1025,7 +1025,7 @@ def pop_within_a_test(x):
 def append_within_an_assertion(x):
     ys = [x[0]]
     assert ys.append(x[1]) is None
-    print(end="" if ys.append(x[2]) is None else "")  # noqa: RUF034
+    print("", end=str(ys.append(x[2]) or ""))
     return sum(ys) * ys[-1]
 
 
