@@ -902,6 +902,58 @@ def test_exact(problem):
     check_everything(problem)
 
 
+# New arrays whose tangent is that of an operand
+
+
+@exact(X)
+def sum_with_a_constant_before_a_change(x):
+    y = x * 2
+    above, same, kept = y + 1.0, y * 1, +y
+    y[0] = 5.0
+    return np.sum(above * same * kept * y)
+
+
+@exact(X)
+def part_of_a_real_copy_before_a_change(x):
+    y = x * 2
+    again = np.real(y * 1.0)
+    rows = np.broadcast_to(y, (2, 3)) * 1.0
+    y[0] = 3.0
+    return np.sum(again * y) + np.sum(rows * y)
+
+
+@exact(X)
+def bound_again_after_an_alias(x):
+    y = x * 2
+    before = y
+    y = y + 1.0
+    y[0] = 5.0
+    return np.sum(before * y)
+
+
+@exact(X)
+def sums_kept_while_elements_change(x):
+    kept = []
+    y = x * 1.0
+    for i in range(3):
+        kept.append(y + 0.5)
+        y[i] = y[i] * y[0]
+    return np.sum(kept[0] * kept[1] + kept[2] * y)
+
+
+@exact_or_refused(X)
+def shifted_array_that_takes_turns(x):
+    y = x.copy()
+    total = 0.0
+    for _ in range(2):
+        t = y * 1.0
+        u = y[0]
+        y[0] = y[1] * t[2]
+        y[1] = u
+        total = total + t[0] * u * y[0]
+    return total
+
+
 # Effects of what is called, within a loop whose own variables nobody needs
 
 
@@ -973,7 +1025,7 @@ def pop_within_a_test(x):
 def append_within_an_assertion(x):
     ys = [x[0]]
     assert ys.append(x[1]) is None
-    print(end="" if ys.append(x[2]) is None else "")  # noqa: RUF034
+    print("", end=str(ys.append(x[2]) or ""))
     return sum(ys) * ys[-1]
 
 

@@ -10,6 +10,7 @@ import functools
 from typing import Any
 
 import gast
+import numpy as np
 
 from redraft.transpile import core
 from redraft.transpile.analysis.facts import UNKNOWN, Fact
@@ -200,6 +201,8 @@ class Forward:
         if isinstance(value, gast.Call) and not isinstance(callee, (Primitive, Construct)):
             return self.push_call(statement, target, value, callee)
         tangent = self.tangent_of(target, value, callee)
+        if self.needs_copy(statement, tangent):
+            tangent = self.call("rt.own", tangent)
         if core.reads(value) & {id}:  # the tangent needs the old value: it comes first
             if self.reads_result(tangent):
                 kept = self.fresh(core.base(id))
@@ -215,18 +218,20 @@ class Forward:
             ]
             return [statement]
         _replace_name(tangent, RESULT, id)
-        if self.needs_copy(statement, tangent):
-            tangent = self.call("rt.own", tangent)
         self.write(core.assign(dot_name(id), tangent))
         self.lines[-1].write_back = getattr(statement, "write_back", False)
         return [statement]
 
     def needs_copy(self, statement: Any, tangent: Any) -> bool:
-        """Is the value a new array that changes in place later, and the tangent not a new one?"""
+        """Is the value a new array, and the tangent not, which a later change in place may reach?
+
+        That of ``y + 1`` is the tangent of `y`: it must not follow what `y` becomes.
+        """
         site = self.facts.site(statement)
-        if site not in statement.result.roots or site not in self.mutated:
+        if site not in statement.result.roots or _is_new(tangent):
             return False
-        return isinstance(tangent, (gast.Name, gast.Subscript, gast.Attribute, gast.Call))
+        operands = [self.fact(n).reach for n in core.reads(statement.value) if n in statement.facts]
+        return bool(self.mutated & frozenset({site}).union(*operands))
 
     @functools.cached_property
     def mutated(self) -> frozenset:
@@ -693,6 +698,19 @@ def _shallow(statement: Any) -> Any:
     import copy
 
     return copy.copy(statement)
+
+
+def _is_new(tangent: Any) -> bool:
+    """Does the expression certainly make an array of its own?"""
+    if isinstance(tangent, (gast.BinOp, gast.UnaryOp)):
+        return True
+    if not isinstance(tangent, gast.Call) or not isinstance(tangent.func, gast.Attribute):
+        return False
+    if tangent.func.attr == "copy" and not tangent.args:
+        return True
+    path = gast.unparse(tangent.func).split(".")
+    row = table.row_of(functools.reduce(getattr, path[1:], np)) if path[0] == "np" else None
+    return row is not None and row.view_of is None
 
 
 def _with_origin(node: Any, statement: Any) -> Any:
