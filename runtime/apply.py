@@ -11,6 +11,7 @@ import functools
 from typing import Any
 
 from redraft.runtime.cotangents import zeros_like
+from redraft.runtime.memory import tracing
 
 
 class CallRecord:
@@ -99,6 +100,15 @@ def method_fwd(
     from redraft.transpile.again import Method, forward_by
 
     return forward_by(Method(name, owner, args, kwargs), mask)
+
+
+def staging(function: Any) -> Any:
+    """A generated function; its staged form while the thread traces for `jit`."""
+    if not tracing():
+        return function
+    from redraft.transpile.staged import staged
+
+    return staged(function)
 
 
 def call_bwd(record: CallRecord, ans_bar: Any) -> list[Any]:

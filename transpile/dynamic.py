@@ -87,6 +87,8 @@ def take_apart(function: Any, count: int | None = None, given: tuple[str, ...] =
         return _partial(function, count, given)
     if isinstance(function, Transformed):
         return _transformed(function, count, given)
+    if getattr(type(function), "redraft_identity", False):
+        return take_apart(function.fun, count, given)
     if isinstance(function, type(functools.lru_cache(int))):
         return take_apart(function.__wrapped__, count, given)
     method = inspect.getattr_static(type(function), "__call__", None)
@@ -499,6 +501,7 @@ def forward_of(function: Any, mask: tuple[int, ...], args: tuple, kwargs: Named)
         return forward_by(plan_of(function, args, kwargs), mask)
     forward, backward, returned, places = pair_of(function, mask, args, kwargs)
     parts = places.parts
+    forward, backward = apply.staging(forward), apply.staging(backward)
     value, saved = forward(*parts.leading, *args, **{**parts.keywords, **kwargs})
     return value, apply.CallRecord(backward, saved, Arrangement(returned, places))
 
@@ -540,6 +543,7 @@ def tangent_of(function: Any, tangents: tuple, args: tuple, kwargs: Named) -> tu
         return tangent_by(plan_of(function, args, kwargs), tangents)
     run, places, given = tangent_function(function, tangents, args, kwargs)
     parts = places.parts
+    run = apply.staging(run)
     return run(*parts.leading, *args, **{**parts.keywords, **kwargs}, **given)
 
 

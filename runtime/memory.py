@@ -1,0 +1,119 @@
+"""Which traced tensors stand for the same memory: changes in place on values that cannot change.
+
+While a function is traced, ``x[i] = v`` makes a new tensor, and the variable `x` gets it. NumPy
+would have changed the array itself, and with it every other name and view of it. So a trace notes
+which tensors are views of the same memory. Once one of them was changed, the others are stale: what
+they hold is no longer what NumPy would find there. Reading one is refused.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from redraft.runtime.tensors import TensorError, is_tensor
+
+VIEWS = frozenset({
+    "getitem", "reshape", "ravel", "T", "mT", "transpose", "swapaxes", "moveaxis", "rollaxis",
+    "squeeze", "expand_dims", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_to", "diagonal",
+    "diag", "real", "imag", "flip", "flipud", "fliplr", "rot90", "asarray", "asanyarray", "view",
+    "split", "array_split", "hsplit", "vsplit", "dsplit", "broadcast_arrays", "permute_dims",
+    "matrix_transpose", "ascontiguousarray", "asfarray", "asfortranarray", "astype", "array",
+    "meshgrid", "unstack", "real_if_close", "trim_zeros", "nan_to_num",
+})  # fmt: skip
+
+
+class Memory:
+    """The arrays of one trace that share memory."""
+
+    def __init__(self) -> None:
+        self.kept: list[Any] = []  # so that an id stays one tensor's as long as the trace lasts
+        self.group: dict[int, int] = {}  # id of a tensor or array -> its memory
+        self.members: dict[int, set[int]] = {}
+        self.stale: set[int] = set()
+        self.fixed: set[int] = set()  # memory of the caller's arguments
+
+    def memory_of(self, x: Any) -> int:
+        """A number for the memory that a value occupies."""
+        key = id(x)
+        if key not in self.group:
+            base = x
+            while isinstance(base, np.ndarray) and isinstance(base.base, np.ndarray):
+                base = base.base
+            self.kept += [x, base]
+            home = self.group.get(id(base), id(base))
+            self.join(base, home)
+            self.join(x, home)
+        return self.group[key]
+
+    def join(self, x: Any, home: int) -> None:
+        """Note that a value occupies this memory."""
+        self.kept.append(x)
+        self.group[id(x)] = home
+        self.members.setdefault(home, set()).add(id(x))
+
+    def link(self, view: Any, x: Any) -> None:
+        """Note that one value is a view of another."""
+        if isinstance(view, (list, tuple)):
+            for part in view:
+                self.link(part, x)
+        elif is_array(view) and is_array(x) and view is not x:
+            self.join(view, self.memory_of(x))
+
+    def changed(self, x: Any, new: Any) -> None:
+        """`new` is what the memory of `x` holds from now on; all that shared it is stale."""
+        home = self.memory_of(x)
+        if home in self.fixed:
+            raise TensorError(
+                "assignment into an argument of the function under `jit`: the caller's array would "
+                "stay as it is; write `x = x.copy()` first"
+            )
+        self.stale |= self.members[home]
+        self.stale.discard(id(new))
+        self.join(new, home)
+
+    def check(self, values: Any) -> None:
+        """Refuse to read what was changed through another name."""
+        if not self.stale:
+            return
+        for value in values:
+            if isinstance(value, (list, tuple)):
+                self.check(value)
+            elif isinstance(value, dict):
+                self.check(value.values())
+            elif id(value) in self.stale and is_array(value):
+                raise TensorError(
+                    "this array was changed in place through another name or view of it, which "
+                    "cannot be followed under `jit`; return the changed array, or copy before "
+                    "changing it"
+                )
+
+
+def is_array(x: Any) -> bool:
+    """Is it something with memory of its own that can be changed: an array, not a number?"""
+    if is_tensor(x):
+        return x.shape.rank != 0
+    return isinstance(x, np.ndarray)
+
+
+class Trace(threading.local):
+    """What the thread is tracing: one `Memory` per function being compiled."""
+
+    def __init__(self) -> None:
+        self.memories: list[Memory] = []
+        self.guards: list[Any] = []
+
+
+TRACE = Trace()
+
+
+def tracing() -> bool:
+    """Is the thread tracing a function now?"""
+    return bool(TRACE.memories)
+
+
+def current() -> Memory | None:
+    """The memory of the innermost trace."""
+    return TRACE.memories[-1] if TRACE.memories else None

@@ -1,0 +1,138 @@
+"""Compile a function of tensors with XLA, and call it with arrays.
+
+A compiled function takes and returns flat lists of tensors: what the caller's structures look like is
+decided outside (transpile/jit.py). Results are copied out of TensorFlow's memory, so that nobody shares
+it with a constant of the compiled program or with an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from redraft.runtime.tensors import is_tensor
+from redraft.runtime.tf_arrays import MARK, cast, dtype_of, shape, tensor, weak
+
+identity = tf.identity
+
+
+def fitted(new: Any, x: Any) -> Any:
+    """The result of ``x += …``, with the dtype and the shape that `x` keeps.
+
+    Raises:
+        TypeError, ValueError: NumPy would not put it there.
+    """
+    own = dtype_of(x)
+    if not np.can_cast(dtype_of(new), own, "same_kind"):
+        raise TypeError(
+            f"cannot cast {dtype_of(new)} to {own} in place with casting rule 'same_kind'"
+        )
+    if tuple(shape(new)) != tuple(shape(x)):
+        raise ValueError(
+            f"non-broadcastable output operand with shape {tuple(shape(x))} doesn't match the "
+            f"broadcast shape {tuple(shape(new))}"
+        )
+    return cast(tensor(new), own)
+
+
+def specification(dtype: Any, lengths: Sequence[int | None]) -> Any:
+    """What is known of an argument before the call."""
+    return tf.TensorSpec(tuple(lengths), tf.as_dtype(dtype))
+
+
+def dtype_name(x: Any) -> str:
+    """NumPy's name of a tensor's dtype."""
+    return x.dtype.name
+
+
+def devices(kind: str) -> list[Any]:
+    """The devices of a kind: ``cpu``, ``gpu`` or ``tpu``."""
+    return tf.config.list_logical_devices(kind.upper())
+
+
+class Compiled:
+    """A function compiled for arguments of fixed dtypes and shapes.
+
+    Args:
+        body: takes a list of tensors, and returns a list of tensors.
+        specifications: of the arguments (`specification`).
+        device: a name of TensorFlow's, or None.
+    """
+
+    def __init__(
+        self, body: Callable, specifications: list[Any], device: str | None = None
+    ) -> None:
+        self.device = device
+        self.function = tf.function(
+            lambda *tensors: body(list(tensors)), jit_compile=True, autograph=False
+        )
+        with tf.device(device):
+            self.concrete = self.function.get_concrete_function(*specifications)
+        self.direct = direct_call(self.concrete, len(specifications)) if device is None else None
+
+    def __call__(self, tensors: list[Any]) -> list[Any]:
+        """Run it; the public way is the fallback of the direct one."""
+        if self.direct is not None:
+            return self.direct(tensors)
+        return self.slowly(tensors)
+
+    def slowly(self, tensors: list[Any]) -> list[Any]:
+        """The public way to run a concrete function."""
+        with tf.device(self.device):
+            return list(self.concrete(*tensors))
+
+
+def direct_call(concrete: Any, count: int) -> Callable | None:
+    """A function that runs a concrete function by its name; None where that is not possible.
+
+    It uses what TensorFlow uses itself, which is private: every step that may change is tried
+    here, and the public way stays.
+    """
+    try:
+        from tensorflow.python import pywrap_tfe
+        from tensorflow.python.eager import context
+
+        if concrete.captured_inputs or not concrete.outputs:
+            return None
+        bound = context.context()
+        bound.ensure_initialized()
+        handle = bound._handle
+        name = concrete.name
+        results = len(concrete.outputs)
+        execute = pywrap_tfe.TFE_Py_Execute
+    except Exception:
+        return None
+
+    def run(tensors: list[Any]) -> list[Any]:
+        return execute(handle, None, name, tensors, None, results)
+
+    return run
+
+
+def as_tensor(x: Any) -> Any:
+    """An array as a tensor."""
+    return tf.constant(x)
+
+
+def traced_number(x: Any, number: type) -> Any:
+    """A tensor that stands for a Python number."""
+    return weak(x, number)
+
+
+def stands_for(x: Any) -> type | None:
+    """The Python type of a tensor that stands for a number."""
+    return getattr(x, MARK, None)
+
+
+def as_array(x: Any) -> Any:
+    """The value of a tensor in memory of its own; a NumPy scalar, if it has no axes."""
+    return x.numpy()
+
+
+__all__ = [
+    "Compiled", "as_array", "as_tensor", "devices", "dtype_name", "fitted", "identity", "is_tensor",
+    "specification", "stands_for", "traced_number",
+]  # fmt: skip
