@@ -2,8 +2,9 @@
 
 While a function is traced, ``x[i] = v`` makes a new tensor, and the variable `x` gets it. NumPy
 would have changed the array itself, and with it every other name and view of it. So a trace notes
-which tensors are views of the same memory. Once one of them was changed, the others are stale: what
-they hold is no longer what NumPy would find there. Reading one is refused.
+what has become of a tensor: another name for it, that still holds the old one, reads the new one. It also
+notes which tensors are views of the same memory. Once one of them was changed, the others are stale:
+what they hold is no longer what NumPy would find there. Reading one is refused.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ VIEWS = frozenset({
     "squeeze", "expand_dims", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_to", "diagonal",
     "diag", "real", "imag", "flip", "flipud", "fliplr", "rot90", "asarray", "asanyarray", "view",
     "split", "array_split", "hsplit", "vsplit", "dsplit", "broadcast_arrays", "permute_dims",
-    "matrix_transpose", "ascontiguousarray", "asfarray", "asfortranarray", "astype", "array",
-    "meshgrid", "unstack", "real_if_close", "trim_zeros", "nan_to_num",
+    "matrix_transpose", "ascontiguousarray", "asfarray", "asfortranarray", "unstack",
+    "real_if_close", "trim_zeros",
 })  # fmt: skip
 
 
@@ -33,6 +34,7 @@ class Memory:
         self.group: dict[int, int] = {}  # id of a tensor or array -> its memory
         self.members: dict[int, set[int]] = {}
         self.stale: set[int] = set()
+        self.newer: dict[int, Any] = {}  # id of a tensor -> the one that took its place
         self.fixed: set[int] = set()  # memory of the caller's arguments
 
     def memory_of(self, x: Any) -> int:
@@ -72,23 +74,31 @@ class Memory:
             )
         self.stale |= self.members[home]
         self.stale.discard(id(new))
+        self.newer[id(x)] = new
         self.join(new, home)
 
-    def check(self, values: Any) -> None:
-        """Refuse to read what was changed through another name."""
+    def current(self, value: Any) -> Any:
+        """The value as NumPy would read it now: after all changes in place.
+
+        Raises:
+            TensorError: it is a view of memory that was changed through another view.
+        """
         if not self.stale:
-            return
-        for value in values:
-            if isinstance(value, (list, tuple)):
-                self.check(value)
-            elif isinstance(value, dict):
-                self.check(value.values())
-            elif id(value) in self.stale and is_array(value):
+            return value
+        if value.__class__ is list or value.__class__ is tuple:
+            new = [self.current(v) for v in value]
+            changed = any(a is not b for a, b in zip(new, value, strict=True))
+            return value.__class__(new) if changed else value
+        if value.__class__ is dict:
+            return {k: self.current(v) for k, v in value.items()}
+        while id(value) in self.stale and is_array(value):
+            if id(value) not in self.newer:
                 raise TensorError(
-                    "this array was changed in place through another name or view of it, which "
-                    "cannot be followed under `jit`; return the changed array, or copy before "
-                    "changing it"
+                    "this array shares memory with one that was changed in place, which cannot be "
+                    "followed under `jit`; copy before changing it"
                 )
+            value = self.newer[id(value)]
+        return value
 
 
 def is_array(x: Any) -> bool:

@@ -429,7 +429,7 @@ class Entry:
 
     def result(self, x: Any, results: list[Any], memory: Memory) -> Any:
         """A place for a traced result; what was computed while tracing is kept as it is."""
-        memory.check([x])
+        x = memory.current(x)
         if not is_tensor(x):
             return _Constant(x) if isinstance(x, np.ndarray) else x
         results.append(self.tf.identity(x))
@@ -541,8 +541,8 @@ def located(error: BaseException) -> None:
     if isinstance(error, TensorError):
         raise TransformError(message, place, hint_for(message)) from error
     name = type(error).__name__
-    if name == "OperatorNotAllowedInGraphError" or "symbolic" in message:
-        if "bool" in message:
+    if name == "OperatorNotAllowedInGraphError" or "ymbolic" in message:
+        if "a Python `bool`" in message:
             raise TransformError(
                 "a condition depends on values that are known only when the compiled function runs",
                 place, "write `np.where(condition, a, b)`, or make what it depends on static",
@@ -606,7 +606,11 @@ def source_text(fun: Any) -> str:
         if function is None or function in seen:
             return
         seen.add(function)
-        found = staged_source(function)
+        saved, TRACE.guards = TRACE.guards, []
+        try:
+            found = staged_source(function)
+        finally:
+            TRACE.guards = saved
         for callee in found.callees:
             visit(callee)
         texts[found.text] = None

@@ -52,6 +52,14 @@ class Stand:
 # --- functions of NumPy's, checked for memory that was changed
 
 
+# arguments of which a function reads nothing but the shape and the dtype: they may be stale
+READ_SHAPES_OF = {
+    "shape": (0,), "ndim": (0,), "size": (0,), "dtype": (0,), "len": (0,), "zeros_like": (0,),
+    "ones_like": (0,), "empty_like": (0,), "full_like": (0,), "unbroadcast": (1,), "item_bar": (2,),
+    "gather_bar": (2,), "like": (1,), "as_gradient": (1,), "broadcast_like": (1,), "scatter": (1,),
+}  # fmt: skip
+
+
 class Checked(Stand):
     """A dispatching function that watches over memory that is shared."""
 
@@ -63,12 +71,13 @@ class Checked(Stand):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         held = memory.current()
         if held is not None and held.stale:
-            held.check(args)
-            held.check(kwargs.values())
+            shapes = READ_SHAPES_OF.get(self.name, ())
+            args = tuple(a if i in shapes else held.current(a) for i, a in enumerate(args))
+            kwargs = {k: held.current(v) for k, v in kwargs.items()}
         ans = self.function(*args, **kwargs)
         if held is None or not args:
             return ans
-        if self.is_view:
+        if self.is_view or "copy" in kwargs:
             held.link(ans, args[0])
         elif is_tensor(ans) and any(ans is a for a in args):
             return _copied(ans)
@@ -180,9 +189,9 @@ def in_place(raw: Callable, plain: Callable, x: Any, value: Any) -> Any:
     """``x += value``: a new version of an array, as Python does it with everything else."""
     if not (is_tensor(x) or (isinstance(x, np.ndarray) and holds_tensor(value))):
         if isinstance(x, np.ndarray) or not is_users_class(type(x)):
-            check(x, value)
-            return raw(x, value)
+            return raw(current(x), current(value))
         return plain(x, value)
+    x = current(x)
     new = plain(x, value)
     if not memory.is_array(x):
         return new
@@ -193,11 +202,10 @@ def in_place(raw: Callable, plain: Callable, x: Any, value: Any) -> Any:
     return new
 
 
-def check(*values: Any) -> None:
-    """Refuse what was changed through another name."""
+def current(value: Any) -> Any:
+    """A value as NumPy would read it now, if it was changed through another name."""
     held = memory.current()
-    if held is not None:
-        held.check(values)
+    return value if held is None else held.current(value)
 
 
 def changed(x: Any, new: Any) -> None:
@@ -219,8 +227,7 @@ class At:
         self.x = x
 
     def __getitem__(self, index: Any) -> Any:
-        check(self.x, index)
-        ans = rnp.operator.getitem(self.x, index)
+        ans = rnp.operator.getitem(self.x, current(index))
         held = memory.current()
         if held is not None:
             held.link(ans, self.x)
@@ -230,7 +237,7 @@ class At:
 def at(x: Any) -> Any:
     """What ``x[i]`` reads from: containers are Python's own."""
     if is_tensor(x) or isinstance(x, (np.ndarray, np.generic)):
-        return At(x)
+        return At(current(x))
     if isinstance(x, (list, tuple)):
         return Items(x)
     if is_users_class(type(x)) and isinstance(
@@ -271,7 +278,7 @@ def rows(x: Any) -> Any:
     """What a loop runs over: the rows of a tensor, or the thing itself."""
     if not is_tensor(x):
         return x
-    check(x)
+    x = current(x)
     lengths = rnp.shape(x)
     if not lengths:
         raise TypeError("iteration over a 0-d array")
@@ -282,9 +289,8 @@ def rows(x: Any) -> Any:
 
 def set_at(x: Any, index: Any, value: Any) -> Any:
     """The container after ``x[index] = value``."""
-    check(x, index, value)
-    array = is_tensor(x) or isinstance(x, np.ndarray)
-    if not array:
+    x, index, value = current(x), current(index), current(value)
+    if not (is_tensor(x) or isinstance(x, np.ndarray)):
         if holds_tensor(index):
             raise TensorError(
                 "a key or a list index that is known only when the compiled function runs"
@@ -302,7 +308,7 @@ def set_at(x: Any, index: Any, value: Any) -> Any:
 
 def add_at(x: Any, index: Any, value: Any) -> Any:
     """The container after adding at an index, where repeated ones accumulate."""
-    check(x, index, value)
+    x, index, value = current(x), current(index), current(value)
     if not (is_tensor(x) or isinstance(x, np.ndarray)):
         x[index] = helper.add(x[index], value)
         return x
@@ -313,7 +319,7 @@ def add_at(x: Any, index: Any, value: Any) -> Any:
 
 def update(function: Callable, x: Any, index: Any, value: Any) -> Any:
     """The container after ``x[index] += value``."""
-    check(x, index, value)
+    x, index, value = current(x), current(index), current(value)
     if is_tensor(x) or isinstance(x, np.ndarray):
         if not (is_tensor(x) or holds_tensor(index) or holds_tensor(value)):
             x[index] = function(x[index], value)
@@ -333,9 +339,13 @@ def put_back(x: Any, index: Any, part: Any) -> Any:
     if not holds_tensor(part) and not is_tensor(x) and not holds_tensor(index):
         return x  # NumPy has changed it
     held = memory.current()
-    if held is not None:
-        held.stale.discard(id(x))
-    return set_at(x, index, part)
+    if held is None:
+        return set_at(x, index, part)
+    new = rnp.rt.set_at(x, index, part)  # the change of the part has made the rest stale
+    held.stale.add(id(x))
+    held.newer[id(x)] = new
+    held.join(new, held.memory_of(x))
+    return new
 
 
 def _is_basic(index: Any) -> bool:
@@ -438,13 +448,22 @@ def _reduce(f: Any, items: Any, *first: Any) -> Any:
     return functools.reduce(staged(f), rows(items), *first)
 
 
-def _print(*values: Any, **options: Any) -> None:
-    print(*values, **options)
+def _divmod(x: Any, y: Any) -> tuple:
+    return op.floordiv(x, y), op.mod(x, y)
+
+
+def _hasattr(x: Any, name: str) -> bool:
+    """A tensor has what the array or the number that it stands for has."""
+    if not is_tensor(x):
+        return hasattr(x, name)
+    from redraft.runtime.tf_jit import stands_for
+
+    return hasattr(stands_for(x) or np.ndarray, name)
 
 
 BUILTINS: dict[Any, Any] = {
     zip: zip, enumerate: enumerate, map: map, filter: filter, sorted: _sorted, isinstance: _isinstance,
-    functools.reduce: _reduce, reversed: reversed, print: print,
+    functools.reduce: _reduce, divmod: _divmod, hasattr: _hasattr, print: print, callable: callable,
 }  # fmt: skip
 BUILTINS[zip], BUILTINS[enumerate] = _rows_of_all(zip), _rows_of_all(enumerate)
 BUILTINS[map], BUILTINS[filter] = _with_function(map), _with_function(filter)
@@ -538,7 +557,12 @@ def of_library(function: Any) -> Any:
     if function in (len, abs, sum, max, min, round, any, all, pow, divmod):
         return Checked(getattr(rnp.builtins, function.__name__), function.__name__, function)
     name = getattr(function, "__name__", repr(function))
+    if (getattr(function, "__module__", None) or "").split(".")[0] in PURE_MODULES:
+        return function
     return Checked(_dispatching(function), name, function)
+
+
+PURE_MODULES = frozenset({"dataclasses", "copy", "collections", "types", "typing", "itertools"})
 
 
 @functools.lru_cache(maxsize=2000)
@@ -630,8 +654,12 @@ def staged_function(function: types.FunctionType) -> Any:
     row = table.row_of(function)
     if module.startswith("redraft.runtime") or row is not None:
         return of_runtime(function)
-    if module.split(".")[0] in ("numpy", "scipy", "math", "tensorflow"):
+    if module.split(".")[0] in ("numpy", "scipy", "math", "tensorflow", *PURE_MODULES):
         return of_library(function)
+    if function.__name__ in ("_replace", "_make", "_asdict") and function.__code__.co_filename.endswith(
+        "collections/__init__.py"
+    ):  # of a NamedTuple
+        return function
     special = _special(function)
     if special is not None:
         return special
@@ -775,6 +803,8 @@ def _meaning(value: Any, called: bool, callees: list[Any]) -> Any:
     """What stands behind a global name in staged text."""
     if isinstance(value, types.ModuleType) and is_known_module(value.__name__):
         return staged_module(value)
+    if called and value.__hash__ is not None and value in BUILTINS:
+        return BUILTINS[value]
     if not called or isinstance(value, type):
         return value
     if not callable(value) or isinstance(value, Stand):
