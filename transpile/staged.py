@@ -14,6 +14,7 @@ import importlib
 import linecache
 import math
 import operator
+import sys
 import threading
 import types
 from collections.abc import Callable
@@ -47,6 +48,12 @@ class Stand:
     """
 
     original: Any
+    redraft_identity = True  # its derivative is that of the original
+
+    @property
+    def fun(self) -> Any:
+        """What it stands for."""
+        return self.original
 
 
 # --- functions of NumPy's, checked for memory that was changed
@@ -180,7 +187,7 @@ def contains(container: Any, x: Any) -> Any:
         return rnp.operator.contains(container, x)
     if is_tensor(x) and not isinstance(container, (list, tuple)):
         raise TensorError("a value that is known only at run time cannot be looked up in a container")
-    if holds_tensor(x) or holds_tensor(container):
+    if holds_tensor(x) or (holds_tensor(container) and not isinstance(container, dict)):
         raise TensorError("`in` compares with values that are known only at run time")
     return x in container
 
@@ -517,7 +524,8 @@ def staged(function: Any) -> Any:
     if isinstance(function, type):
         return constructor(function)
     if isinstance(function, functools._lru_cache_wrapper):
-        return staged(function.__wrapped__)
+        module = (function.__module__ or "").split(".")[0]
+        return function if module in sys.stdlib_module_names else staged(function.__wrapped__)
     method = getattr(type(function), "__call__", None)
     if isinstance(method, types.FunctionType):
         return functools.partial(staged(method), function)
@@ -562,6 +570,7 @@ def of_library(function: Any) -> Any:
     return Checked(_dispatching(function), name, function)
 
 
+LIBRARIES = frozenset({"numpy", "scipy", "tensorflow"})
 PURE_MODULES = frozenset({"dataclasses", "copy", "collections", "types", "typing", "itertools"})
 
 
@@ -654,7 +663,7 @@ def staged_function(function: types.FunctionType) -> Any:
     row = table.row_of(function)
     if module.startswith("redraft.runtime") or row is not None:
         return of_runtime(function)
-    if module.split(".")[0] in ("numpy", "scipy", "math", "tensorflow", *PURE_MODULES):
+    if module.split(".")[0] in LIBRARIES or module.split(".")[0] in sys.stdlib_module_names:
         return of_library(function)
     if function.__name__ in ("_replace", "_make", "_asdict") and function.__code__.co_filename.endswith(
         "collections/__init__.py"

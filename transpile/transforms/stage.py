@@ -508,7 +508,7 @@ class Stager:
         if isinstance(func, gast.Name):
             if func.id in self.lifted:
                 return func
-            if value is UNKNOWN:
+            if value is UNKNOWN or (func.id in self.source.cells and not isinstance(value, type)):
                 return self.at_run_time(func) if touched or func.id in self.tainted else func
             if isinstance(value, type) or getattr(value, "redraft_transform", None):
                 return self.known_object(func, value, touched)
