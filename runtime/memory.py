@@ -26,11 +26,25 @@ VIEWS = frozenset({
 })  # fmt: skip
 
 
+class State:
+    """A copy of what a `Memory` knows, taken before or after a branch."""
+
+    def __init__(self, held: Memory) -> None:
+        self.group, self.stale, self.newer = dict(held.group), set(held.stale), dict(held.newer)
+        self.members = {home: set(keys) for home, keys in held.members.items()}
+
+    def latest(self, x: Any) -> Any:
+        """What has become of an array."""
+        while id(x) in self.newer:
+            x = self.newer[id(x)]
+        return x
+
+
 class Memory:
     """The arrays of one trace that share memory."""
 
     def __init__(self) -> None:
-        self.kept: list[Any] = []  # so that an id stays one tensor's as long as the trace lasts
+        self.objects: dict[int, Any] = {}  # by id: kept, so that an id stays one tensor's
         self.group: dict[int, int] = {}  # id of a tensor or array -> its memory
         self.members: dict[int, set[int]] = {}
         self.stale: set[int] = set()
@@ -44,7 +58,6 @@ class Memory:
             base = x
             while isinstance(base, np.ndarray) and isinstance(base.base, np.ndarray):
                 base = base.base
-            self.kept += [x, base]
             home = self.group.get(id(base), id(base))
             self.join(base, home)
             self.join(x, home)
@@ -52,9 +65,28 @@ class Memory:
 
     def join(self, x: Any, home: int) -> None:
         """Note that a value occupies this memory."""
-        self.kept.append(x)
+        self.objects[id(x)] = x
         self.group[id(x)] = home
         self.members.setdefault(home, set()).add(id(x))
+
+    def unite(self, home: int, other: int) -> None:
+        """Note that two values may occupy the same memory."""
+        if home != other:
+            for key in self.members.pop(other, set()):
+                self.group[key] = home
+                self.members.setdefault(home, set()).add(key)
+            if other in self.fixed:
+                self.fixed.add(home)
+
+    def state(self) -> State:
+        """What is known now."""
+        return State(self)
+
+    def restore(self, state: State) -> None:
+        """Go back to what was known."""
+        copy = State(state)
+        self.group, self.stale, self.newer = copy.group, copy.stale, copy.newer
+        self.members = copy.members
 
     def link(self, view: Any, x: Any) -> None:
         """Note that one value is a view of another."""

@@ -13,8 +13,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from redraft.runtime.tensors import is_tensor
-from redraft.runtime.tf_arrays import MARK, cast, dtype_of, shape, tensor, weak
+from redraft.runtime.tensors import TensorError, is_tensor
+from redraft.runtime.tf_arrays import (
+    MARK,
+    cast,
+    dtype_of,
+    number_type,
+    result_type,
+    shape,
+    tensor,
+    weak,
+)
 
 identity = tf.identity
 
@@ -36,6 +45,45 @@ def fitted(new: Any, x: Any) -> Any:
             f"broadcast shape {tuple(shape(new))}"
         )
     return cast(tensor(new), own)
+
+
+def truth(x: Any) -> Any:
+    """The truth value of a tensor with one element, as Python asks for it."""
+    if x.shape.num_elements() != 1:
+        raise ValueError("the truth value of an array with more than one element is ambiguous")
+    x = tf.reshape(x, [])
+    return x if x.dtype.is_bool else tf.not_equal(x, tf.zeros_like(x))
+
+
+def negated(x: Any) -> Any:
+    """``not x``."""
+    return tf.logical_not(truth(x))
+
+
+def select(test: Any, a: Any, b: Any) -> Any:
+    """`a` or `b`, chosen at run time.
+
+    Raises:
+        TensorError: they have different types or shapes.
+    """
+    a_number, b_number = number_type(a), number_type(b)
+    if a_number is not None and b_number is not None:
+        dtype = np.result_type(np.dtype(a_number), np.dtype(b_number))
+        number = {"i": int, "f": float, "c": complex}[dtype.kind]
+        return weak(tf.where(test, tensor(a, dtype), tensor(b, dtype)), number)
+    if shape(a) != shape(b):
+        raise TensorError(
+            "a condition that is known only when the compiled function runs chooses between arrays "
+            f"of shape {tuple(shape(a))} and {tuple(shape(b))}"
+        )
+    dtype = result_type(a, b)
+    for x, number in ((a, a_number), (b, b_number)):
+        if number is None and dtype_of(x) != dtype:
+            raise TensorError(
+                "a condition that is known only when the compiled function runs chooses between "
+                f"values of dtype {dtype_of(a)} and {dtype_of(b)}"
+            )
+    return tf.where(test, tensor(a, dtype), tensor(b, dtype))
 
 
 def specification(dtype: Any, lengths: Sequence[int | None]) -> Any:
@@ -134,5 +182,5 @@ def as_array(x: Any) -> Any:
 
 __all__ = [
     "Compiled", "as_array", "as_tensor", "devices", "dtype_name", "fitted", "identity", "is_tensor",
-    "specification", "stands_for", "traced_number",
+    "negated", "select", "specification", "stands_for", "traced_number", "truth",
 ]  # fmt: skip

@@ -24,6 +24,7 @@ from redraft.runtime.tensors import TensorError, is_tensor, require_tensorflow
 from redraft.runtime.tree import _registry
 from redraft.transpile.errors import Span, TransformError
 from redraft.transpile.staged import StagedSource, by_file, staged, staged_source
+from redraft.transpile.staged_control import Undefined
 
 ENTRIES = 256  # compiled versions that a function keeps
 MANY = 50  # versions after which a warning asks why
@@ -430,6 +431,8 @@ class Entry:
     def result(self, x: Any, results: list[Any], memory: Memory) -> Any:
         """A place for a traced result; what was computed while tracing is kept as it is."""
         x = memory.current(x)
+        if isinstance(x, Undefined):
+            raise TensorError(x.why)
         if not is_tensor(x):
             return _Constant(x) if isinstance(x, np.ndarray) else x
         results.append(self.tf.identity(x))

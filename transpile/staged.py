@@ -35,6 +35,7 @@ from redraft.transpile.back.load import file_name
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.primitives import table
+from redraft.transpile.staged_control import CONTROL
 from redraft.transpile.transforms.stage import Stager, is_known_module
 
 _lock = threading.RLock()
@@ -731,7 +732,7 @@ def _write(function: types.FunctionType) -> StagedSource:
     stager = Stager(source, dependencies)
     node = stager.stage()
     node.docstring = f"`{function.__name__}` ({source.place}), staged."
-    text = print_function(node)
+    text = _without_spaces(print_function(node))
     file = file_name(f"{source.name} staged", source.place)
     tree = core.parse(text)
     cells = [n for n in source.cells if n in _read_names(node)]
@@ -745,6 +746,13 @@ def _write(function: types.FunctionType) -> StagedSource:
     made = StagedSource(source, node, text, file, code, namespace, _distinct(kept), callees)
     by_file[file] = made
     return made
+
+
+def _without_spaces(text: str) -> str:
+    """The text without spaces on empty lines, unless they stand in a string."""
+    clean = "\n".join("" if line.isspace() else line for line in text.split("\n"))
+    same = ast.dump(core.parse(clean)) == ast.dump(core.parse(text))
+    return clean if same else text
 
 
 def _distinct(dependencies: list[Any]) -> list[Any]:
@@ -886,7 +894,9 @@ class Helpers(Stand):
         return value
 
 
-OWN_HELPERS = {"set_at": set_at, "add_at": add_at, "update": update, "put_back": put_back}
+OWN_HELPERS = {
+    "set_at": set_at, "add_at": add_at, "update": update, "put_back": put_back, **CONTROL,
+}  # fmt: skip
 helper = Helpers()
 op = Operators()
 staged_numpy = StagedModule(rnp, np)

@@ -29,6 +29,7 @@ import gast
 from redraft.transpile import core
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.coarse import MUTATORS, SHAPE_ATTRIBUTES
+from redraft.transpile.front.exits import ANS, always_exits, structure_exits
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Source
 from redraft.transpile.primitives import table
@@ -50,7 +51,7 @@ NEVER_TENSORS = (len, isinstance, issubclass, hasattr, callable, range, type, id
 DISPLAYS = (
     gast.List, gast.ListComp, gast.Dict, gast.DictComp, gast.Set, gast.SetComp, gast.JoinedStr,
 )  # fmt: skip
-OWN_NAMES = ("op", "at", "rows", "array", "py", "staged")
+OWN_NAMES = ("op", "at", "rows", "array", "py", "staged", "then", "otherwise")
 
 
 class Stager:
@@ -75,6 +76,24 @@ class Stager:
         self.lifted = _functions_called_only(self.node)
         self.called = self._called_only()
         self.tainted = self._tainted()
+        if self.leaves_early(self.node.body):
+            body = _without_docstring(self.node.body)
+            self.node.body = _readable(_structured(body))
+            self.scope.local |= core.writes(self.node.body)
+            self.own |= core.writes(self.node.body)
+            self.tainted = self._tainted()
+        self.assigned = set(self.parameters)
+        self.unsure: set[str] = set()
+
+    def leaves_early(self, body: list[Any]) -> bool:
+        """Is there a `return`, `break` or `continue` under a condition that may be traced?"""
+        exits = (gast.Return, gast.Break, gast.Continue)
+        return any(
+            isinstance(s, gast.If)
+            and self.may_be_tensor(s.test)
+            and any(isinstance(i, exits) for i in core.walk_statements([s]))
+            for s in core.walk_statements(body)
+        )
 
     # --- what may hold a tensor
 
@@ -156,6 +175,8 @@ class Stager:
             if isinstance(argument, gast.Name):
                 argument.annotation = None
         self.node.body = self.block(_without_docstring(self.node.body))
+        for name in sorted(self.unsure, reverse=True):
+            self.node.body.insert(0, core.assign(name, core.dotted("rt.undefined")))
         if self.outer:
             self.node.body.insert(0, gast.Nonlocal(sorted(self.outer)))
         return self.node
@@ -168,6 +189,7 @@ class Stager:
                 if not hasattr(new, "stands_for"):
                     new.stands_for = statement
                 out.append(new)
+            self.assigned |= _certainly_bound(statement)
         return out or [gast.Pass()]
 
     def statement(self, node: Any) -> list[Any]:
@@ -205,15 +227,17 @@ class Stager:
     def stage_FunctionDef(self, node: gast.FunctionDef) -> list[Any]:
         if node.name not in self.lifted:
             return [node]  # a value: it is staged where it is called
-        for inner in core.walk(node):
-            if isinstance(inner, (gast.Nonlocal, gast.Global)):
-                continue
         own, outer = self.own, self.outer
         self.own = set(core.parameter_names(node.args)) | core.writes(node.body)
         self.outer = set()
+        assigned, self.assigned = self.assigned, self.assigned | set(core.parameter_names(node.args))
+        unsure, self.unsure = self.unsure, set()
         declared = {n for s in node.body if isinstance(s, gast.Nonlocal) for n in s.names}
         node.body = self.block(_without_docstring(node.body))
         missing = sorted(self.outer - declared)
+        for name in sorted(self.unsure, reverse=True):
+            node.body.insert(0, core.assign(name, core.dotted("rt.undefined")))
+        self.assigned, self.unsure = assigned, unsure
         if missing:
             node.body.insert(0, gast.Nonlocal(missing))
         self.own, self.outer = own, outer
@@ -224,18 +248,125 @@ class Stager:
             node, "a function under `jit` cannot rebind a `global`", "return the value instead"
         )
 
+    # --- branches
+
+    def stage_If(self, node: gast.If) -> list[Any]:
+        """A condition that may be known at run time alone: both branches become functions."""
+        inside = [s for b in (node.body, node.orelse) for s in core.walk_statements(b)]
+        leaving = (gast.Return, gast.Break, gast.Continue)
+        if not self.may_be_tensor(node.test) or any(isinstance(s, leaving) for s in inside):
+            node.test = self.expression(node.test)
+            self.branches_of(node)
+            return [node]
+        names = sorted(core.writes([*node.body, *node.orelse]) - _functions_in(inside))
+        self.unsure |= set(names) - self.assigned
+        test = self.expression(node.test)
+        then = self.branch("then", node.body, names, node)
+        lines, functions = [then], [core.name(then.name)]
+        if node.orelse:
+            otherwise = self.branch("otherwise", node.orelse, names, node)
+            lines.append(otherwise)
+            functions.append(core.name(otherwise.name))
+        else:
+            functions.append(core.constant(None))
+        call = core.call("rt.cond", test, *functions, *map(core.name, names))
+        if not names:
+            return [*lines, gast.Expr(call)]
+        places: list[Any] = [core.store(n) for n in names]
+        target = places[0] if len(places) == 1 else gast.Tuple(places, gast.Store())
+        return [*lines, gast.Assign([target], call, None)]
+
+    def branches_of(self, node: gast.If) -> None:
+        """Stage the branches of a condition that Python decides."""
+        before = set(self.assigned)
+        node.body = self.block(node.body)
+        self.assigned = set(before)
+        node.orelse = self.block(node.orelse) if node.orelse else []
+        self.assigned = before
+
+    def branch(self, name: str, body: list[Any], names: list[str], place: Any) -> gast.FunctionDef:
+        """A branch as a function of the variables that are changed."""
+        before, self.assigned = self.assigned, self.assigned | set(names)
+        body = self.block(body)
+        self.assigned = before
+        if names:
+            results: list[Any] = [core.name(n) for n in names]
+            value = results[0] if len(results) == 1 else gast.Tuple(results, gast.Load())
+            end = gast.Return(value)
+            end.stands_for = place
+            body = [s for s in body if not isinstance(s, gast.Pass)] + [end]
+        parameters = [gast.Name(n, gast.Param(), None, None) for n in names]
+        arguments = gast.arguments(parameters, [], None, [], [], None, [])
+        return gast.FunctionDef(self.names[name], arguments, body, [], None, None, [])
+
     def stage_For(self, node: gast.For) -> list[Any]:
+        exit_ = node.body[-1]
+        if _leaves_loop(exit_) and self.may_be_tensor(exit_.test):
+            self.guard_rounds(node, exit_)
+        self.plain_target(node)
         node.iter = self.iterable(node.iter)
+        before = set(self.assigned)
+        self.assigned |= core.writes(node.target)
+        node.body = self.block(node.body)
+        node.orelse = self.block(node.orelse) if node.orelse else []
+        self.assigned = before
+        return [node]
+
+    def guard_rounds(self, node: gast.For, exit_: Any) -> None:
+        """Once it was left at run time, the rounds that are still traced change nothing."""
+        item = self.fresh()
+        first = gast.copy_location(gast.Assign([node.target], core.name(item), None), node)
+        node.target = core.store(item)
+        test = gast.UnaryOp(gast.Not(), core.copy(exit_.test))
+        guarded = gast.copy_location(gast.If(test, [first, *node.body[:-1]], []), exit_)
+        known = core.call("rt.settled", exit_.test)
+        known.func.is_staged = True
+        leave = gast.copy_location(gast.If(known, exit_.body, []), exit_)
+        node.body = [guarded, leave]
+        self.tainted.add(item)
+
+    def plain_target(self, node: gast.For) -> None:
+        """Patterns in patterns are unpacked in the body: a part may be an array."""
+        if not self.may_be_tensor(node.iter):
+            return
         if not isinstance(node.target, (gast.Name, gast.Tuple, gast.List)):
             raise self.refuse(node.target, "a loop under `jit` must bind names", "bind a name")
+        if isinstance(node.target, gast.Name):
+            return
+        first = []
+        if not self.is_lazy(node.iter):
+            item = self.fresh()
+            first.append(gast.Assign([node.target], core.name(item), None))
+            node.target = core.store(item)
+            self.tainted.add(item)
+        else:
+            for place, part in enumerate(node.target.elts):
+                if isinstance(part, (gast.Tuple, gast.List)):
+                    item = self.fresh()
+                    first.append(gast.Assign([part], core.name(item), None))
+                    node.target.elts[place] = core.store(item)
+                    self.tainted.add(item)
+        node.body[:0] = [gast.copy_location(s, node) for s in first]
+
+    def stage_While(self, node: gast.While) -> list[Any]:
+        node.test = self.expression(node.test)
+        before = set(self.assigned)
+        node.body = self.block(node.body)
+        node.orelse = self.block(node.orelse) if node.orelse else []
+        self.assigned = before
+        return [node]
+
+    def stage_Try(self, node: gast.Try) -> list[Any]:
+        before = set(self.assigned)
         self.blocks_of(node)
+        self.assigned = before
         return [node]
 
     def stage_Assign(self, node: gast.Assign) -> list[Any]:
         value = self.expression(node.value)
         if not any(map(self.is_update, node.targets)):
             if self.unpacks(node):
-                value = core.call(self.names["rows"], value)
+                return self.unpack(node, value)
             node.value = value
             return [node]
         if len(node.targets) == 1 and isinstance(node.targets[0], gast.Subscript):
@@ -251,6 +382,27 @@ class Stager:
         plain = isinstance(node.value, (gast.Name, gast.Subscript, gast.Attribute))
         patterns = any(isinstance(t, (gast.Tuple, gast.List)) for t in node.targets)
         return plain and patterns and self.may_be_tensor(node.value)
+
+    def unpack(self, node: gast.Assign, value: Any) -> list[Any]:
+        """``a, (b, c) = x``, where `x` and its parts may be arrays."""
+        lines: list[Any] = []
+        pending = [(target, value) for target in node.targets]
+        if len(pending) > 1:
+            held = self.fresh()
+            lines.append(core.assign(held, value))
+            pending = [(target, core.name(held)) for target in node.targets]
+        while pending:
+            target, source = pending.pop(0)
+            if not isinstance(target, (gast.Tuple, gast.List)):
+                lines.append(gast.Assign([target], source, None))
+                continue
+            for place, part in enumerate(target.elts):
+                if isinstance(part, (gast.Tuple, gast.List)):
+                    held = self.fresh()
+                    target.elts[place] = core.store(held)
+                    pending.append((part, core.name(held)))
+            lines.append(gast.Assign([target], core.call(self.names["rows"], source), None))
+        return lines
 
     def assign_to(self, target: Any, value: Any) -> list[Any]:
         """``target = value`` for a name `value`."""
@@ -406,9 +558,23 @@ class Stager:
     def express_UnaryOp(self, node: gast.UnaryOp) -> Any:
         touched = self.may_be_tensor(node.operand)
         node.operand = self.expression(node.operand)
-        if touched and not isinstance(node.op, gast.Not):
-            return self.named(node.op, node.operand)
-        return node
+        if not touched:
+            return node
+        if isinstance(node.op, gast.Not):
+            return core.call("rt.not_", node.operand)
+        return self.named(node.op, node.operand)
+
+    def express_IfExp(self, node: gast.IfExp) -> Any:
+        plain = not self.may_be_tensor(node.test) or _binds(node.body) or _binds(node.orelse)
+        node = self.parts_of(node)
+        if plain:
+            return node
+        return core.call("rt.cond", node.test, _lambda(node.body), _lambda(node.orelse))
+
+    def express_BoolOp(self, node: gast.BoolOp) -> Any:
+        plain = not self.may_be_tensor(node) or any(map(_binds, node.values[1:]))
+        node = self.parts_of(node)
+        return node if plain else joined(node.op, node.values)
 
     def express_Compare(self, node: gast.Compare) -> Any:
         if not self.may_be_tensor(node):
@@ -423,14 +589,16 @@ class Stager:
                 right = gast.NamedExpr(core.store(self.fresh()), right)
                 operands[place + 1] = right
             parts.append(self.comparison(operator, left, right))
-        return parts[0] if len(parts) == 1 else gast.BoolOp(gast.And(), parts)
+        if any(map(_binds, parts[1:])):
+            return gast.BoolOp(gast.And(), parts)
+        return joined(gast.And(), parts)
 
     def comparison(self, operator: Any, left: Any, right: Any) -> Any:
         if isinstance(operator, (gast.Is, gast.IsNot)):
             return gast.Compare(left, [operator], [right])
         if isinstance(operator, (gast.In, gast.NotIn)):
             found = core.call(f"{self.names['op']}.contains", right, left)
-            return found if isinstance(operator, gast.In) else gast.UnaryOp(gast.Not(), found)
+            return found if isinstance(operator, gast.In) else core.call("rt.not_", found)
         return self.named(operator, left, right)
 
     def express_Subscript(self, node: gast.Subscript) -> Any:
@@ -471,14 +639,19 @@ class Stager:
 
     def iterable(self, node: Any) -> Any:
         """What a loop runs over: the rows of an array one by one."""
-        touched = self.may_be_tensor(node)
-        lazy = isinstance(node, gast.Call) and (
-            (isinstance(node.func, gast.Attribute) and node.func.attr in MAPPING_METHODS)
-            or self.scope.value(node.func) in (zip, enumerate, reversed, range, map, filter, sorted)
-        )
+        touched, lazy = self.may_be_tensor(node), self.is_lazy(node)
         display = isinstance(node, (*DISPLAYS, gast.Tuple, gast.GeneratorExp))
         new = self.expression(node)
         return core.call(self.names["rows"], new) if touched and not (lazy or display) else new
+
+    def is_lazy(self, node: Any) -> bool:
+        """Is it a call of `zip` and the like, whose staged forms take arrays apart themselves?"""
+        if not isinstance(node, gast.Call):
+            return False
+        if isinstance(node.func, gast.Attribute) and node.func.attr in MAPPING_METHODS:
+            return True
+        known = self.scope.value(node.func)
+        return any(known is f for f in (zip, enumerate, reversed, range, map, filter, sorted))
 
     def express_Starred(self, node: gast.Starred) -> Any:
         if isinstance(node.ctx, gast.Load):
@@ -486,6 +659,9 @@ class Stager:
         return node
 
     def express_Call(self, node: gast.Call) -> Any:
+        if getattr(node.func, "is_staged", False):
+            node.args = [self.expression(a) for a in node.args]
+            return node
         touched = self.may_be_tensor(node) or self.may_be_tensor(node.func)
         touched = touched or any(map(self.may_be_tensor, [*node.args]))
         touched = touched or any(self.may_be_tensor(k.value) for k in node.keywords)
@@ -595,6 +771,77 @@ class Stager:
                 return name
 
 
+def joined(operator: Any, parts: list[Any]) -> Any:
+    """``a and b and c``, where a part may be known at run time alone."""
+    name = "rt.and_" if isinstance(operator, gast.And) else "rt.or_"
+    *first, whole = parts
+    for part in reversed(first):
+        whole = core.call(name, part, _lambda(whole))
+    return whole
+
+
+def _lambda(body: Any) -> gast.Lambda:
+    return gast.Lambda(gast.arguments([], [], None, [], [], None, []), body)
+
+
+def _binds(node: Any) -> bool:
+    """Does an expression bind a name of the function (``:=``)?"""
+    return any(isinstance(n, gast.NamedExpr) for n in core.walk(node))
+
+
+def _leaves_loop(statement: Any) -> bool:
+    """Is it the ``if flag: break`` at the end of a loop?"""
+    return isinstance(statement, gast.If) and isinstance(statement.body[0], gast.Break)
+
+
+def _functions_in(statements: list[Any]) -> set[str]:
+    return {s.name for s in statements if isinstance(s, (gast.FunctionDef, gast.ClassDef))}
+
+
+def _certainly_bound(node: Any) -> set[str]:
+    """Names that have a value once a statement has run."""
+    if isinstance(node, gast.If):
+        parts = [
+            set().union(*map(_certainly_bound, body)) if body else set()
+            for body in (node.body, node.orelse)
+        ]
+        return parts[0] & parts[1]
+    if isinstance(node, (gast.For, gast.While, gast.Try)):
+        return set()
+    if isinstance(node, gast.With):
+        return core.writes(node.items) | set().union(*map(_certainly_bound, node.body))
+    return core.writes(node)
+
+
+def _structured(body: list[Any]) -> list[Any]:
+    """One return, at the end; a result that is always set has no value before."""
+    always = always_exits(body)
+    body = structure_exits(body)
+    first = body[0]
+    if always and isinstance(first, gast.Assign) and core.is_name(first.targets[0]):
+        if first.targets[0].id == ANS and core.same(first.value, core.constant(None)):
+            first.value = core.dotted("rt.undefined")
+    return body
+
+
+def _readable(body: list[Any]) -> list[Any]:
+    """Names of flags as Python knows them (``stop.l1`` is `stop_1`)."""
+    taken = {n.id for s in body for n in core.walk(s) if isinstance(n, gast.Name)}
+    new: dict[str, str] = {}
+    for statement in body:
+        for node in core.walk(statement):
+            if isinstance(node, gast.Name) and "." in node.id:
+                if node.id not in new:
+                    head, _, tail = node.id.partition(".")
+                    wanted = head if tail == "r" else f"{head}_{tail.lstrip('lr')}"
+                    while wanted in taken:
+                        wanted += "_"
+                    taken.add(wanted)
+                    new[node.id] = wanted
+                node.id = new[node.id]
+    return body
+
+
 def is_known_module(name: str) -> bool:
     """Has a module's functions staged forms under their own names?"""
     head = name.split(".")[0]
@@ -677,6 +924,10 @@ def _flows(node: Any) -> Any:
         yield {node.target.id}, [node.value]
     elif isinstance(node, (gast.For, gast.comprehension)):
         yield _stored(node.target), [node.iter]
+        if isinstance(node, gast.For) and _leaves_loop(node.body[-1]):
+            yield core.writes(node.body), [node.body[-1].test]
+    elif isinstance(node, (gast.If, gast.While)):
+        yield core.writes([*node.body, *node.orelse]), [node.test]
     elif isinstance(node, gast.withitem) and node.optional_vars is not None:
         yield _stored(node.optional_vars), [node.context_expr]
     elif isinstance(node, (gast.FunctionDef, gast.Lambda)) and hasattr(node, "name"):
