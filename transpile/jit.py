@@ -593,7 +593,16 @@ def span_of_line(text: StagedSource, line: int) -> Span | None:
     for statement, shown in _pairs(text.node.body, tree.body[0].body[1:]):
         if shown.lineno <= line and hasattr(statement, "stands_for"):
             found = statement.stands_for
-    return None if found is None else text.source.span(found)
+    return None if found is None else users_place(text.source.span(found))
+
+
+def users_place(span: Span | None) -> Span | None:
+    """Of a line of a derivative, the user's line that it was written for."""
+    from redraft.transpile.api import by_file as generated_by_file
+    from redraft.transpile.back.lines import place_of_line
+
+    generated = None if span is None else generated_by_file.get(span.file)
+    return span if generated is None else place_of_line(generated, span.line) or span
 
 
 # --- looking inside

@@ -32,6 +32,7 @@ from redraft.runtime.tensors import TensorError, holds_tensor, is_tensor
 from redraft.transpile import core
 from redraft.transpile.back.emit import print_function
 from redraft.transpile.back.load import file_name
+from redraft.transpile.front.lower import is_harmless
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.primitives import table
@@ -566,6 +567,8 @@ def of_library(function: Any) -> Any:
     if function in (len, abs, sum, max, min, round, any, all, pow, divmod):
         return Checked(getattr(rnp.builtins, function.__name__), function.__name__, function)
     name = getattr(function, "__name__", repr(function))
+    if is_harmless(function):
+        return function  # it shows its arguments, once, when the function is traced
     if (getattr(function, "__module__", None) or "").split(".")[0] in PURE_MODULES:
         return function
     return Checked(_dispatching(function), name, function)
@@ -664,7 +667,8 @@ def staged_function(function: types.FunctionType) -> Any:
     row = table.row_of(function)
     if module.startswith("redraft.runtime") or row is not None:
         return of_runtime(function)
-    if module.split(".")[0] in LIBRARIES or module.split(".")[0] in sys.stdlib_module_names:
+    of_user = function.__code__.co_filename.startswith("<redraft")  # a derivative of np.tanh
+    if not of_user and (module.split(".")[0] in LIBRARIES or module.split(".")[0] in sys.stdlib_module_names):
         return of_library(function)
     if function.__name__ in ("_replace", "_make", "_asdict") and function.__code__.co_filename.endswith(
         "collections/__init__.py"
@@ -729,7 +733,7 @@ _own_codes: set[Any] = set()
 def _write(function: types.FunctionType) -> StagedSource:
     source = read_source(function)
     dependencies: list[Any] = []
-    stager = Stager(source, dependencies)
+    stager = Stager(source, dependencies, marks_of(source))
     node = stager.stage()
     node.docstring = f"`{function.__name__}` ({source.place}), staged."
     text = _without_spaces(print_function(node))
@@ -746,6 +750,24 @@ def _write(function: types.FunctionType) -> StagedSource:
     made = StagedSource(source, node, text, file, code, namespace, _distinct(kept), callees)
     by_file[file] = made
     return made
+
+
+def marks_of(source: Source) -> dict[int, str]:
+    """What the lines of a derivative are: see `Stager`."""
+    from redraft.transpile.api import by_file as generated_by_file
+    from redraft.transpile.back.lines import _pairs
+
+    generated = generated_by_file.get(source.file)
+    if generated is None:
+        return {}
+    marks = {}
+    tree = core.parse(generated.text)
+    for function, printed in zip(generated.unit.functions, tree.body, strict=False):
+        for statement, shown in _pairs(function.body, printed.body[1:]):
+            for mark in ("unset", "backward"):
+                if getattr(statement, mark, False):
+                    marks.setdefault(shown.lineno, mark)
+    return marks
 
 
 def _without_spaces(text: str) -> str:

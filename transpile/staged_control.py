@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from redraft.runtime import memory
+from redraft.runtime import numpy as rnp
 from redraft.runtime.tensors import TensorError, is_tensor
+from redraft.transpile.errors import TransformError
 
 NUMBERS = (bool, int, float, complex)
 
@@ -30,13 +32,21 @@ class Undefined:
         raise TensorError(self.why)
 
     __bool__ = __iter__ = __call__ = __len__ = __getitem__ = __float__ = __int__ = _refuse
+    __hash__ = _refuse  # type: ignore[assignment]
     __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __array__ = _refuse
 
 
 UNDEFINED = Undefined()
 
 
-def cond(test: Any, then: Callable, otherwise: Callable | None, *values: Any) -> Any:
+def cond_bar(test: Any, then: Callable, otherwise: Callable | None, *values: Any) -> Any:
+    """As `cond`, in the backward part of a derivative: None and 0.0 are zeros of any shape."""
+    return cond(test, then, otherwise, *values, bars=True)
+
+
+def cond(
+    test: Any, then: Callable, otherwise: Callable | None, *values: Any, bars: bool = False
+) -> Any:
     """What the taken branch returns; `values` are the variables that they change."""
     if otherwise is None:
         otherwise = _unchanged
@@ -56,7 +66,7 @@ def cond(test: Any, then: Callable, otherwise: Callable | None, *values: Any) ->
     b = _traced(otherwise, values, watched)
     after_b = held.state()
     held.restore(before)
-    return Merge(truth, held).all(a, b, before, after_a, after_b)
+    return Merge(truth, held, bars).all(a, b, before, after_a, after_b)
 
 
 def _unchanged(*values: Any) -> Any:
@@ -71,6 +81,13 @@ def _traced(branch: Callable, values: tuple, watched: Watched) -> Any:
         raise TensorError(
             "a recursion ends on a condition that is known only when the compiled function runs"
         ) from None
+    except (TensorError, TransformError):
+        raise
+    except Exception as error:
+        raise TensorError(
+            f"a branch that may not be taken raises {type(error).__name__} ({error}); the condition is "
+            "known only when the compiled function runs"
+        ) from error
     watched.check()
     return ans
 
@@ -150,40 +167,48 @@ def _parts(x: Any) -> list[Any] | None:
 class Merge:
     """Brings the results of two branches together."""
 
-    def __init__(self, truth: Any, held: memory.Memory) -> None:
-        self.truth, self.held = truth, held
+    def __init__(self, truth: Any, held: memory.Memory, bars: bool) -> None:
+        self.truth, self.held, self.bars = truth, held, bars
         self.done: dict[tuple[int, int], Any] = {}
         self.kept: list[Any] = []
 
     def all(self, a: Any, b: Any, before: Any, after_a: Any, after_b: Any) -> Any:
         """The merged result; arrays that a branch changed in place are merged as well."""
         held = self.held
-        changed = (set(after_a.newer) | set(after_b.newer)) - set(before.newer)
-        changed &= set(before.group)
-        held.stale |= (after_a.stale | after_b.stale) & set(before.group)
-        for key in changed:
+        for after in (after_a, after_b):
+            self.take_over(after)
+        for key in (set(after_a.newer) | set(after_b.newer)) - set(before.newer):
             x = held.objects[key]
             new = self.of(after_a.latest(x), after_b.latest(x))
-            held.stale.add(key)
             held.newer[key] = new
             if memory.is_array(new):
-                held.join(new, before.group[key])
+                held.join(new, held.memory_of(x))
         ans = self.of(a, b)
-        for part, home in ((a, after_a), (b, after_b)):
-            self.relate(ans, part, home, before)
+        self.relate(ans, a)
+        self.relate(ans, b)
         return ans
 
-    def relate(self, ans: Any, part: Any, after: Any, before: Any) -> None:
+    def take_over(self, after: Any) -> None:
+        """What a branch has found out about views, and what it has made stale."""
+        held = self.held
+        held.stale |= after.stale
+        for key, home in after.group.items():
+            if key in held.group:
+                held.unite(home, held.group[key])
+            held.group[key] = home
+            held.members.setdefault(home, set()).add(key)
+
+    def relate(self, ans: Any, part: Any) -> None:
         """A merged array may be a view of what one of the branches has returned."""
+        held = self.held
         if isinstance(ans, tuple) and isinstance(part, tuple) and len(ans) == len(part):
             for x, y in zip(ans, part, strict=True):
-                self.relate(x, y, after, before)
-        elif memory.is_array(ans) and id(part) in after.group and ans is not part:
-            home = after.group[id(part)]
-            if home in before.members and id(ans) not in self.held.group:
-                self.held.join(ans, home)
-            elif home in before.members:
-                self.held.unite(home, self.held.group[id(ans)])
+                self.relate(x, y)
+        elif memory.is_array(ans) and id(part) in held.group and ans is not part:
+            if id(ans) in held.group:
+                held.unite(held.group[id(part)], held.group[id(ans)])
+            else:
+                held.join(ans, held.group[id(part)])
 
     def of(self, a: Any, b: Any) -> Any:
         """One value in place of two."""
@@ -198,6 +223,8 @@ class Merge:
     def merged(self, a: Any, b: Any) -> Any:
         from redraft.runtime import tf_jit
 
+        if self.bars:
+            a, b = _zeros_like(a, b), _zeros_like(b, a)
         if _is_numeric(a) and _is_numeric(b):
             if a.__class__ is b.__class__ and isinstance(a, NUMBERS) and _same_number(a, b):
                 return a
@@ -226,6 +253,14 @@ class Merge:
             f"a condition that is known only when the compiled function runs chooses between "
             f"{_described(a)} and {_described(b)}"
         )
+
+
+def _zeros_like(x_bar: Any, other: Any) -> Any:
+    """A cotangent that is zero, with the shape and the dtype of another one."""
+    zero = x_bar is None or (x_bar.__class__ in (int, float) and x_bar == 0)
+    if not zero or not (is_tensor(other) or isinstance(other, np.ndarray)):
+        return x_bar
+    return rnp.zeros_like(other)
 
 
 def _is_numeric(x: Any) -> bool:
@@ -265,6 +300,6 @@ def settled(flag: Any) -> bool:
 
 
 CONTROL = {
-    "cond": cond, "and_": and_, "or_": or_, "not_": not_, "settled": settled,
+    "cond": cond, "cond_bar": cond_bar, "and_": and_, "or_": or_, "not_": not_, "settled": settled,
     "undefined": UNDEFINED,
 }  # fmt: skip

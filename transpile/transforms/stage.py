@@ -61,10 +61,14 @@ class Stager:
         source: the function as it was written.
         scope: what its global names mean.
         called: global names that are called, and never read as a value.
+        marks: lines of a derivative that set a variable which has no value yet (``unset``), and
+            those of its backward part (``backward``).
     """
 
-    def __init__(self, source: Source, dependencies: list[Any]) -> None:
-        self.source = source
+    def __init__(
+        self, source: Source, dependencies: list[Any], marks: dict[int, str] | None = None
+    ) -> None:
+        self.source, self.marks = source, marks or {}
         self.node = core.copy(source.node)
         self.parameters = set(source.parameters)
         bound = self.parameters | _bound_inside(self.node)
@@ -73,6 +77,7 @@ class Stager:
         self.own = self.parameters | core.writes(self.node.body)  # of this function alone
         self.outer: set[str] = set()
         self.counter = 0
+        self.temporaries: set[str] = set()
         self.lifted = _functions_called_only(self.node)
         self.called = self._called_only()
         self.tainted = self._tainted()
@@ -258,23 +263,35 @@ class Stager:
             node.test = self.expression(node.test)
             self.branches_of(node)
             return [node]
-        names = sorted(core.writes([*node.body, *node.orelse]) - _functions_in(inside))
-        self.unsure |= set(names) - self.assigned
         test = self.expression(node.test)
-        then = self.branch("then", node.body, names, node)
+        before = set(self.assigned)
+        body = self.block(node.body)
+        self.assigned = set(before)
+        orelse = self.block(node.orelse) if node.orelse else []
+        self.assigned = before
+        names = sorted(self.changed([*body, *orelse]) - _functions_in(inside))
+        self.unsure |= set(names) - self.assigned
+        then = self.branch("then", body, names, node)
         lines, functions = [then], [core.name(then.name)]
-        if node.orelse:
-            otherwise = self.branch("otherwise", node.orelse, names, node)
+        if orelse:
+            otherwise = self.branch("otherwise", orelse, names, node)
             lines.append(otherwise)
             functions.append(core.name(otherwise.name))
         else:
             functions.append(core.constant(None))
-        call = core.call("rt.cond", test, *functions, *map(core.name, names))
+        backward = self.marks.get(getattr(node, "lineno", None)) == "backward"
+        function = "rt.cond_bar" if backward else "rt.cond"
+        call = core.call(function, test, *functions, *map(core.name, names))
         if not names:
             return [*lines, gast.Expr(call)]
         places: list[Any] = [core.store(n) for n in names]
         target = places[0] if len(places) == 1 else gast.Tuple(places, gast.Store())
         return [*lines, gast.Assign([target], call, None)]
+
+    def changed(self, body: list[Any]) -> set[str]:
+        """Variables that staged statements bind, without those that serve a single statement."""
+        functions = {s.name for s in core.walk_statements(body) if isinstance(s, gast.FunctionDef)}
+        return core.writes(body) - self.temporaries - functions
 
     def branches_of(self, node: gast.If) -> None:
         """Stage the branches of a condition that Python decides."""
@@ -286,9 +303,6 @@ class Stager:
 
     def branch(self, name: str, body: list[Any], names: list[str], place: Any) -> gast.FunctionDef:
         """A branch as a function of the variables that are changed."""
-        before, self.assigned = self.assigned, self.assigned | set(names)
-        body = self.block(body)
-        self.assigned = before
         if names:
             results: list[Any] = [core.name(n) for n in names]
             value = results[0] if len(results) == 1 else gast.Tuple(results, gast.Load())
@@ -363,6 +377,9 @@ class Stager:
         return [node]
 
     def stage_Assign(self, node: gast.Assign) -> list[Any]:
+        if self.marks.get(getattr(node, "lineno", None)) == "unset":
+            node.value = core.dotted("rt.undefined")
+            return [node]
         value = self.expression(node.value)
         if not any(map(self.is_update, node.targets)):
             if self.unpacks(node):
@@ -768,6 +785,7 @@ class Stager:
             name = f"t{self.counter}"
             self.counter += 1
             if name not in used:
+                self.temporaries.add(name)
                 return name
 
 
