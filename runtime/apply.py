@@ -10,8 +10,24 @@ import dataclasses
 import functools
 from typing import Any
 
-from redraft.runtime.cotangents import zeros_like
+from redraft.runtime import cotangents
 from redraft.runtime.memory import tracing
+
+
+def zeros_like(x: Any) -> Any:
+    """Zero cotangent of a value; under `jit` of one that may hold tensors, in closures too."""
+    return _structured("zeros_like", x) if tracing() else cotangents.zeros_like(x)
+
+
+def add(a: Any, b: Any) -> Any:
+    """Sum of two cotangents; under `jit` they may hold tensors."""
+    return _structured("add", a, b) if tracing() else cotangents.add(a, b)
+
+
+def _structured(name: str, *args: Any) -> Any:
+    from redraft.runtime.tf_structure import structured
+
+    return structured(name, *args)
 
 
 class CallRecord:

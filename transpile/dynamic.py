@@ -22,7 +22,8 @@ import numpy as np
 
 from redraft import runtime
 from redraft.runtime import apply
-from redraft.runtime.cotangents import add, captured_by, zeros_like
+from redraft.runtime.apply import add, zeros_like
+from redraft.runtime.cotangents import captured_by
 from redraft.transpile import core
 from redraft.transpile.api import Generated, Transformed, _shift, by_file
 from redraft.transpile.back.load import load

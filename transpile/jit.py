@@ -23,6 +23,7 @@ from redraft.runtime.memory import TRACE, Memory, is_array, tracing
 from redraft.runtime.tensors import TensorError, is_tensor, require_tensorflow
 from redraft.runtime.tree import _registry
 from redraft.transpile.errors import Span, TransformError
+from redraft.transpile.front.source import read_source
 from redraft.transpile.staged import StagedSource, by_file, staged, staged_source
 from redraft.transpile.staged_control import Undefined
 
@@ -376,6 +377,8 @@ class Entry:
         if is_tensor(x):
             return self.tf.specification(x.dtype, x.shape.as_list())
         array = np.asarray(x)
+        if array.dtype.kind in "OSUmM":
+            raise TypeError(f"jit: an argument is an array of dtype {array.dtype}; pass numbers")
         return self.tf.specification(array.dtype, array.shape)
 
     def trace(self, leaves: list[Any], specifications: list[Any]) -> Any:
@@ -400,7 +403,7 @@ class Entry:
         except TransformError:
             raise
         except Exception as error:
-            located(error)
+            located(error, self.jitted.fun)
             raise
         finally:
             TRACE.guards = saved
@@ -412,7 +415,7 @@ class Entry:
 
     def run(self, tensors: list[Any], leaves: list[Any], memory: Memory) -> Any:
         values = []
-        for tensor, kind, leaf in zip(tensors, self.kinds, leaves, strict=True):
+        for tensor, kind in zip(tensors, self.kinds, strict=True):
             value = self.tf.traced_number(tensor, kind) if kind not in (None, bool) else tensor
             if is_array(value):
                 memory.fixed.add(memory.memory_of(value))
@@ -537,9 +540,9 @@ def device_name(options: dict[str, Any]) -> str | None:
 # --- errors
 
 
-def located(error: BaseException) -> None:
+def located(error: BaseException, fun: Any) -> None:
     """Raise a `TransformError` at the user's line, where the error means a limit of staging."""
-    place = place_of(error)
+    place = place_of(error) or place_of_result(fun)
     message = str(error)
     if isinstance(error, TensorError):
         raise TransformError(message, place, hint_for(message)) from error
@@ -581,6 +584,15 @@ def place_of(error: BaseException) -> Span | None:
             found = span_of_line(staged_text, trace.tb_lineno) or found
         trace = trace.tb_next
     return found
+
+
+def place_of_result(fun: Any) -> Span | None:
+    """The last statement of a function: what it returns cannot come out."""
+    function = plain_function(fun)
+    if function is None:
+        return None
+    source = read_source(function)
+    return users_place(source.span(source.node.body[-1]))
 
 
 def span_of_line(text: StagedSource, line: int) -> Span | None:

@@ -528,7 +528,7 @@ def staged(function: Any) -> Any:
     if isinstance(function, functools._lru_cache_wrapper):
         module = (function.__module__ or "").split(".")[0]
         return function if module in sys.stdlib_module_names else staged(function.__wrapped__)
-    method = getattr(type(function), "__call__", None)
+    method = getattr(type(function), "__call__", None)  # noqa: B004
     if isinstance(method, types.FunctionType):
         return functools.partial(staged(method), function)
     return of_library(function)
@@ -791,8 +791,6 @@ def _read_names(node: Any) -> set[str]:
 def _compiled(tree: ast.Module, name: str, cells: list[str], file: str) -> types.CodeType:
     """The code object of a definition whose closure variables are free."""
     definition = tree.body[0]
-    for argument in ast.walk(definition.args):
-        pass
     defaults = definition.args
     defaults.defaults = [_none_at(d) for d in defaults.defaults]
     defaults.kw_defaults = [d and _none_at(d) for d in defaults.kw_defaults]
@@ -910,10 +908,26 @@ class Helpers(Stand):
             raw = getattr(runtime, name)
             if isinstance(raw, type) or not callable(raw):
                 value = raw
+            elif name in WALKING:
+                value = Checked(_of_structures(name), name, raw)
             else:
                 value = Checked(getattr(rnp.rt, name), name, raw)
         setattr(self, name, value)
         return value
+
+
+WALKING = frozenset({"zeros_like", "add", "own", "snapshot", "like", "as_gradient", "cleared"})
+
+
+def _of_structures(name: str) -> Callable:
+    """A helper that walks structures: a closure may hold a tensor, and nobody sees it from outside."""
+
+    def called(*args: Any) -> Any:
+        from redraft.runtime.tf_structure import structured
+
+        return structured(name, *args)
+
+    return called
 
 
 OWN_HELPERS = {

@@ -13,7 +13,8 @@ from redraft import runtime
 from redraft.runtime import numpy as rnp
 from redraft.runtime.tensors import is_tensor
 from redraft.transpile import api
-from redraft.transpile.staged import Ready, staged
+from redraft.transpile.front.objects import object_names
+from redraft.transpile.staged import Ready, helper, staged
 
 
 def staged_special(function: Any) -> Any:
@@ -49,7 +50,7 @@ def _number_kind(leaf: Any) -> str:
 
 def gradient(function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     """A call of ``grad(f)`` or ``value_and_grad(f)`` on tensors."""
-    generated = function.current(len(args))
+    generated = function.written(args, kwargs)
     target = generated.target
     kwargs = {generated.renamed.get(k, k): v for k, v in kwargs.items()}
     kwargs = {**target.keywords, **kwargs}
@@ -63,6 +64,10 @@ def gradient(function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
             value = _default(generated, args, kwargs, name)
         check_kind(function, value, name)
         checked.append(value)
+    names = object_names(checked)
+    if not names <= generated.unit.object_names:
+        function.learn(names)
+        generated = function.current(len(args))
     ans = staged(generated.function)(*target.leading, *args, **kwargs)
     if function.bare:
         return _settled(function, ans, checked)
@@ -83,8 +88,8 @@ def _default(generated: Any, args: tuple, kwargs: dict[str, Any], name: str) -> 
 def _settled(function: Any, bars: Any, checked: list[Any]) -> Any:
     """Gradients with the structures and dtypes of the arguments."""
     if not function.many:
-        return rnp.rt.as_gradient(bars, checked[0])
-    return tuple(rnp.rt.as_gradient(b, x) for b, x in zip(bars, checked, strict=True))
+        return helper.as_gradient(bars, checked[0])
+    return tuple(helper.as_gradient(b, x) for b, x in zip(bars, checked, strict=True))
 
 
 def check_kind(function: Any, value: Any, name: str) -> None:
@@ -116,13 +121,13 @@ def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
     active = _active(tuple(primals))
     if len(primals) != len(tangents) or not active:
         return api.jvp(fun, primals, tangents, has_aux)  # says what is wrong
-    generated = api.Transformed(fun, "jvp", argnums=active, has_aux=has_aux).current()
+    generated = api._written(fun, "jvp", tuple(primals), active, has_aux)
     leading, keywords = generated.target.leading, generated.target.keywords
     given = {}
     for name, place in api._places(generated, len(primals)):
         if isinstance(place, range):
             given[name] = tuple(
-                tangents[i] if i in active else rnp.rt.zeros_like(primals[i]) for i in place
+                tangents[i] if i in active else helper.zeros_like(primals[i]) for i in place
             )
         elif place in active:
             whole = is_tensor(primals[place])
@@ -132,7 +137,7 @@ def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
     every = generated.source.parameters
     given = {tangent_parameter(every, name): x_dot for name, x_dot in given.items()}
     value, tangent, *aux = staged(generated.function)(*leading, *primals, **keywords, **given)
-    return (value, rnp.rt.as_gradient(tangent, value), *aux)
+    return (value, helper.as_gradient(tangent, value), *aux)
 
 
 def vjp(fun: Any, *primals: Any, has_aux: bool = False) -> tuple:
@@ -140,7 +145,7 @@ def vjp(fun: Any, *primals: Any, has_aux: bool = False) -> tuple:
     active = _active(primals)
     if not active:
         return api.vjp(fun, *primals, has_aux=has_aux)
-    generated = api.Transformed(fun, "vjp", argnums=active, has_aux=has_aux).current()
+    generated = api._written(fun, "vjp", primals, active, has_aux)
     leading, keywords = generated.target.leading, generated.target.keywords
     value, saved = staged(generated.function)(*leading, *primals, **keywords)
     aux: list[Any] = []
@@ -160,7 +165,7 @@ def vjp(fun: Any, *primals: Any, has_aux: bool = False) -> tuple:
                 zip(place, bar, strict=True) if isinstance(place, range) else [(place, bar)]
             )
         return tuple(
-            rnp.rt.as_gradient(found[i] if i in found else rnp.rt.zeros_like(x), x)
+            helper.as_gradient(found[i] if i in found else helper.zeros_like(x), x)
             for i, x in enumerate(primals)
         )
 

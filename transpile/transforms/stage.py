@@ -724,6 +724,8 @@ class Stager:
         """A class, a transformation, or a function of a module."""
         if getattr(value, "redraft_transform", None) in ("grad", "value_and_grad", "jit"):
             return func
+        if getattr(value, "redraft_transform", None) in ("jvp", "vjp"):
+            return self.at_run_time(func)
         if isinstance(value, type):
             if getattr(builtins, value.__name__, None) is value:
                 plain = value.__name__ not in CLASSES_CALLED or not touched
