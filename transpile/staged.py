@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
 import functools
 import importlib
 import linecache
@@ -323,6 +324,15 @@ def add_at(x: Any, index: Any, value: Any) -> Any:
         return x
     new = rnp.rt.add_at(x, index, value)
     changed(x, new)
+    return new
+
+
+def add_field(x_bar: Any, name: str, bar: Any) -> Any:
+    """The cotangent of an object after that of a field was added; a new one, as of an array."""
+    from redraft.runtime.tf_structure import structured
+
+    new = copy.copy(x_bar)
+    structured("add_field", new, name, current(bar))
     return new
 
 
@@ -906,7 +916,8 @@ class Helpers(Stand):
             value = staged_transforms.RUN_TIME.get(name)
         if value is None:
             raw = getattr(runtime, name)
-            if isinstance(raw, type) or not callable(raw):
+            of_apply = getattr(raw, "__module__", "") == "redraft.runtime.apply"
+            if isinstance(raw, type) or not callable(raw) or of_apply:
                 value = raw
             elif name in WALKING:
                 value = Checked(_of_structures(name), name, raw)
@@ -931,7 +942,8 @@ def _of_structures(name: str) -> Callable:
 
 
 OWN_HELPERS = {
-    "set_at": set_at, "add_at": add_at, "update": update, "put_back": put_back, **CONTROL,
+    "set_at": set_at, "add_at": add_at, "add_field": add_field, "update": update,
+    "put_back": put_back, **CONTROL,
 }  # fmt: skip
 helper = Helpers()
 op = Operators()

@@ -159,7 +159,8 @@ def _parts(x: Any) -> list[Any] | None:
     if isinstance(x, types.MethodType):
         return [x.__self__]
     inside = getattr(x, "__dict__", None)
-    if type(x).__module__.split(".")[0] in ("tensorflow", "redraft", "builtins", "numpy"):
+    home = type(x).__module__
+    if home.startswith(("tensorflow", "redraft.transpile", "builtins", "numpy")):
         return None
     return list(inside.values()) if isinstance(inside, dict) else None
 
