@@ -76,12 +76,13 @@ def jit(
         TypeError: an argument is neither static nor made of numbers and arrays.
         MissingTensorFlow: at a call, if TensorFlow is not installed.
     """
-    options = dict(
-        in_shardings=in_shardings, out_shardings=out_shardings, static_argnums=static_argnums,
-        static_argnames=static_argnames, donate_argnums=donate_argnums,
-        donate_argnames=donate_argnames, keep_unused=keep_unused, device=device, backend=backend,
-        inline=inline, abstracted_axes=abstracted_axes,
-    )  # fmt: skip
+    options = {
+        "in_shardings": in_shardings, "out_shardings": out_shardings,
+        "static_argnums": static_argnums, "static_argnames": static_argnames,
+        "donate_argnums": donate_argnums, "donate_argnames": donate_argnames,
+        "keep_unused": keep_unused, "device": device, "backend": backend, "inline": inline,
+        "abstracted_axes": abstracted_axes,
+    }  # fmt: skip
     if fun is None:
         return functools.partial(jit, **options)
     if not callable(fun):
@@ -221,7 +222,9 @@ def _selected(jitted: Jitted, numbers: str, names: str) -> tuple[set[int], set[s
     named = () if named is None else (named,) if isinstance(named, str) else named
     kinds = inspect.Parameter
     positional = [
-        p for p in jitted.parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
+        p
+        for p in jitted.parameters
+        if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
     ]
     variadic = {p.kind for p in jitted.parameters} & {kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD}
     places: set[int] = set()
@@ -357,9 +360,7 @@ class Entry:
             leaves.append(x)
             return _Place(len(leaves) - 1)
 
-        new = [
-            _Static(v) if i in numbers else mapped(numbered, v) for i, v in enumerate(args)
-        ]
+        new = [_Static(v) if i in numbers else mapped(numbered, v) for i, v in enumerate(args)]
         named = {k: _Static(kwargs[k]) if k in names else mapped(numbered, kwargs[k])
                  for k in sorted(kwargs)}  # fmt: skip
         return new, named
@@ -497,7 +498,9 @@ class _Constant:
 
 def cell_guards(fun: Any) -> list[Any]:
     """Closure cells that a function reads, and what they hold."""
-    while isinstance(fun, (types.MethodType, functools.partial, Jitted)) or hasattr(fun, "redraft_kind"):
+    while isinstance(fun, (types.MethodType, functools.partial, Jitted)) or hasattr(
+        fun, "redraft_kind"
+    ):
         fun = getattr(fun, "__func__", None) or getattr(fun, "func", None) or fun.fun
     found = []
     for cell in getattr(fun, "__closure__", None) or ():

@@ -189,7 +189,9 @@ def contains(container: Any, x: Any) -> Any:
     if is_tensor(container) or (holds_tensor(x) and isinstance(container, np.ndarray)):
         return rnp.operator.contains(container, x)
     if is_tensor(x) and not isinstance(container, (list, tuple)):
-        raise TensorError("a value that is known only at run time cannot be looked up in a container")
+        raise TensorError(
+            "a value that is known only at run time cannot be looked up in a container"
+        )
     if holds_tensor(x) or (holds_tensor(container) and not isinstance(container, dict)):
         raise TensorError("`in` compares with values that are known only at run time")
     return x in container
@@ -678,11 +680,15 @@ def staged_function(function: types.FunctionType) -> Any:
     if module.startswith("redraft.runtime") or row is not None:
         return of_runtime(function)
     of_user = function.__code__.co_filename.startswith("<redraft")  # a derivative of np.tanh
-    if not of_user and (module.split(".")[0] in LIBRARIES or module.split(".")[0] in sys.stdlib_module_names):
+    if not of_user and (
+        module.split(".")[0] in LIBRARIES or module.split(".")[0] in sys.stdlib_module_names
+    ):
         return of_library(function)
-    if function.__name__ in ("_replace", "_make", "_asdict") and function.__code__.co_filename.endswith(
-        "collections/__init__.py"
-    ):  # of a NamedTuple
+    if function.__name__ in (
+        "_replace",
+        "_make",
+        "_asdict",
+    ) and function.__code__.co_filename.endswith("collections/__init__.py"):  # of a NamedTuple
         return function
     special = _special(function)
     if special is not None:
@@ -833,7 +839,14 @@ def _namespace(stager: Stager, node: Any, cells: list[str]) -> tuple[dict[str, A
         "__builtins__": builtins,
         "np": staged_numpy, "rt": helper,
     }  # fmt: skip
-    values = {"op": op, "at": at, "rows": rows, "array": Members(), "py": Builtins(), "staged": staged}
+    values = {
+        "op": op,
+        "at": at,
+        "rows": rows,
+        "array": Members(),
+        "py": Builtins(),
+        "staged": staged,
+    }
     namespace.update({stager.names[k]: v for k, v in values.items()})
     own = set(namespace)
     callees: list[Any] = []

@@ -230,7 +230,9 @@ class Merge:
             if a.__class__ is b.__class__ and isinstance(a, NUMBERS) and _same_number(a, b):
                 return a
             return tf_jit.select(self.truth, a, b)
-        if a is UNDEFINED or b is UNDEFINED:  # where it has no value, Python would refuse to read it
+        if (
+            a is UNDEFINED or b is UNDEFINED
+        ):  # where it has no value, Python would refuse to read it
             return b if a is UNDEFINED else a
         if isinstance(a, Undefined) or isinstance(b, Undefined):
             return a if isinstance(a, Undefined) else b

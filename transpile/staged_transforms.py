@@ -131,9 +131,7 @@ def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
             )
         elif place in active:
             whole = is_tensor(primals[place])
-            given[name] = (
-                tangents[place] if whole else as_tangent(tangents[place], primals[place])
-            )
+            given[name] = tangents[place] if whole else as_tangent(tangents[place], primals[place])
     every = generated.source.parameters
     given = {tangent_parameter(every, name): x_dot for name, x_dot in given.items()}
     value, tangent, *aux = staged(generated.function)(*leading, *primals, **keywords, **given)

@@ -46,9 +46,7 @@ class _Exits:
         head, last = body[:-1], body[-1]
         if isinstance(last, gast.Return) and not any(_exits(s, gast.Return) for s in head):
             return self.block(head, None) + [_with_value(last)]
-        out = (
-            [] if always_exits(body) and not self.flag_return else [self._set(ANS, None, body[0])]
-        )
+        out = [] if always_exits(body) and not self.flag_return else [self._set(ANS, None, body[0])]
         if self.flag_return:
             out.append(self._set(RETURNED, False, body[0]))
         out += self.block(body, None)

@@ -235,7 +235,10 @@ class Stager:
         own, outer = self.own, self.outer
         self.own = set(core.parameter_names(node.args)) | core.writes(node.body)
         self.outer = set()
-        assigned, self.assigned = self.assigned, self.assigned | set(core.parameter_names(node.args))
+        assigned, self.assigned = (
+            self.assigned,
+            self.assigned | set(core.parameter_names(node.args)),
+        )
         unsure, self.unsure = self.unsure, set()
         declared = {n for s in node.body if isinstance(s, gast.Nonlocal) for n in s.names}
         node.body = self.block(_without_docstring(node.body))
@@ -461,7 +464,9 @@ class Stager:
             new = updated(core.name(owner.id), index)
             return [gast.Assign([core.store(owner.id)], new, None)]
         if isinstance(owner, gast.Attribute):
-            place = gast.Attribute(self.expression(core.copy(owner.value)), owner.attr, gast.Store())
+            place = gast.Attribute(
+                self.expression(core.copy(owner.value)), owner.attr, gast.Store()
+            )
             read = gast.Attribute(self.expression(core.copy(owner.value)), owner.attr, gast.Load())
             return [gast.Assign([place], updated(read, index), None)]
         if isinstance(owner, gast.Subscript):
@@ -924,7 +929,9 @@ def _functions_called_only(node: Any) -> set[str]:
             for n in core.walk(node)
             if isinstance(n, gast.FunctionDef) and n is not node and n.name not in found
         ]
-        read = {i.id for n in kept for s in n.body for i in core.walk(s) if isinstance(i, gast.Name)}
+        read = {
+            i.id for n in kept for s in n.body for i in core.walk(s) if isinstance(i, gast.Name)
+        }
         inner = {i.name for n in kept for i in core.walk(n) if isinstance(i, gast.FunctionDef)}
         if not found & (read | inner):
             return found
