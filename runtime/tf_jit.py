@@ -160,9 +160,38 @@ def direct_call(concrete: Any, count: int) -> Callable | None:
     return run
 
 
+def quick_tensor() -> Callable:
+    """The constructor that `tf.constant` ends in, if it can be called and copies; else `tf.constant`."""
+    try:
+        from tensorflow.python.eager import context
+        from tensorflow.python.framework import ops
+
+        bound = context.context()
+        bound.ensure_initialized()
+        device = bound.device_name or next(
+            name for name in bound.devices() if name.endswith("CPU:0")
+        )
+        probe = np.arange(4.0)
+        made = ops.EagerTensor(probe[::-2], device, None)
+        probe[:] = 0.0
+        if made.numpy().tolist() != [3.0, 1.0]:
+            return tf.constant
+        return lambda x: ops.EagerTensor(x, device, None)
+    except Exception:
+        return tf.constant
+
+
+_quick: list[Callable] = []
+
+
 def as_tensor(x: Any) -> Any:
-    """An array as a tensor."""
-    return tf.constant(x)
+    """An array as a tensor in memory of its own."""
+    if not _quick:
+        _quick.append(quick_tensor())
+    if x.__class__ is not np.ndarray or not x.dtype.isnative or tf.inside_function():
+        x = np.asarray(x)
+        return tf.constant(x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("=")))
+    return _quick[0](x)
 
 
 def traced_number(x: Any, number: type) -> Any:
