@@ -86,6 +86,91 @@ def select(test: Any, a: Any, b: Any) -> Any:
     return tf.where(test, tensor(a, dtype), tensor(b, dtype))
 
 
+# Loops
+
+
+def less(count: Any, limit: int) -> Any:
+    """Is a counter below a number?"""
+    return tf.less(count, limit)
+
+
+def item_of(items: range, count: Any) -> Any:
+    """The item of a range at a place that is known at run time: it stands for a Python number."""
+    return weak(items.start + count * items.step, int)
+
+
+def as_tensor_of(x: Any) -> Any:
+    """A number or a tensor as a tensor."""
+    return tensor(x)
+
+
+def kind_of_variable(x: Any) -> tuple:
+    """Python's type (or None), dtype and shape of a variable of a loop."""
+    return (number_type(x), dtype_of(x), tuple(shape(x)))
+
+
+def wider(a: tuple, b: tuple) -> tuple:
+    """What a variable of a loop must be, which is one before and the other after a round."""
+    if a == b:
+        return a
+    (a_number, a_dtype, a_shape), (b_number, b_dtype, b_shape) = a, b
+    if a_shape != b_shape:
+        raise TensorError(
+            f"a variable of a loop has the shape {a_shape} before a round and {b_shape} after it"
+        )
+    if a_number is not None and b_number is not None:
+        dtype = np.result_type(a_dtype, b_dtype)
+        return ({"i": int, "f": float, "c": complex}[dtype.kind], dtype, a_shape)
+    if a_number is None and b_number is None:
+        raise TensorError(
+            f"a variable of a loop has the dtype {a_dtype} before a round and {b_dtype} after it"
+        )
+    strong, number = (a_dtype, b_number) if a_number is None else (b_dtype, a_number)
+    if np.result_type(strong, number(0)) != strong:
+        raise TensorError(
+            f"a variable of a loop has the dtype {a_dtype} before a round and {b_dtype} after it"
+        )
+    return (None, strong, a_shape)
+
+
+def _as_variables(tensors: Sequence, kinds: list[tuple]) -> list[Any]:
+    return [
+        x if number is None else weak(x, number)
+        for x, (number, _, _) in zip(tensors, kinds, strict=True)
+    ]
+
+
+def probe(step: Callable, kinds: list[tuple]) -> list[tuple]:
+    """What the variables of a loop are after a round."""
+    found: list[tuple] = []
+
+    def once(count: Any, *tensors: Any) -> list[Any]:
+        results = step(count, _as_variables(tensors, kinds))
+        found[:] = [kind_of_variable(x) for x in results]
+        return [tensor(x) for x in results]
+
+    specifications = [specification(dtype, lengths) for _, dtype, lengths in kinds]
+    function = tf.function(once, autograph=False)
+    function.get_concrete_function(tf.TensorSpec([], tf.int64), *specifications)
+    return list(found)
+
+
+def run_loop(test: Callable, step: Callable, state: list[Any], kinds: list[tuple]) -> list[Any]:
+    """One loop of XLA's."""
+
+    def go_on(count: Any, *tensors: Any) -> Any:
+        return test(count, _as_variables(tensors, kinds))
+
+    def once(count: Any, *tensors: Any) -> list[Any]:
+        results = step(count, _as_variables(tensors, kinds))
+        cast_results = [tensor(x, dtype) for x, (_, dtype, _) in zip(results, kinds, strict=True)]
+        return [count + 1, *cast_results]
+
+    first = [tensor(x, dtype) for x, (_, dtype, _) in zip(state, kinds, strict=True)]
+    results = tf.while_loop(go_on, once, [tf.constant(0, tf.int64), *first])
+    return _as_variables(results[1:], kinds)
+
+
 def specification(dtype: Any, lengths: Sequence[int | None]) -> Any:
     """What is known of an argument before the call."""
     return tf.TensorSpec(tuple(lengths), tf.as_dtype(dtype))

@@ -136,6 +136,29 @@ class Watched:
                     "compiled function runs"
                 )
 
+    def undo(self) -> None:
+        """Put back what containers held.
+
+        Raises:
+            TensorError: one of them cannot be put back.
+        """
+        for x, parts in self.seen.values():
+            if isinstance(x, np.ndarray):
+                if not np.array_equal(x, parts, equal_nan=x.dtype.kind in "fc"):
+                    x[...] = parts
+            elif isinstance(x, list):
+                x[:] = parts
+            elif isinstance(x, dict):
+                half = len(parts) // 2
+                x.clear()
+                x.update(zip(parts[:half], parts[half:], strict=True))
+            else:
+                now = _parts(x) or []
+                if len(now) != len(parts) or any(
+                    a is not b for a, b in zip(now, parts, strict=True)
+                ):
+                    raise TensorError(f"a {type(x).__name__} is changed in a loop")
+
 
 def _parts(x: Any) -> list[Any] | None:
     """What a container, an object or a closure holds; None of anything else."""
@@ -302,7 +325,23 @@ def settled(flag: Any) -> bool:
     return not is_tensor(flag) and bool(flag)
 
 
+def for_range(*args: Any) -> Any:
+    """A loop over a range; see transpile/staged_loops.py."""
+    from redraft.transpile import staged_loops
+
+    return staged_loops.for_range(*args)
+
+
+def while_loop(*args: Any) -> Any:
+    """A loop with a test; see transpile/staged_loops.py."""
+    from redraft.transpile import staged_loops
+
+    return staged_loops.while_loop(*args)
+
+
 CONTROL = {
     "cond": cond, "cond_bar": cond_bar, "and_": and_, "or_": or_, "not_": not_, "settled": settled,
+    "for_range": for_range,
+    "while_loop": while_loop,
     "undefined": UNDEFINED,
 }  # fmt: skip

@@ -21,6 +21,7 @@ arrays share memory (runtime/memory.py), which is seen when the function is trac
 from __future__ import annotations
 
 import builtins
+import collections
 import types
 from typing import Any
 
@@ -51,7 +52,7 @@ NEVER_TENSORS = (len, isinstance, issubclass, hasattr, callable, range, type, id
 DISPLAYS = (
     gast.List, gast.ListComp, gast.Dict, gast.DictComp, gast.Set, gast.SetComp, gast.JoinedStr,
 )  # fmt: skip
-OWN_NAMES = ("op", "at", "rows", "array", "py", "staged", "then", "otherwise")
+OWN_NAMES = ("op", "at", "rows", "array", "py", "staged", "then", "otherwise", "test", "body")
 
 
 class Stager:
@@ -89,6 +90,7 @@ class Stager:
             self.tainted = self._tainted()
         self.assigned = set(self.parameters)
         self.unsure: set[str] = set()
+        self.readings = _count_reads(self.node)
 
     def leaves_early(self, body: list[Any]) -> bool:
         """Is there a `return`, `break` or `continue` under a condition that may be traced?"""
@@ -266,13 +268,14 @@ class Stager:
             node.test = self.expression(node.test)
             self.branches_of(node)
             return [node]
+        inner = self.inner_names(node, [node.body, node.orelse])
         test = self.expression(node.test)
         before = set(self.assigned)
         body = self.block(node.body)
         self.assigned = set(before)
         orelse = self.block(node.orelse) if node.orelse else []
         self.assigned = before
-        names = sorted(self.changed([*body, *orelse]) - _functions_in(inside))
+        names = sorted(self.changed([*body, *orelse]) - _functions_in(inside) - inner)
         self.unsure |= set(names) - self.assigned
         then = self.branch("then", body, names, node)
         lines, functions = [then], [core.name(then.name)]
@@ -295,6 +298,14 @@ class Stager:
         """Variables that staged statements bind, without those that serve a single statement."""
         functions = {s.name for s in core.walk_statements(body) if isinstance(s, gast.FunctionDef)}
         return core.writes(body) - self.temporaries - functions
+
+    def inner_names(self, node: Any, blocks: list[list[Any]]) -> set[str]:
+        """Variables that only the statement itself reads, and sets before it reads them."""
+        inside = _count_reads(node)
+        exposed = set().union(*map(_read_before_set, blocks))
+        only_here = {n for n, count in inside.items() if count == self.readings[n]}
+        unread = core.writes([s for b in blocks for s in b]) - set(self.readings)
+        return (only_here | unread) - exposed - self.outer
 
     def branches_of(self, node: gast.If) -> None:
         """Stage the branches of a condition that Python decides."""
@@ -321,6 +332,8 @@ class Stager:
         if _leaves_loop(exit_) and self.may_be_tensor(exit_.test):
             self.guard_rounds(node, exit_)
         self.plain_target(node)
+        if self.may_be_rolled(node):
+            return self.rolled_range(node)
         node.iter = self.iterable(node.iter)
         before = set(self.assigned)
         self.assigned |= core.writes(node.target)
@@ -365,7 +378,85 @@ class Stager:
                     self.tainted.add(item)
         node.body[:0] = [gast.copy_location(s, node) for s in first]
 
+    def may_be_rolled(self, node: gast.For) -> bool:
+        """Is it a loop over a range that changes nothing but variables?"""
+        over_range = isinstance(node.iter, gast.Call) and self.scope.value(node.iter.func) is range
+        simple = over_range and core.is_name(node.target) and not node.orelse
+        return simple and self.changes_variables_only(node.body)
+
+    def changes_variables_only(self, body: list[Any]) -> bool:
+        statements = list(core.walk_statements(body))
+        allowed = (gast.Assign, gast.AugAssign, gast.If, gast.For, gast.While, gast.Pass)
+        if not all(isinstance(s, allowed) for s in statements):
+            return False
+        nodes = [n for s in body for n in core.walk(s)]
+        if any(isinstance(n, (gast.NamedExpr, gast.Lambda)) for n in nodes):
+            return False
+        targets = [
+            t for n in nodes if isinstance(n, (gast.Assign, gast.AugAssign))
+            for t in (n.targets if isinstance(n, gast.Assign) else [n.target])
+        ]  # fmt: skip
+        if any(isinstance(t, gast.Attribute) for t in targets):
+            return False
+        methods = [n.func.attr for n in nodes
+                   if isinstance(n, gast.Call) and isinstance(n.func, gast.Attribute)]  # fmt: skip
+        names = set().union(*map(_stored, targets)) if targets else set()
+        return not (set(methods) & MUTATORS) and bool(names & self.tainted) and names <= self.own
+
+    def rolled_range(self, node: gast.For) -> list[Any]:
+        """``for i in range(n)``: the body as a function of the variables that it changes."""
+        target = node.target.id
+        inner = self.inner_names(node, [node.body])
+        ranged = self.expression(node.iter)
+        before = set(self.assigned)
+        self.assigned |= {target}
+        body = self.block(node.body)
+        self.assigned = before
+        names = sorted(self.changed(body) - inner - {target})
+        results = names if target in inner else [target, *names]
+        self.unsure |= (set(names) | set(results)) - self.assigned
+        function = self.branch("body", body, results, node)
+        function.args.args = [gast.Name(n, gast.Param(), None, None) for n in (target, *names)]
+        keeps = core.constant(target in results)
+        call = core.call("rt.for_range", ranged, core.name(function.name), keeps)
+        call.args += [core.name(n) for n in results]
+        return [function, *self.bound_to(call, results)]
+
+    def bound_to(self, call: Any, names: list[str]) -> list[Any]:
+        if not names:
+            return [gast.Expr(call)]
+        places: list[Any] = [core.store(n) for n in names]
+        target = places[0] if len(places) == 1 else gast.Tuple(places, gast.Store())
+        return [gast.Assign([target], call, None)]
+
+    def rolled_while(self, node: gast.While) -> list[Any]:
+        """``while test``: test and body as functions of the variables that the body changes."""
+        inner = self.inner_names(node, [[gast.Expr(node.test), *node.body]])
+        before = set(self.assigned)
+        test = self.expression(node.test)
+        body = self.block(node.body)
+        self.assigned = before
+        names = sorted(self.changed(body) - inner)
+        self.unsure |= set(names) - self.assigned
+        end = gast.Return(test)
+        end.stands_for = node
+        parameters = [gast.Name(n, gast.Param(), None, None) for n in names]
+        arguments = gast.arguments(parameters, [], None, [], [], None, [])
+        asks = gast.FunctionDef(self.names["test"], arguments, [end], [], None, None, [])
+        runs = self.branch("body", body, names, node)
+        call = core.call("rt.while_loop", core.name(asks.name), core.name(runs.name))
+        call.args += [core.name(n) for n in names]
+        return [asks, runs, *self.bound_to(call, names)]
+
     def stage_While(self, node: gast.While) -> list[Any]:
+        exit_ = node.body[-1]
+        if _leaves_loop(exit_) and self.may_be_tensor(exit_.test) and not node.orelse:
+            go_on = gast.UnaryOp(gast.Not(), core.copy(exit_.test))
+            node.test = gast.copy_location(gast.BoolOp(gast.And(), [go_on, node.test]), node)
+            node.body = node.body[:-1] or [gast.Pass()]
+        rolls = self.may_be_tensor(node.test) and not node.orelse and not _binds(node.test)
+        if rolls and self.changes_variables_only(node.body):
+            return self.rolled_while(node)
         node.test = self.expression(node.test)
         before = set(self.assigned)
         node.body = self.block(node.body)
@@ -817,6 +908,27 @@ def _binds(node: Any) -> bool:
 def _leaves_loop(statement: Any) -> bool:
     """Is it the ``if flag: break`` at the end of a loop?"""
     return isinstance(statement, gast.If) and isinstance(statement.body[0], gast.Break)
+
+
+def _count_reads(node: Any) -> collections.Counter:
+    """How often each name is read in a tree, changes in place included."""
+    found: collections.Counter = collections.Counter()
+    for inner in core.walk(node):
+        if isinstance(inner, gast.Name) and isinstance(inner.ctx, gast.Load):
+            found[inner.id] += 1
+        elif isinstance(inner, gast.AugAssign) and core.is_name(inner.target):
+            found[inner.target.id] += 1
+    return found
+
+
+def _read_before_set(body: list[Any]) -> set[str]:
+    """Variables that a block may read before it sets them."""
+    exposed: set[str] = set()
+    bound: set[str] = set()
+    for statement in body:
+        exposed |= set(_count_reads(statement)) - bound
+        bound |= _certainly_bound(statement)
+    return exposed
 
 
 def _functions_in(statements: list[Any]) -> set[str]:
