@@ -140,19 +140,25 @@ def _as_variables(tensors: Sequence, kinds: list[tuple]) -> list[Any]:
     ]
 
 
-def probe(step: Callable, kinds: list[tuple]) -> list[tuple]:
-    """What the variables of a loop are after a round."""
+def probe(step: Callable, kinds: list[tuple | None], missing: Any) -> list[tuple]:
+    """What the variables of a loop are after a round; where there is no kind, one is `missing`."""
     found: list[tuple] = []
+    known = [k for k in kinds if k is not None]
 
     def once(count: Any, *tensors: Any) -> list[Any]:
-        results = step(count, _as_variables(tensors, kinds))
+        given = iter(_as_variables(tensors, known))
+        results = step(count, [missing if k is None else next(given) for k in kinds])
         found[:] = [kind_of_variable(x) for x in results]
         return [tensor(x) for x in results]
 
-    specifications = [specification(dtype, lengths) for _, dtype, lengths in kinds]
+    specifications = [specification(dtype, lengths) for _, dtype, lengths in known]
     function = tf.function(once, autograph=False)
     function.get_concrete_function(tf.TensorSpec([], tf.int64), *specifications)
     return list(found)
+
+
+def _numeric(x: Any) -> bool:
+    return isinstance(x, (bool, int, float, complex, np.ndarray, np.generic))
 
 
 def run_loop(test: Callable, step: Callable, state: list[Any], kinds: list[tuple]) -> list[Any]:
@@ -166,7 +172,10 @@ def run_loop(test: Callable, step: Callable, state: list[Any], kinds: list[tuple
         cast_results = [tensor(x, dtype) for x, (_, dtype, _) in zip(results, kinds, strict=True)]
         return [count + 1, *cast_results]
 
-    first = [tensor(x, dtype) for x, (_, dtype, _) in zip(state, kinds, strict=True)]
+    first = [
+        tensor(x if is_tensor(x) or _numeric(x) else np.zeros(lengths), dtype)
+        for x, (_, dtype, lengths) in zip(state, kinds, strict=True)
+    ]
     results = tf.while_loop(go_on, once, [tf.constant(0, tf.int64), *first])
     return _as_variables(results[1:], kinds)
 

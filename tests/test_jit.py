@@ -48,7 +48,6 @@ REFUSED = {
     "little.binomial_option": "have a type that is not known",
     "little.k_means_assignment": "a list is indexed by a number",
     "little.list_bubble_sort": "is changed under a condition",
-    "little.newton_square_root": "a condition depends on values",
     "little.viterbi_with_backtracking": "a list is indexed by a number",
     "loops.any_and_all_of_generator": "a condition depends on values",
     "loops.break_out_of_both": "a condition depends on values",
@@ -59,13 +58,7 @@ REFUSED = {
     "loops.return_inside_nested_loops": "a condition depends on values",
     "loops.sum_of_generator": "a condition depends on values",
     "loops.trip_count_from_value": "Python needs a value here",
-    "loops.while_else": "a condition depends on values",
-    "loops.while_many_trips": "a condition depends on values",
-    "loops.while_no_trip": "a condition depends on values",
-    "loops.while_on_two_conditions": "a condition depends on values",
-    "loops.while_one_trip": "a condition depends on values",
-    "loops.while_true_break": "a condition depends on values",
-    "loops.while_true_return": "a condition depends on values",
+    "loops.while_true_return": "a variable that holds a Undefined in a `while` whose conditi",
     "loops.while_with_list_as_queue": "is changed under a condition",
 }
 REFUSED_VALUE = {  # the gradient reads other code
@@ -80,6 +73,7 @@ REFUSED_GRADIENT = {
     "containers.dict_views_sorted": "sort_order has no lowering",
     "containers.sorted_lists": "sort_order has no lowering",
     "functions.map_and_filter": "is changed under a condition",
+    "little.newton_square_root": "a condition depends on values",
     "loops.break_in_nested_loops": "is changed under a condition",
     "loops.break_out_of_both": "is changed under a condition",
     "loops.comprehension_filtered": "is changed under a condition",
@@ -95,6 +89,13 @@ REFUSED_GRADIENT = {
     "loops.return_inside_loop_or_not": "is changed under a condition",
     "loops.return_inside_nested_loops": "is changed under a condition",
     "loops.sum_of_generator": "is changed under a condition",
+    "loops.while_else": "a condition depends on values",
+    "loops.while_many_trips": "a condition depends on values",
+    "loops.while_no_trip": "a condition depends on values",
+    "loops.while_on_two_conditions": "a condition depends on values",
+    "loops.while_one_trip": "a condition depends on values",
+    "loops.while_true_break": "a condition depends on values",
+    "loops.while_true_return": "a condition depends on values",
 }
 
 
@@ -516,12 +517,6 @@ def endless(x):
     return x if x[0] > 5 else endless(x + 1)
 
 
-def while_on_value(x):
-    while x[0] < 5:
-        x = x + 1
-    return x
-
-
 def random_numbers(x):
     return x + np.random.normal(size=3)
 
@@ -556,7 +551,6 @@ def selects_by_mask(x):
         (types_differ, "chooses between"),
         (shapes_differ, "arrays of shape (3,) and (1,)"),
         (endless, "a recursion ends on a condition"),
-        (while_on_value, "a condition depends on values"),
         (random_numbers, "random numbers would be drawn once"),
         (rebinds_global, "cannot rebind a `global`"),
         (list_index, "a list is indexed by a number"),
@@ -573,6 +567,225 @@ def test_refused(function, words):
     assert first < caught.value.lineno < first + 6
     assert caught.value.filename == __file__
     assert caught.value.hint
+
+
+# --- loops
+
+
+def recurrence(x, n):
+    y, total = x, 0.0
+    for i in range(n):
+        y = np.sin(y) * 1.01 + x[i % 3]
+        total += y[0] * i
+    return np.sum(y), total, i
+
+
+def filled_in_order(x, n):
+    out = np.zeros(n)
+    other = out
+    for i in range(1, n):
+        out[i] = np.tanh(out[i - 1]) + x[i % 3]
+    return out, other
+
+
+def nested(x, n):
+    total = np.zeros_like(x)
+    for i in range(n):
+        for j in range(i % 3 + 10):
+            total = total + np.cos(x * j) / (i + 1)
+    return total
+
+
+def swapped(x, n):
+    a, b = x * 1.0, x * 2.0
+    c = a
+    for _ in range(n):
+        a, b = b, a
+    b[0] = 7.0
+    return a, b, c
+
+
+def read_through_another_name(x, n):
+    y = x * 1.0
+    z = y
+    for _ in range(n):
+        y[0] += z[0] * 0.1 + z[1]
+    return y, z
+
+
+def read_through_a_view(x, n):
+    y = x * 1.0
+    z = y[:2]
+    for _ in range(n):
+        y = y + z[0]
+    return y, z
+
+
+def chooses_in_a_loop(x, n):
+    low = 0
+    y = x
+    for i in range(n, 0, -1):
+        if np.sum(y) > i:
+            y = y * 0.5
+            low += 1
+        else:
+            step = y + 0.25
+            y = step
+    return y, low
+
+
+def appends_through_a_helper(x, n):
+    seen = []
+
+    def note(v):
+        seen.append(v)
+
+    for i in range(n):
+        note(x * i)
+        x = x + 0.0
+    return np.sum(seen[-1]), len(seen)
+
+
+def becomes_a_float(x, n):
+    total, count = 0, 0
+    for i in range(n):
+        total = total + x[0]
+        count = count + i
+    return total, count
+
+
+def list_by_index(x, n):
+    parts = [x * i for i in range(n)]
+    total = 0.0
+    for i in range(n):
+        total = total + parts[i][0]
+    return total
+
+
+def left_by_a_condition(x, n):
+    y = x
+    for i in range(n):  # noqa: B007
+        y = y * 1.1
+        if np.sum(y) > 3:
+            break
+    return y, i
+
+
+@pytest.mark.parametrize("n", [1, 5, 25])
+@pytest.mark.parametrize(
+    "function",
+    [
+        recurrence, filled_in_order, nested, swapped, read_through_another_name, read_through_a_view,
+        chooses_in_a_loop, appends_through_a_helper, becomes_a_float, list_by_index,
+        left_by_a_condition,
+    ],
+    ids=lambda function: function.__name__,
+)  # fmt: skip
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_loops(function, n, dtype):
+    agrees(functools.partial(function, n=n), X3.astype(dtype))
+
+
+def test_a_long_loop_is_compiled_as_one():
+    jitted = rd.jit(recurrence, static_argnames="n")
+    same(jitted(X3, n=3000), recurrence(X3, 3000))
+    (entry,) = jitted.entries.values()
+    operations = entry.compiled.concrete.graph.as_graph_def().node
+    assert len(operations) < 300
+
+
+def test_an_index_that_leaves_the_array_in_a_long_loop_raises():
+    def beyond(x):
+        total = 0.0
+        for i in range(20):
+            total = total + x[i]
+        return total
+
+    with pytest.raises(IndexError, match="out of bounds"):
+        rd.jit(beyond)(np.arange(19.0))
+
+
+def halved(x):
+    rounds, y = 0, x.copy()
+    other = y
+    while np.sum(y) > 0.1:
+        y = y * 0.5
+        rounds += 1
+        if rounds > 20:
+            break
+    return y, rounds, other
+
+
+def halved_in_place(x):
+    y = x.copy()
+    other = y
+    while np.sum(y) > 0.1:
+        y[:] = y * 0.5
+    return y, other
+
+
+def from_an_integer(x):
+    total = 0
+    while total < x[0]:
+        total = total + x[1]
+    return total + 1.0
+
+
+def nested_whiles(x):
+    a, rounds = x[0], 0
+    while a < 100:
+        b = x[1]
+        while b < a:
+            b = b * 2
+            rounds += 1
+        a = a * 3
+    return a, b, rounds
+
+
+@pytest.mark.parametrize("scale", [-1.0, 1.0, 9.0])
+@pytest.mark.parametrize("function", [halved, halved_in_place, from_an_integer])
+def test_while(function, scale):
+    agrees(function, np.array([0.5, 0.25, 0.75]) * abs(scale) ** 0.5 + min(scale, 0.0))
+
+
+def test_nested_while():
+    agrees(nested_whiles, np.array([1.5, 0.4]))
+
+
+def grows(x):
+    while np.sum(x) < 100:
+        x = np.concatenate([x, x])
+    return x
+
+
+def tape_of_while(x):
+    while x < 100:
+        x = x * x
+    return x
+
+
+def reads_a_stale_name(x):
+    y = x.copy()
+    other = y
+    while np.sum(y) > 0.1:
+        y[:] = y * 0.5 * other[0]
+    return y
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (grows, "has the shape (3,) before a round and (6,) after it"),
+        (rd.grad(lambda x: tape_of_while(x[0] + 2)), "a condition depends on values"),
+        (reads_a_stale_name, "shares memory"),
+    ],
+    ids=["grows", "tape", "stale"],
+)
+def test_refused_loops(function, words):
+    with pytest.raises(rd.TransformError) as caught:
+        rd.jit(function)(np.abs(X3))
+    assert words in caught.value.msg
+    assert caught.value.lineno is not None
 
 
 # --- derivatives

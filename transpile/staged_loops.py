@@ -92,9 +92,8 @@ def while_loop(test: Callable, body: Callable, *values: Any) -> Any:
     from redraft.runtime import tf_jit
 
     watched = Watched((test, body, tuple(state)))
-    carried = Carried(state, held)
     try:
-        state = carried.loop(
+        state = Carried(state, held).loop(
             lambda count, values: tf_jit.truth(tf_jit.as_tensor_of(test(*values))),
             lambda count, values: _listed(body(*values), len(state)),
             exact=False,
@@ -114,19 +113,27 @@ class Carried:
         self.state, self.held = state, held
         for value in state:
             if value is UNDEFINED:
-                raise Unrollable("a variable that has no value before the loop")
+                continue  # a round gives it a value; what stands there before is never read
             if not (is_tensor(value) or isinstance(value, NUMERIC)):
                 raise Unrollable(f"a variable that holds a {type(value).__name__}")
         self.state = [held.current(v) for v in state]
         self.homes = [held.memory_of(v) if memory.is_array(v) else None for v in self.state]
+
+    def kinds(self) -> list[Any]:
+        """Types, dtypes and shapes of the variables; None where there is no value yet."""
+        from redraft.runtime import tf_jit
+
+        return [None if v is UNDEFINED else tf_jit.kind_of_variable(v) for v in self.state]
 
     def try_round(self, step: Callable) -> None:
         """Trace a round for nothing: with the last item an index out of range still raises."""
         from redraft.runtime import tf_jit
 
         before = self.held.state()
-        kinds = [tf_jit.kind_of_variable(v) for v in self.state]
-        tf_jit.probe(lambda _, values: self.round(lambda _, v: step(v), _, values), kinds)
+        kinds = self.kinds()
+        tf_jit.probe(
+            lambda _, values: self.round(lambda _, v: step(v), _, values), kinds, UNDEFINED
+        )
         self.held.restore(before)
 
     def loop(self, test: Callable, step: Callable, exact: bool) -> list[Any]:
@@ -140,14 +147,15 @@ class Carried:
         from redraft.runtime import tf_jit
 
         held, before = self.held, self.held.state()
-        kinds = [tf_jit.kind_of_variable(v) for v in self.state]
+        kinds = self.kinds()
         for _ in range(4):
             held.restore(before)
-            found = tf_jit.probe(lambda c, v: self.round(step, c, v), kinds)
+            found = tf_jit.probe(lambda c, v: self.round(step, c, v), kinds, UNDEFINED)
             after, outcome = held.state(), self.outcome
             if found == kinds:
                 break
-            if exact:
+            kinds = [b if a is None else a for a, b in zip(kinds, found, strict=True)]
+            if exact and found != kinds:
                 raise Unrollable("a variable changes its dtype or its shape")
             kinds = [tf_jit.wider(a, b) for a, b in zip(kinds, found, strict=True)]
         else:
@@ -178,6 +186,9 @@ class Carried:
             if home is not None and memory.is_array(value):
                 self.held.join(value, home)
         self.outcome = [self.held.current(v) for v in step(count, values)]
+        for value in self.outcome:
+            if not (is_tensor(value) or isinstance(value, NUMERIC)):
+                raise Unrollable(f"a variable that holds a {type(value).__name__}")
         return self.outcome
 
     def changed_homes(self, before: Any, after: Any) -> set[int]:
@@ -197,15 +208,22 @@ class Carried:
     ) -> None:
         """What the results are to the arrays that were there before."""
         held = self.held
+        for home, other in zip(self.homes, related, strict=True):
+            if home is not None and other is not None and home != other:
+                if exact:
+                    raise Unrollable("variables that change places")
+                if home in held.members and other in held.members:
+                    held.unite(home, other)
         for old, new, home, other in zip(self.state, results, self.homes, related, strict=True):
             if not memory.is_array(new):
                 continue
-            if home in changed:
+            if home is not None and home in changed:
                 held.newer[id(old)] = new
                 held.join(new, home)
                 continue
-            homes = {h for h in (other, None if exact else home) if h in held.members}
-            for h in homes:
+            shared = [held.group[id(old)]] if home is not None and not exact else []
+            shared += [other] if other in held.members else []
+            for h in shared:
                 if id(new) in held.group:
                     held.unite(h, held.group[id(new)])
                 else:

@@ -271,16 +271,16 @@ class Stager:
         inner = self.inner_names(node, [node.body, node.orelse])
         test = self.expression(node.test)
         before = set(self.assigned)
-        body = self.block(node.body)
+        body, open_body = self.own_block(node.body)
         self.assigned = set(before)
-        orelse = self.block(node.orelse) if node.orelse else []
+        orelse, open_orelse = self.own_block(node.orelse) if node.orelse else ([], set())
         self.assigned = before
         names = sorted(self.changed([*body, *orelse]) - _functions_in(inside) - inner)
         self.unsure |= set(names) - self.assigned
-        then = self.branch("then", body, names, node)
+        then = self.branch("then", body, names, node, open_body)
         lines, functions = [then], [core.name(then.name)]
         if orelse:
-            otherwise = self.branch("otherwise", orelse, names, node)
+            otherwise = self.branch("otherwise", orelse, names, node, open_orelse)
             lines.append(otherwise)
             functions.append(core.name(otherwise.name))
         else:
@@ -299,13 +299,15 @@ class Stager:
         functions = {s.name for s in core.walk_statements(body) if isinstance(s, gast.FunctionDef)}
         return core.writes(body) - self.temporaries - functions
 
-    def inner_names(self, node: Any, blocks: list[list[Any]]) -> set[str]:
+    def inner_names(
+        self, node: Any, blocks: list[list[Any]], given: frozenset[str] = frozenset()
+    ) -> set[str]:
         """Variables that only the statement itself reads, and sets before it reads them."""
         inside = _count_reads(node)
         exposed = set().union(*map(_read_before_set, blocks))
         only_here = {n for n, count in inside.items() if count == self.readings[n]}
-        unread = core.writes([s for b in blocks for s in b]) - set(self.readings)
-        return (only_here | unread) - exposed - self.outer
+        unread = (core.writes([s for b in blocks for s in b]) | given) - set(self.readings)
+        return (only_here | unread) - (exposed - given) - self.outer
 
     def branches_of(self, node: gast.If) -> None:
         """Stage the branches of a condition that Python decides."""
@@ -315,8 +317,19 @@ class Stager:
         node.orelse = self.block(node.orelse) if node.orelse else []
         self.assigned = before
 
-    def branch(self, name: str, body: list[Any], names: list[str], place: Any) -> gast.FunctionDef:
+    def own_block(self, body: list[Any]) -> tuple[list[Any], set[str]]:
+        """A block that becomes a function, and variables in it that may have no value."""
+        saved, self.unsure = self.unsure, set()
+        lines = self.block(body)
+        unsure, self.unsure = self.unsure, saved
+        return lines, unsure
+
+    def branch(
+        self, name: str, body: list[Any], names: list[str], place: Any, unsure: set[str]
+    ) -> gast.FunctionDef:
         """A branch as a function of the variables that are changed."""
+        for own in sorted(unsure - set(names), reverse=True):
+            body.insert(0, core.assign(own, core.dotted("rt.undefined")))
         if names:
             results: list[Any] = [core.name(n) for n in names]
             value = results[0] if len(results) == 1 else gast.Tuple(results, gast.Load())
@@ -353,6 +366,7 @@ class Stager:
         known.func.is_staged = True
         leave = gast.copy_location(gast.If(known, exit_.body, []), exit_)
         node.body = [guarded, leave]
+        self.readings.update(_count_reads(exit_.test))  # it is read twice now
         self.tainted.add(item)
 
     def plain_target(self, node: gast.For) -> None:
@@ -406,16 +420,16 @@ class Stager:
     def rolled_range(self, node: gast.For) -> list[Any]:
         """``for i in range(n)``: the body as a function of the variables that it changes."""
         target = node.target.id
-        inner = self.inner_names(node, [node.body])
+        inner = self.inner_names(node, [node.body], frozenset({target}))
         ranged = self.expression(node.iter)
         before = set(self.assigned)
         self.assigned |= {target}
-        body = self.block(node.body)
+        body, unsure = self.own_block(node.body)
         self.assigned = before
         names = sorted(self.changed(body) - inner - {target})
         results = names if target in inner else [target, *names]
         self.unsure |= (set(names) | set(results)) - self.assigned
-        function = self.branch("body", body, results, node)
+        function = self.branch("body", body, results, node, unsure - {target})
         function.args.args = [gast.Name(n, gast.Param(), None, None) for n in (target, *names)]
         keeps = core.constant(target in results)
         call = core.call("rt.for_range", ranged, core.name(function.name), keeps)
@@ -434,7 +448,7 @@ class Stager:
         inner = self.inner_names(node, [[gast.Expr(node.test), *node.body]])
         before = set(self.assigned)
         test = self.expression(node.test)
-        body = self.block(node.body)
+        body, unsure = self.own_block(node.body)
         self.assigned = before
         names = sorted(self.changed(body) - inner)
         self.unsure |= set(names) - self.assigned
@@ -443,7 +457,7 @@ class Stager:
         parameters = [gast.Name(n, gast.Param(), None, None) for n in names]
         arguments = gast.arguments(parameters, [], None, [], [], None, [])
         asks = gast.FunctionDef(self.names["test"], arguments, [end], [], None, None, [])
-        runs = self.branch("body", body, names, node)
+        runs = self.branch("body", body, names, node, unsure)
         call = core.call("rt.while_loop", core.name(asks.name), core.name(runs.name))
         call.args += [core.name(n) for n in names]
         return [asks, runs, *self.bound_to(call, names)]
