@@ -11,6 +11,7 @@ from redraft.runtime.tree import register as register_pytree_node  # noqa: E402
 from redraft.transpile.api import grad, jvp, source, value_and_grad, vjp  # noqa: E402
 from redraft.transpile.custom import primitive  # noqa: E402
 from redraft.transpile.errors import SourceError, TransformError  # noqa: E402
+from redraft.transpile.jit import jit  # noqa: E402
 from redraft.transpile.primitives.table import TableError  # noqa: E402
 from redraft.transpile.scopes import insert_grad_of  # noqa: E402
 
@@ -20,6 +21,7 @@ __all__ = [
     "TransformError",
     "grad",
     "insert_grad_of",
+    "jit",
     "jvp",
     "primitive",
     "register_pytree_node",

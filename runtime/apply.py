@@ -10,7 +10,24 @@ import dataclasses
 import functools
 from typing import Any
 
-from redraft.runtime.cotangents import zeros_like
+from redraft.runtime import cotangents
+from redraft.runtime.memory import tracing
+
+
+def zeros_like(x: Any) -> Any:
+    """Zero cotangent of a value; under `jit` of one that may hold tensors, in closures too."""
+    return _structured("zeros_like", x) if tracing() else cotangents.zeros_like(x)
+
+
+def add(a: Any, b: Any) -> Any:
+    """Sum of two cotangents; under `jit` they may hold tensors."""
+    return _structured("add", a, b) if tracing() else cotangents.add(a, b)
+
+
+def _structured(name: str, *args: Any) -> Any:
+    from redraft.runtime.tf_structure import structured
+
+    return structured(name, *args)
 
 
 class CallRecord:
@@ -99,6 +116,15 @@ def method_fwd(
     from redraft.transpile.again import Method, forward_by
 
     return forward_by(Method(name, owner, args, kwargs), mask)
+
+
+def staging(function: Any) -> Any:
+    """A generated function; its staged form while the thread traces for `jit`."""
+    if not tracing():
+        return function
+    from redraft.transpile.staged import staged
+
+    return staged(function)
 
 
 def call_bwd(record: CallRecord, ans_bar: Any) -> list[Any]:

@@ -24,6 +24,7 @@ from redraft.runtime.tensors import (
     TensorError,
     holds_tensor,
     is_tensor,
+    one_is_tensor,
     require_tensorflow,
 )
 
@@ -54,7 +55,7 @@ def dispatching_on_tensors(function: Callable) -> Callable:
     lowered: Callable | None = None
 
     def dispatched(*args: Any, **kwargs: Any) -> Any:
-        if not any(map(is_tensor, args)):
+        if not one_is_tensor(args):  # (`any` may be NumPy's here: see `__getattr__`)
             return function(*args, **kwargs)
         nonlocal lowered
         if lowered is None:

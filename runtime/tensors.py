@@ -66,6 +66,11 @@ def is_tensor(x: Any) -> bool:
     return KINDS[x.__class__] == TENSOR
 
 
+def one_is_tensor(values: tuple) -> bool:
+    """Is one of the values itself a tensor?"""
+    return any(map(is_tensor, values))
+
+
 def holds_tensor(x: Any) -> bool:
     """Is the value a tensor, or a container with one in it?"""
     kind = KINDS[x.__class__]

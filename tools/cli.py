@@ -158,6 +158,23 @@ def _guarded(function: Callable, *args: Any) -> Any:
 
 
 @main.command()
+@click.argument("target")
+def jit(target: str) -> None:
+    """Print the source that `rd.jit` traces for XLA, the functions that it calls first.
+
+    TARGET is path.py:function or module:function (also path.py:Class.method).
+
+    \b
+    Examples:
+      redraft jit model.py:loss
+    """
+    from redraft.transpile.jit import source_text
+
+    function = _guarded(find_target, target)
+    terminal.print_python(_guarded(source_text, function))
+
+
+@main.command()
 @click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
 def rules(markdown: bool) -> None:
     """Print the functions that have derivative rules, as the registry knows them.

@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 from redraft.runtime import apply
-from redraft.runtime.cotangents import Struct, zeros_like
+from redraft.runtime.apply import zeros_like
+from redraft.runtime.cotangents import Struct
 from redraft.transpile.dynamic import (
     Arrangement,
     Named,

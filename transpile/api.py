@@ -146,6 +146,8 @@ def target_of(fun: Any, count: int | None = None) -> Target:
         generated = fun.current(count)
         known = generated.target
         return Target(generated.function, known.leading, known.keywords, generated)
+    if getattr(type(fun), "redraft_identity", False):
+        return target_of(fun.fun, count)
     if table.row_of(fun) is not None:
         return Target(primitive_function(fun))
     if isinstance(fun, types.MethodType):
@@ -490,7 +492,7 @@ def _settle(held: list[Any], checked: list[Any]) -> list[Any]:
 def _parameters(fun: Any) -> list[inspect.Parameter] | None:
     """Parameters of a callable without those that it fills in itself, or None if unknown."""
     try:
-        if isinstance(fun, Transformed):
+        if isinstance(fun, Transformed) or getattr(type(fun), "redraft_identity", False):
             return _parameters(fun.fun)
         if table.row_of(fun) is not None:
             return list(inspect.signature(primitive_function(fun)).parameters.values())

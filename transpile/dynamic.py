@@ -22,7 +22,8 @@ import numpy as np
 
 from redraft import runtime
 from redraft.runtime import apply
-from redraft.runtime.cotangents import add, captured_by, zeros_like
+from redraft.runtime.apply import add, zeros_like
+from redraft.runtime.cotangents import captured_by
 from redraft.transpile import core
 from redraft.transpile.api import Generated, Transformed, _shift, by_file
 from redraft.transpile.back.load import load
@@ -87,6 +88,8 @@ def take_apart(function: Any, count: int | None = None, given: tuple[str, ...] =
         return _partial(function, count, given)
     if isinstance(function, Transformed):
         return _transformed(function, count, given)
+    if getattr(type(function), "redraft_identity", False):
+        return take_apart(function.fun, count, given)
     if isinstance(function, type(functools.lru_cache(int))):
         return take_apart(function.__wrapped__, count, given)
     method = inspect.getattr_static(type(function), "__call__", None)
@@ -499,6 +502,7 @@ def forward_of(function: Any, mask: tuple[int, ...], args: tuple, kwargs: Named)
         return forward_by(plan_of(function, args, kwargs), mask)
     forward, backward, returned, places = pair_of(function, mask, args, kwargs)
     parts = places.parts
+    forward, backward = apply.staging(forward), apply.staging(backward)
     value, saved = forward(*parts.leading, *args, **{**parts.keywords, **kwargs})
     return value, apply.CallRecord(backward, saved, Arrangement(returned, places))
 
@@ -540,6 +544,7 @@ def tangent_of(function: Any, tangents: tuple, args: tuple, kwargs: Named) -> tu
         return tangent_by(plan_of(function, args, kwargs), tangents)
     run, places, given = tangent_function(function, tangents, args, kwargs)
     parts = places.parts
+    run = apply.staging(run)
     return run(*parts.leading, *args, **{**parts.keywords, **kwargs}, **given)
 
 

@@ -46,9 +46,7 @@ class _Exits:
         head, last = body[:-1], body[-1]
         if isinstance(last, gast.Return) and not any(_exits(s, gast.Return) for s in head):
             return self.block(head, None) + [_with_value(last)]
-        out = (
-            [] if _always_exits(body) and not self.flag_return else [self._set(ANS, None, body[0])]
-        )
+        out = [] if always_exits(body) and not self.flag_return else [self._set(ANS, None, body[0])]
         if self.flag_return:
             out.append(self._set(RETURNED, False, body[0]))
         out += self.block(body, None)
@@ -90,10 +88,10 @@ class _Exits:
         return [self._set(loop["skip"], True, statement)] if loop["flag_skip"] else []
 
     def branch(self, statement: gast.If, rest: list[gast.stmt], loop: Any) -> list[gast.stmt]:
-        if _always_exits(statement.body):
+        if always_exits(statement.body):
             statement.orelse = statement.orelse + rest
             rest = []
-        elif _always_exits(statement.orelse):
+        elif always_exits(statement.orelse):
             statement.body = statement.body + rest
             rest = []
         flags = self.flags([statement], loop)
@@ -181,14 +179,15 @@ def _exits(node: Any, kind: Any = (gast.Return, gast.Break, gast.Continue)) -> b
     return any(_exits(s, kind) for b in blocks if isinstance(b, list) for s in b)
 
 
-def _always_exits(body: list[gast.stmt]) -> bool:
+def always_exits(body: list[gast.stmt]) -> bool:
+    """Does every way through a block end in an exit?"""
     if not body:
         return False
     last = body[-1]
     if isinstance(last, gast.If):
-        return _always_exits(last.body) and _always_exits(last.orelse)
+        return always_exits(last.body) and always_exits(last.orelse)
     if isinstance(last, gast.With):
-        return _always_exits(last.body)
+        return always_exits(last.body)
     return isinstance(last, (gast.Return, gast.Break, gast.Continue, gast.Raise))
 
 
@@ -202,14 +201,14 @@ def _needs_flag(body: list[gast.stmt], kind: Any) -> bool:
         ):
             return True
         if isinstance(statement, gast.If) and _exits(statement, kind):
-            settled = _always_exits(statement.body) or _always_exits(statement.orelse)
+            settled = always_exits(statement.body) or always_exits(statement.orelse)
             rest = body[position + 1 :]
             if rest and not settled:
                 return True
             if _needs_flag(statement.body, kind) or _needs_flag(statement.orelse, kind):
                 return True
-            if rest and settled and not _always_exits(statement.body + rest):
-                inner = statement.orelse if _always_exits(statement.body) else statement.body
+            if rest and settled and not always_exits(statement.body + rest):
+                inner = statement.orelse if always_exits(statement.body) else statement.body
                 if any(_exits(s, kind) for s in inner):
                     return True
     return False

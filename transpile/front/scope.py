@@ -25,12 +25,12 @@ class Scope:
         self.source, self.local, self.dependencies = source, local, dependencies
 
     def value(self, node: gast.expr) -> Any:
-        """The object that an expression names, or `UNKNOWN`."""
+        """The object that an expression names, or `UNKNOWN`; of a jitted function, the function."""
         if isinstance(node, gast.Name):
-            return UNKNOWN if node.id in self.local else self.name_value(node.id)
+            return UNKNOWN if node.id in self.local else _unjitted(self.name_value(node.id))
         if isinstance(node, gast.Attribute):
             owner = self.value(node.value)
-            return UNKNOWN if owner is UNKNOWN else self._attribute(owner, node.attr)
+            return UNKNOWN if owner is UNKNOWN else _unjitted(self._attribute(owner, node.attr))
         return UNKNOWN
 
     def name_value(self, name: str) -> Any:
@@ -65,3 +65,10 @@ class Scope:
         if isinstance(owner, types.ModuleType) and isinstance(value, types.FunctionType):
             self.dependencies.append((vars(owner), attr, value))
         return value
+
+
+def _unjitted(value: Any) -> Any:
+    """A function without `jit` around it, which changes nothing about its derivative."""
+    while getattr(type(value), "redraft_identity", False):
+        value = value.fun
+    return value

@@ -148,7 +148,9 @@ def read_source(function: types.FunctionType) -> Source:
     # gast's converter builds new nodes and leaves the cached tree alone
     definition = _as_definition(gast.ast_to_gast(node))
     cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
-    source = Source(definition, code.co_filename, lines, function.__globals__, cells, function)
+    # a function that staged text defines reads the names of the user's module
+    names = function.__globals__.get("__redraft_globals__", function.__globals__)
+    source = Source(definition, code.co_filename, lines, names, cells, function)
     source.plain_names = getattr(function, "redraft_plain_names", frozenset())
     normalize(source)
     return source

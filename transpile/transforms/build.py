@@ -239,6 +239,7 @@ def define_residuals(
     for name in reversed(residuals):
         if name not in certain:
             forward.insert(0, core.assign(name, core.constant(None), place.origin))
+            forward[0].unset = True
 
 
 def write_forward(

@@ -607,6 +607,7 @@ class Residuals:
         missing = [n for n in names if n not in certain]
         for name in reversed(missing):
             line = core.assign(name, core.constant(None), statement.origin)
+            line.unset = True
             if name in statement.head or name in statement.facts:  # it may keep an older value
                 self.bare[name] = line
             else:

@@ -1,0 +1,667 @@
+"""`jit`: a function staged, compiled by XLA, and called with arrays.
+
+A call flattens its arguments, looks up what was compiled for their structure, dtypes and shapes, and
+runs it. What is compiled is the staged function (transpile/staged.py), traced once.
+"""
+
+from __future__ import annotations
+
+import collections
+import copy
+import dataclasses
+import functools
+import inspect
+import threading
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from redraft.runtime.memory import TRACE, Memory, is_array, tracing
+from redraft.runtime.tensors import TensorError, is_tensor, require_tensorflow
+from redraft.runtime.tree import _registry
+from redraft.transpile.errors import Span, TransformError
+from redraft.transpile.front.source import read_source
+from redraft.transpile.staged import StagedSource, by_file, staged, staged_source
+from redraft.transpile.staged_control import Undefined
+
+ENTRIES = 256  # compiled versions that a function keeps
+MANY = 50  # versions after which a warning asks why
+NUMBERS = {bool: "b", int: "i", float: "f", complex: "c"}
+Leaf = collections.namedtuple("Leaf", "kind dtype shape")
+
+
+def jit(
+    fun: Any = None,
+    in_shardings: Any = None,
+    out_shardings: Any = None,
+    static_argnums: Any = None,
+    static_argnames: Any = None,
+    donate_argnums: Any = None,
+    donate_argnames: Any = None,
+    keep_unused: bool = False,
+    device: Any = None,
+    backend: Any = None,
+    inline: bool = False,
+    abstracted_axes: Any = None,
+) -> Any:
+    """A version of `fun` that is compiled by XLA at its first call.
+
+    May be used as a decorator, with and without arguments.
+
+    Args:
+        fun: a Python function; a derivative (``rd.grad(f)``) is one too.
+        in_shardings: not implemented; must be None.
+        out_shardings: not implemented; must be None.
+        static_argnums: positions of arguments that are part of the program: each of their values
+            is compiled by itself. They must be hashable.
+        static_argnames: names of such arguments.
+        donate_argnums: positions of arguments that the caller does not need again. TensorFlow has
+            no donation: the positions are checked, and nothing else changes.
+        donate_argnames: names of such arguments.
+        keep_unused: accepted for compatibility with JAX; unused arguments cost nothing.
+        device: where to run: ``"cpu"``, ``"gpu:1"`` or a name of TensorFlow's.
+        backend: ``"cpu"``, ``"gpu"`` or ``"tpu"``.
+        inline: accepted for compatibility with JAX; inner functions are always inlined.
+        abstracted_axes: not implemented; must be None.
+
+    Returns:
+        A function with the arguments and results of `fun`: NumPy's arrays for NumPy's arrays,
+        tensors if an argument is a tensor.
+
+    Raises:
+        TransformError: at a call, if `fun` does what cannot be compiled.
+        TypeError: an argument is neither static nor made of numbers and arrays.
+        MissingTensorFlow: at a call, if TensorFlow is not installed.
+    """
+    options = {
+        "in_shardings": in_shardings, "out_shardings": out_shardings,
+        "static_argnums": static_argnums, "static_argnames": static_argnames,
+        "donate_argnums": donate_argnums, "donate_argnames": donate_argnames,
+        "keep_unused": keep_unused, "device": device, "backend": backend, "inline": inline,
+        "abstracted_axes": abstracted_axes,
+    }  # fmt: skip
+    if fun is None:
+        return functools.partial(jit, **options)
+    if not callable(fun):
+        raise TypeError(f"jit expects a function, got {type(fun).__name__}")
+    return Jitted(fun, **options)
+
+
+class Jitted:
+    """A function that is compiled at its first call for arguments of a kind."""
+
+    redraft_identity = True  # its derivative is that of the function
+
+    def __init__(self, fun: Any, **options: Any) -> None:
+        for attribute in functools.WRAPPER_ASSIGNMENTS:
+            if hasattr(fun, attribute):
+                setattr(self, attribute, getattr(fun, attribute))
+        self.fun, self.options = fun, options
+        for name in ("in_shardings", "out_shardings"):
+            if options[name] is not None:
+                raise NotImplementedError(
+                    f"jit: `{name}` is not implemented yet; the function runs on one device"
+                )
+        if options["abstracted_axes"] is not None:
+            raise NotImplementedError(
+                "jit: `abstracted_axes` is not implemented; each shape is compiled by itself"
+            )
+        self.parameters = _parameters(fun)
+        self.static = _selected(self, "static_argnums", "static_argnames")
+        donated = _selected(self, "donate_argnums", "donate_argnames")
+        both = (self.static[0] & donated[0]) | (self.static[1] & donated[1])
+        if both:
+            raise ValueError(f"jit: {sorted(both, key=str)} cannot be both static and donated")
+        self.entries: collections.OrderedDict[Any, Entry] = collections.OrderedDict()
+        self.compiled = 0
+        self.lock = threading.RLock()
+
+    @property
+    def __wrapped__(self) -> Any:
+        return self.fun
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.fun)
+
+    @property
+    def source(self) -> str:
+        """The staged source of the function and of those that it calls by name."""
+        return source_text(self.fun)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<redraft jit of {getattr(self.fun, '__qualname__', repr(self.fun))}>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if tracing():
+            return staged(self.fun)(*args, **kwargs)
+        leaves: list[Any] = []
+        key = self.key_of(args, kwargs, leaves)
+        entry = self.entries.get(key)
+        if entry is None or not entry.is_current():
+            entry = self.compile(key, args, kwargs)
+        return entry(leaves)
+
+    def key_of(self, args: tuple, kwargs: dict[str, Any], leaves: list[Any]) -> Any:
+        """Structure, dtypes and shapes of a call's arguments; collects their leaves."""
+        numbers, names = self.static
+        key = []
+        for place, value in enumerate(args):
+            if value.__class__ is np.ndarray and place not in numbers:
+                leaves.append(value)
+                key.append((value.dtype, value.shape))
+            elif place in numbers or (names and self.name_of(place) in names):
+                key.append(_static_key(value, self.name_of(place)))
+            else:
+                key.append(flatten(value, leaves, self.name_of(place)))
+        for name in sorted(kwargs):
+            static = name in names or (numbers and self.place_of(name) in numbers)
+            value = kwargs[name]
+            part = _static_key(value, name) if static else flatten(value, leaves, name)
+            key.append((name, part))
+        return tuple(key)
+
+    def name_of(self, place: int) -> str:
+        """The parameter at a position, for errors."""
+        positional = [
+            p for p in self.parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
+        return positional[place].name if place < len(positional) else f"argument {place}"
+
+    def place_of(self, name: str) -> int | None:
+        """The position of a parameter."""
+        names = [p.name for p in self.parameters]
+        return names.index(name) if name in names else None
+
+    def compile(self, key: Any, args: tuple, kwargs: dict[str, Any]) -> Entry:
+        """Trace and compile the function for arguments of this kind."""
+        require_tensorflow()
+        with self.lock:
+            found = self.entries.get(key)
+            if found is not None and found.is_current():
+                return found
+            entry = Entry(self, args, kwargs)
+            self.compiled += 1
+            if self.compiled == MANY:
+                warnings.warn(self.complaint(key), stacklevel=4)
+            self.entries[key] = entry
+            if len(self.entries) > ENTRIES:
+                self.entries.popitem(last=False)
+            return entry
+
+    def complaint(self, key: Any) -> str:
+        """Which argument changes from call to call."""
+        name = getattr(self.fun, "__name__", "the function")
+        changing = [
+            f"`{self.name_of(place)}`"
+            for place in range(len(key))
+            if len({k[place] for k in self.entries if len(k) == len(key)} | {key[place]}) > MANY / 2
+        ]
+        which = f"; it is {' and '.join(changing)} that changes" if changing else ""
+        return f"`{name}` was compiled {MANY} times{which}"
+
+
+def _parameters(fun: Any) -> list[inspect.Parameter]:
+    from redraft.transpile.api import _parameters as parameters_of
+
+    if isinstance(fun, Jitted):
+        return fun.parameters
+    return parameters_of(fun) or []
+
+
+def _selected(jitted: Jitted, numbers: str, names: str) -> tuple[set[int], set[str]]:
+    """Positions and names that two options select, checked."""
+    given, named = jitted.options[numbers], jitted.options[names]
+    given = () if given is None else (given,) if isinstance(given, (int, np.integer)) else given
+    named = () if named is None else (named,) if isinstance(named, str) else named
+    kinds = inspect.Parameter
+    positional = [
+        p
+        for p in jitted.parameters
+        if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
+    ]
+    variadic = {p.kind for p in jitted.parameters} & {kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD}
+    places: set[int] = set()
+    count = len(positional)
+    for place in given:
+        if isinstance(place, bool) or not isinstance(place, (int, np.integer)):
+            raise TypeError(f"jit: {numbers} must hold positions, got {place!r}")
+        if jitted.parameters and not variadic and not -count <= place < count:
+            raise ValueError(f"jit: {numbers}: {place} is out of range for {count} arguments")
+        places.add(int(place) % count if place < 0 else int(place))
+    known = [p.name for p in jitted.parameters]
+    for name in named:
+        if not isinstance(name, str):
+            raise TypeError(f"jit: {names} must hold parameter names, got {name!r}")
+        if jitted.parameters and not variadic and name not in known:
+            raise ValueError(f"jit: {names}: there is no parameter `{name}`; there are {known}")
+    selected = set(named)
+    # a parameter may be passed by position or by name, whichever way it was selected
+    selected |= {positional[p].name for p in places if p < count}
+    places |= {i for i, p in enumerate(positional) if p.name in selected}
+    return places, selected
+
+
+def _static_key(value: Any, name: str) -> Any:
+    try:
+        hash(value)
+    except TypeError:
+        raise TypeError(
+            f"jit: the static argument `{name}` must be hashable, got {type(value).__name__}"
+        ) from None
+    return ("static", type(value), value)
+
+
+# --- structures
+
+
+def flatten(x: Any, leaves: list[Any], name: str) -> Any:
+    """The structure of a value, as a key; its arrays and numbers are appended to `leaves`."""
+    cls = x.__class__
+    if cls is np.ndarray or isinstance(x, (np.ndarray, np.generic)):
+        if x.dtype.kind in "OSUmMV" and x.dtype.name != "bfloat16":
+            raise TypeError(f"jit: `{name}` holds an array of dtype {x.dtype}; pass numbers")
+        leaves.append(x)
+        return Leaf("array" if isinstance(x, np.ndarray) else "scalar", x.dtype, x.shape)
+    if cls in NUMBERS:
+        leaves.append(x)
+        return Leaf("number", cls, ())
+    if is_tensor(x):
+        leaves.append(x)
+        return Leaf("tensor", x.dtype, tuple(x.shape.as_list()))
+    if x is None:
+        return None
+    parts = children(x)
+    if parts is None:
+        raise TypeError(
+            f"jit: `{name}` is or holds a {cls.__name__}, which is no number, array or container of "
+            "them; name it in static_argnums or static_argnames"
+        )
+    keys, values, extra = parts
+    return (cls, keys, extra, tuple(flatten(v, leaves, name) for v in values))
+
+
+def children(x: Any) -> tuple[Any, list[Any], Any] | None:
+    """Keys, values and data of a container; None if it is none."""
+    if type(x) in _registry:
+        values, extra = _registry[type(x)][0](x)
+        return None, list(values), extra
+    if isinstance(x, (list, tuple)):
+        return None, list(x), None
+    if isinstance(x, dict):
+        keys = tuple(x)
+        return keys, [x[k] for k in keys], None
+    if dataclasses.is_dataclass(x) and not isinstance(x, type):
+        keys = tuple(f.name for f in dataclasses.fields(x))
+        return keys, [getattr(x, k) for k in keys], None
+    return None
+
+
+def mapped(function: Callable, x: Any) -> Any:
+    """The structure with `function` applied to its leaves."""
+    parts = children(x)
+    if parts is None:
+        return function(x)
+    keys, values, extra = parts
+    new = [mapped(function, v) for v in values]
+    cls = type(x)
+    if cls in _registry:
+        return _registry[cls][1](extra, new)
+    if isinstance(x, dict):
+        made = copy.copy(x)
+        made.update(zip(keys, new, strict=True))
+        return made
+    if isinstance(x, tuple):
+        return cls(*new) if hasattr(x, "_fields") else cls(new)
+    if isinstance(x, list):
+        return cls(new)
+    made = copy.copy(x)
+    for key, value in zip(keys, new, strict=True):
+        object.__setattr__(made, key, value)
+    return made
+
+
+# --- what is compiled
+
+
+class Entry:
+    """A function compiled for arguments of one kind."""
+
+    def __init__(self, jitted: Jitted, args: tuple, kwargs: dict[str, Any]) -> None:
+        from redraft.runtime import tf_jit
+
+        self.tf = tf_jit
+        self.jitted = jitted
+        self.guards: list[StagedSource] = []
+        self.others: list[Any] = []
+        self.device = device_name(jitted.options)
+        leaves: list[Any] = []
+        self.args, self.kwargs = self.templates(args, kwargs, leaves)
+        self.tensors = any(is_tensor(x) for x in leaves)
+        self.kinds = [type(x) if type(x) in NUMBERS else None for x in leaves]
+        self.convert = [self.converter(x) for x in leaves]
+        specifications = [self.specification(x) for x in leaves]
+        self.compiled = self.trace(leaves, specifications)
+        self.args = self.kwargs = None  # the caller's arrays need not live as long as this
+
+    def templates(self, args: tuple, kwargs: dict[str, Any], leaves: list[Any]) -> Any:
+        """The arguments with numbered places for their leaves."""
+        numbers, names = self.jitted.static
+
+        def numbered(x: Any) -> Any:
+            if x is None:
+                return None
+            leaves.append(x)
+            return _Place(len(leaves) - 1)
+
+        new = [_Static(v) if i in numbers else mapped(numbered, v) for i, v in enumerate(args)]
+        named = {k: _Static(kwargs[k]) if k in names else mapped(numbered, kwargs[k])
+                 for k in sorted(kwargs)}  # fmt: skip
+        return new, named
+
+    def converter(self, x: Any) -> Any:
+        """What makes a tensor of an argument at this place."""
+        if is_tensor(x):
+            return lambda x: x
+        if type(x) in NUMBERS:
+            dtype = np.dtype(type(x))
+            return lambda x: self.tf.as_tensor(np.asarray(x, dtype))
+        return self.tf.as_tensor
+
+    def specification(self, x: Any) -> Any:
+        if is_tensor(x):
+            return self.tf.specification(x.dtype, x.shape.as_list())
+        array = np.asarray(x)
+        if array.dtype.kind in "OSUmM":
+            raise TypeError(f"jit: an argument is an array of dtype {array.dtype}; pass numbers")
+        return self.tf.specification(array.dtype, array.shape)
+
+    def trace(self, leaves: list[Any], specifications: list[Any]) -> Any:
+        """Run the staged function on symbolic tensors, and compile what it does."""
+        held: dict[str, Any] = {}
+
+        def body(tensors: list[Any]) -> list[Any]:
+            held["guards"] = TRACE.guards = []
+            memory = Memory()
+            TRACE.memories.append(memory)
+            try:
+                results: list[Any] = []
+                ans = self.run(tensors, leaves, memory)
+                held["ans"] = mapped(lambda x: self.result(x, results, memory), ans)
+                return results
+            finally:
+                TRACE.memories.pop()
+
+        saved = TRACE.guards
+        try:
+            compiled = self.tf.Compiled(body, specifications, self.device)
+        except TransformError:
+            raise
+        except Exception as error:
+            located(error, self.jitted.fun)
+            raise
+        finally:
+            TRACE.guards = saved
+        self.guards = list(dict.fromkeys(held["guards"]))
+        self.others = cell_guards(self.jitted.fun)
+        self.answer = held["ans"]
+        self.single = isinstance(self.answer, _Result)
+        return compiled
+
+    def run(self, tensors: list[Any], leaves: list[Any], memory: Memory) -> Any:
+        values = []
+        for tensor, kind in zip(tensors, self.kinds, strict=True):
+            value = self.tf.traced_number(tensor, kind) if kind not in (None, bool) else tensor
+            if is_array(value):
+                memory.fixed.add(memory.memory_of(value))
+            values.append(value)
+
+        def filled(x: Any) -> Any:
+            return values[x.number] if isinstance(x, _Place) else x
+
+        args = [a.value if isinstance(a, _Static) else mapped(filled, a) for a in self.args]
+        kwargs = {
+            k: a.value if isinstance(a, _Static) else mapped(filled, a)
+            for k, a in self.kwargs.items()
+        }
+        return staged(self.jitted.fun)(*args, **kwargs)
+
+    def result(self, x: Any, results: list[Any], memory: Memory) -> Any:
+        """A place for a traced result; what was computed while tracing is kept as it is."""
+        x = memory.current(x)
+        if isinstance(x, Undefined):
+            raise TensorError(x.why)
+        if not is_tensor(x):
+            return _Constant(x) if isinstance(x, np.ndarray) else x
+        results.append(self.tf.identity(x))
+        return _Result(len(results) - 1, self.tf.stands_for(x))
+
+    def is_current(self) -> bool:
+        """Do the names that the function reads still mean what they meant?"""
+        for guard in self.guards:
+            if guard.dependencies and not guard.is_current():
+                return False
+        return all(_still(*guard) for guard in self.others)
+
+    def __call__(self, leaves: list[Any]) -> Any:
+        tensors = [convert(x) for convert, x in zip(self.convert, leaves, strict=True)]
+        results = self.compiled(tensors)
+        if self.tensors:
+            finish = lambda x: self.as_tensor(x, results)  # noqa: E731
+        elif self.single:
+            return self.finish(self.answer, results)
+        else:
+            finish = lambda x: self.finish(x, results)  # noqa: E731
+        return mapped(finish, self.answer)
+
+    def finish(self, x: Any, results: list[Any]) -> Any:
+        if x.__class__ is _Result:
+            value = self.tf.as_array(results[x.number])
+            return value if x.number_type is None else x.number_type(value)
+        return x.value.copy() if x.__class__ is _Constant else x
+
+    def as_tensor(self, x: Any, results: list[Any]) -> Any:
+        if x.__class__ is _Result:
+            return results[x.number]
+        return self.tf.as_tensor(x.value) if x.__class__ is _Constant else x
+
+
+@dataclasses.dataclass(frozen=True)
+class _Static:
+    value: Any
+
+
+class _Place:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+class _Result:
+    __slots__ = ("number", "number_type")
+
+    def __init__(self, number: int, number_type: type | None) -> None:
+        self.number, self.number_type = number, number_type
+
+
+class _Constant:
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value.copy()
+
+
+def cell_guards(fun: Any) -> list[Any]:
+    """Closure cells that a function reads, and what they hold."""
+    while isinstance(fun, (types.MethodType, functools.partial, Jitted)) or hasattr(
+        fun, "redraft_kind"
+    ):
+        fun = getattr(fun, "__func__", None) or getattr(fun, "func", None) or fun.fun
+    found = []
+    for cell in getattr(fun, "__closure__", None) or ():
+        try:
+            found.append((cell, cell.cell_contents))
+        except ValueError:
+            continue
+    return found
+
+
+def _still(cell: Any, value: Any) -> bool:
+    try:
+        return cell.cell_contents is value
+    except ValueError:
+        return False
+
+
+def device_name(options: dict[str, Any]) -> str | None:
+    """TensorFlow's name of the device that `device` or `backend` asks for.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    wanted = options["device"] if options["device"] is not None else options["backend"]
+    if wanted is None:
+        return None
+    from redraft.runtime import tf_jit
+
+    text = str(getattr(wanted, "name", wanted))
+    kind, _, number = text.rpartition("/")[2].removeprefix("device:").partition(":")
+    kind = kind.lower()
+    if kind not in ("cpu", "gpu", "tpu"):
+        raise ValueError(f"jit: there is no device {wanted!r}; write 'cpu', 'gpu:0' or 'tpu:0'")
+    place = int(number or 0)
+    if len(tf_jit.devices(kind)) <= place:
+        raise RuntimeError(f"jit: TensorFlow sees no device {kind}:{place}")
+    return f"/device:{kind.upper()}:{place}"
+
+
+# --- errors
+
+
+def located(error: BaseException, fun: Any) -> None:
+    """Raise a `TransformError` at the user's line, where the error means a limit of staging."""
+    place = place_of(error) or place_of_result(fun)
+    message = str(error)
+    if isinstance(error, TensorError):
+        raise TransformError(message, place, hint_for(message)) from error
+    name = type(error).__name__
+    if name == "OperatorNotAllowedInGraphError" or "ymbolic" in message:
+        if "a Python `bool`" in message:
+            raise TransformError(
+                "a condition depends on values that are known only when the compiled function runs",
+                place, "write `np.where(condition, a, b)`, or make what it depends on static",
+            ) from error  # fmt: skip
+        raise TransformError(
+            "Python needs a value here that is known only when the compiled function runs", place,
+            "make what it depends on static (`static_argnums`), or compute it with NumPy's functions",
+        ) from error  # fmt: skip
+
+
+HINTS = {
+    "index": "make it an array, or make the index static",
+    "shape": "make what the shape depends on static (`static_argnums`)",
+    "random": "draw them outside, and pass them as an argument",
+    "in place": "return the changed array",
+}
+
+
+def hint_for(message: str) -> str:
+    for word, hint in HINTS.items():
+        if word in message:
+            return hint
+    return "compute it outside of `jit`, or make what it depends on static (`static_argnums`)"
+
+
+def place_of(error: BaseException) -> Span | None:
+    """The user's statement in which an error was raised."""
+    found = None
+    trace = error.__traceback__
+    while trace is not None:
+        staged_text = by_file.get(trace.tb_frame.f_code.co_filename)
+        if staged_text is not None:
+            found = span_of_line(staged_text, trace.tb_lineno) or found
+        trace = trace.tb_next
+    return found
+
+
+def place_of_result(fun: Any) -> Span | None:
+    """The last statement of a function: what it returns cannot come out."""
+    function = plain_function(fun)
+    if function is None:
+        return None
+    source = read_source(function)
+    return users_place(source.span(source.node.body[-1]))
+
+
+def span_of_line(text: StagedSource, line: int) -> Span | None:
+    """The user's statement behind a line of staged text."""
+    from redraft.transpile import core
+    from redraft.transpile.back.lines import _pairs
+
+    tree = core.parse(text.text)
+    found = None
+    for statement, shown in _pairs(text.node.body, tree.body[0].body[1:]):
+        if shown.lineno <= line and hasattr(statement, "stands_for"):
+            found = statement.stands_for
+    return None if found is None else users_place(text.source.span(found))
+
+
+def users_place(span: Span | None) -> Span | None:
+    """Of a line of a derivative, the user's line that it was written for."""
+    from redraft.transpile.api import by_file as generated_by_file
+    from redraft.transpile.back.lines import place_of_line
+
+    generated = None if span is None else generated_by_file.get(span.file)
+    return span if generated is None else place_of_line(generated, span.line) or span
+
+
+# --- looking inside
+
+
+def source_text(fun: Any) -> str:
+    """The staged source of a function, after that of the functions that it calls by name."""
+    texts: dict[str, None] = {}
+    seen: set[Any] = set()
+
+    def visit(value: Any) -> None:
+        function = plain_function(value)
+        if function is None or function in seen:
+            return
+        seen.add(function)
+        saved, TRACE.guards = TRACE.guards, []
+        try:
+            found = staged_source(function)
+        finally:
+            TRACE.guards = saved
+        for callee in found.callees:
+            visit(callee)
+        texts[found.text] = None
+
+    visit(fun)
+    return "\n\n".join(texts)
+
+
+def plain_function(value: Any) -> Any:
+    """The Python function whose staged text runs when a value is called; None if there is none."""
+    from redraft.transpile.api import target_of
+    from redraft.transpile.errors import SourceError
+
+    if isinstance(value, Jitted):
+        return plain_function(value.fun)
+    module = getattr(value, "__module__", None) or ""
+    if module.split(".")[0] in ("numpy", "scipy", "math", "builtins", "functools", "operator"):
+        return None
+    try:
+        function = target_of(value).function
+    except (SourceError, TypeError):
+        return None
+    return function if isinstance(function, types.FunctionType) else None
+
+
+jit.redraft_transform = "jit"  # type: ignore[attr-defined]
+__all__ = ["Jitted", "jit"]

@@ -1,0 +1,347 @@
+"""Branches on values that are known only when the compiled function runs.
+
+Staged text calls `cond` with both branches as functions of the variables that they change. On Python's
+values it calls one of them. On a tensor it traces both, and every variable gets the value of the branch that
+is taken, chosen by XLA: so both branches are computed, and what they give must have one type and one shape.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from redraft.runtime import memory
+from redraft.runtime import numpy as rnp
+from redraft.runtime.tensors import TensorError, is_tensor
+from redraft.transpile.errors import TransformError
+
+NUMBERS = (bool, int, float, complex)
+
+
+class Undefined:
+    """A variable that has no value, or not the same kind of value, in one of two branches."""
+
+    def __init__(self, why: str = "this variable may have no value here") -> None:
+        self.why = why
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TensorError(self.why)
+
+    __bool__ = __iter__ = __call__ = __len__ = __getitem__ = __float__ = __int__ = _refuse
+    __hash__ = _refuse  # type: ignore[assignment]
+    __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __array__ = _refuse
+
+
+UNDEFINED = Undefined()
+
+
+def cond_bar(test: Any, then: Callable, otherwise: Callable | None, *values: Any) -> Any:
+    """As `cond`, in the backward part of a derivative: None and 0.0 are zeros of any shape."""
+    return cond(test, then, otherwise, *values, bars=True)
+
+
+def cond(
+    test: Any, then: Callable, otherwise: Callable | None, *values: Any, bars: bool = False
+) -> Any:
+    """What the taken branch returns; `values` are the variables that they change."""
+    if otherwise is None:
+        otherwise = _unchanged
+    if not is_tensor(test):
+        return then(*values) if test else otherwise(*values)
+    from redraft.runtime import tf_jit
+
+    truth = tf_jit.truth(test)
+    held = memory.current()
+    if held is None:
+        return then(*values) if bool(truth) else otherwise(*values)
+    watched = Watched((then, otherwise, values))
+    before = held.state()
+    a = _traced(then, values, watched)
+    after_a = held.state()
+    held.restore(before)
+    b = _traced(otherwise, values, watched)
+    after_b = held.state()
+    held.restore(before)
+    return Merge(truth, held, bars).all(a, b, before, after_a, after_b)
+
+
+def _unchanged(*values: Any) -> Any:
+    return values[0] if len(values) == 1 else values
+
+
+def _traced(branch: Callable, values: tuple, watched: Watched) -> Any:
+    """A branch that may not be taken: it must neither raise nor change anything else."""
+    try:
+        ans = branch(*values)
+    except RecursionError:
+        raise TensorError(
+            "a recursion ends on a condition that is known only when the compiled function runs"
+        ) from None
+    except (TensorError, TransformError):
+        raise
+    except Exception as error:
+        raise TensorError(
+            f"a branch that may not be taken raises {type(error).__name__} ({error}); the condition is "
+            "known only when the compiled function runs"
+        ) from error
+    watched.check()
+    return ans
+
+
+class Watched:
+    """Containers that a branch could change, and what they held before."""
+
+    def __init__(self, roots: tuple) -> None:
+        self.seen: dict[int, tuple[Any, Any]] = {}
+        for root in roots:
+            self.visit(root)
+
+    def visit(self, x: Any) -> None:
+        """Remember the parts of everything that can be reached from a value."""
+        if id(x) in self.seen or isinstance(x, (str, bytes, np.generic, type, types.ModuleType)):
+            return
+        if isinstance(x, NUMBERS) or x is None or is_tensor(x):
+            return
+        if isinstance(x, np.ndarray):
+            self.seen[id(x)] = (x, x.copy())
+            return
+        parts = _parts(x)
+        if parts is None:
+            return
+        self.seen[id(x)] = (x, parts)
+        for part in parts:
+            self.visit(part)
+
+    def check(self) -> None:
+        """Refuse a branch that has changed a container.
+
+        Raises:
+            TensorError: it has.
+        """
+        for x, parts in self.seen.values():
+            if isinstance(x, np.ndarray):
+                same = np.array_equal(x, parts, equal_nan=x.dtype.kind in "fc")
+            else:
+                now = _parts(x) or []
+                same = len(now) == len(parts) and all(
+                    a is b for a, b in zip(now, parts, strict=True)
+                )
+            if not same:
+                raise TensorError(
+                    f"a {type(x).__name__} is changed under a condition that is known only when the "
+                    "compiled function runs"
+                )
+
+    def undo(self) -> None:
+        """Put back what containers held.
+
+        Raises:
+            TensorError: one of them cannot be put back.
+        """
+        for x, parts in self.seen.values():
+            if isinstance(x, np.ndarray):
+                if not np.array_equal(x, parts, equal_nan=x.dtype.kind in "fc"):
+                    x[...] = parts
+            elif isinstance(x, list):
+                x[:] = parts
+            elif isinstance(x, dict):
+                half = len(parts) // 2
+                x.clear()
+                x.update(zip(parts[:half], parts[half:], strict=True))
+            else:
+                now = _parts(x) or []
+                if len(now) != len(parts) or any(
+                    a is not b for a, b in zip(now, parts, strict=True)
+                ):
+                    raise TensorError(f"a {type(x).__name__} is changed in a loop")
+
+
+def _parts(x: Any) -> list[Any] | None:
+    """What a container, an object or a closure holds; None of anything else."""
+    if isinstance(x, (list, tuple, set, frozenset)):
+        return list(x)
+    if isinstance(x, dict):
+        return [*x, *x.values()]
+    if isinstance(x, types.FunctionType):
+        cells = []
+        for cell in x.__closure__ or ():
+            try:
+                cells.append(cell.cell_contents)
+            except ValueError:
+                continue
+        named = [
+            x.__globals__[n]
+            for n in x.__code__.co_names
+            if isinstance(x.__globals__.get(n), (list, dict, set, np.ndarray))
+        ]
+        return [*cells, *named]
+    if isinstance(x, types.MethodType):
+        return [x.__self__]
+    inside = getattr(x, "__dict__", None)
+    home = type(x).__module__
+    if home.startswith(("tensorflow", "redraft.transpile", "builtins", "numpy")):
+        return None
+    return list(inside.values()) if isinstance(inside, dict) else None
+
+
+class Merge:
+    """Brings the results of two branches together."""
+
+    def __init__(self, truth: Any, held: memory.Memory, bars: bool) -> None:
+        self.truth, self.held, self.bars = truth, held, bars
+        self.done: dict[tuple[int, int], Any] = {}
+        self.kept: list[Any] = []
+
+    def all(self, a: Any, b: Any, before: Any, after_a: Any, after_b: Any) -> Any:
+        """The merged result; arrays that a branch changed in place are merged as well."""
+        held = self.held
+        for after in (after_a, after_b):
+            self.take_over(after)
+        for key in (set(after_a.newer) | set(after_b.newer)) - set(before.newer):
+            x = held.objects[key]
+            new = self.of(after_a.latest(x), after_b.latest(x))
+            held.newer[key] = new
+            if memory.is_array(new):
+                held.join(new, held.memory_of(x))
+        ans = self.of(a, b)
+        self.relate(ans, a)
+        self.relate(ans, b)
+        return ans
+
+    def take_over(self, after: Any) -> None:
+        """What a branch has found out about views, and what it has made stale."""
+        held = self.held
+        held.stale |= after.stale
+        for key, home in after.group.items():
+            if key in held.group:
+                held.unite(home, held.group[key])
+            held.group[key] = home
+            held.members.setdefault(home, set()).add(key)
+
+    def relate(self, ans: Any, part: Any) -> None:
+        """A merged array may be a view of what one of the branches has returned."""
+        held = self.held
+        if isinstance(ans, tuple) and isinstance(part, tuple) and len(ans) == len(part):
+            for x, y in zip(ans, part, strict=True):
+                self.relate(x, y)
+        elif memory.is_array(ans) and id(part) in held.group and ans is not part:
+            if id(ans) in held.group:
+                held.unite(held.group[id(part)], held.group[id(ans)])
+            else:
+                held.join(ans, held.group[id(part)])
+
+    def of(self, a: Any, b: Any) -> Any:
+        """One value in place of two."""
+        if a is b:
+            return a
+        key = (id(a), id(b))
+        if key not in self.done:
+            self.kept += [a, b]
+            self.done[key] = self.merged(a, b)
+        return self.done[key]
+
+    def merged(self, a: Any, b: Any) -> Any:
+        from redraft.runtime import tf_jit
+
+        if self.bars:
+            a, b = _zeros_like(a, b), _zeros_like(b, a)
+        if _is_numeric(a) and _is_numeric(b):
+            if a.__class__ is b.__class__ and isinstance(a, NUMBERS) and _same_number(a, b):
+                return a
+            return tf_jit.select(self.truth, a, b)
+        if (
+            a is UNDEFINED or b is UNDEFINED
+        ):  # where it has no value, Python would refuse to read it
+            return b if a is UNDEFINED else a
+        if isinstance(a, Undefined) or isinstance(b, Undefined):
+            return a if isinstance(a, Undefined) else b
+        if type(a) is type(b) and isinstance(a, (list, tuple)) and len(a) == len(b):
+            parts = [self.of(x, y) for x, y in zip(a, b, strict=True)]
+            return type(a)(*parts) if hasattr(a, "_fields") else type(a)(parts)
+        if type(a) is dict and type(b) is dict and list(a) == list(b):
+            return {k: self.of(a[k], b[k]) for k in a}
+        if type(a) is type(b) and dataclasses.is_dataclass(a) and not isinstance(a, type):
+            fields = {
+                f.name: self.of(getattr(a, f.name), getattr(b, f.name))
+                for f in dataclasses.fields(a)
+            }
+            new = object.__new__(type(a))
+            for name, value in fields.items():
+                object.__setattr__(new, name, value)
+            return new
+        if type(a) is type(b) and isinstance(a, (str, bytes)) and a == b:
+            return a
+        return Undefined(
+            f"a condition that is known only when the compiled function runs chooses between "
+            f"{_described(a)} and {_described(b)}"
+        )
+
+
+def _zeros_like(x_bar: Any, other: Any) -> Any:
+    """A cotangent that is zero, with the shape and the dtype of another one."""
+    zero = x_bar is None or (x_bar.__class__ in (int, float) and x_bar == 0)
+    if not zero or not (is_tensor(other) or isinstance(other, np.ndarray)):
+        return x_bar
+    return rnp.zeros_like(other)
+
+
+def _is_numeric(x: Any) -> bool:
+    return is_tensor(x) or isinstance(x, (np.ndarray, np.generic, *NUMBERS))
+
+
+def _same_number(a: Any, b: Any) -> bool:
+    return a == b and repr(a) == repr(b)  # 0.0 is not -0.0
+
+
+def _described(x: Any) -> str:
+    return "None" if x is None else f"a {type(x).__name__}"
+
+
+def and_(a: Any, b: Callable) -> Any:
+    """``a and b``."""
+    return cond(a, b, lambda: a) if is_tensor(a) else a and b()
+
+
+def or_(a: Any, b: Callable) -> Any:
+    """``a or b``."""
+    return cond(a, lambda: a, b) if is_tensor(a) else a or b()
+
+
+def not_(a: Any) -> Any:
+    """``not a``."""
+    if not is_tensor(a):
+        return not a
+    from redraft.runtime import tf_jit
+
+    return tf_jit.negated(a)
+
+
+def settled(flag: Any) -> bool:
+    """Is a flag known to be set? One that is known at run time alone is looked at there."""
+    return not is_tensor(flag) and bool(flag)
+
+
+def for_range(*args: Any) -> Any:
+    """A loop over a range; see transpile/staged_loops.py."""
+    from redraft.transpile import staged_loops
+
+    return staged_loops.for_range(*args)
+
+
+def while_loop(*args: Any) -> Any:
+    """A loop with a test; see transpile/staged_loops.py."""
+    from redraft.transpile import staged_loops
+
+    return staged_loops.while_loop(*args)
+
+
+CONTROL = {
+    "cond": cond, "cond_bar": cond_bar, "and_": and_, "or_": or_, "not_": not_, "settled": settled,
+    "for_range": for_range,
+    "while_loop": while_loop,
+    "undefined": UNDEFINED,
+}  # fmt: skip

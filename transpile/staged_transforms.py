@@ -1,0 +1,173 @@
+"""Transformed functions under `jit`: derivatives run the staged form of the source they generate.
+
+``grad(f)``, ``vjp(f, x)`` and their kin generate NumPy source; here that source is staged like a user's
+function, and what the public wrapper does around it on arrays (checks, dtypes of the result) is done on
+tensors.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redraft import runtime
+from redraft.runtime import numpy as rnp
+from redraft.runtime.tensors import is_tensor
+from redraft.transpile import api
+from redraft.transpile.front.objects import object_names
+from redraft.transpile.staged import Ready, helper, staged
+
+
+def staged_special(function: Any) -> Any:
+    """The staged form of a transformation or of a transformed function; None of anything else."""
+    from redraft.transpile.jit import Jitted
+
+    if isinstance(function, Jitted):
+        return staged(function.fun)
+    if isinstance(function, api.Gradient):
+        return Ready(lambda *args, **kwargs: gradient(function, args, kwargs))
+    if isinstance(function, api.Pullback):
+        return Ready(function)
+    if function is api.jvp:
+        return Ready(jvp)
+    if function is api.vjp:
+        return Ready(vjp)
+    return None
+
+
+def dtype_kind(leaf: Any) -> str:
+    """NumPy's letter for the kind of a leaf."""
+    if callable(leaf) and not is_tensor(leaf):
+        return "O"
+    return rnp.attributes.dtype(leaf).kind if hasattr(leaf, "dtype") else _number_kind(leaf)
+
+
+def _number_kind(leaf: Any) -> str:
+    for kind, letter in ((bool, "b"), (int, "i"), (float, "f"), (complex, "c")):
+        if isinstance(leaf, kind):
+            return letter
+    return "O"
+
+
+def gradient(function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """A call of ``grad(f)`` or ``value_and_grad(f)`` on tensors."""
+    generated = function.written(args, kwargs)
+    target = generated.target
+    kwargs = {generated.renamed.get(k, k): v for k, v in kwargs.items()}
+    kwargs = {**target.keywords, **kwargs}
+    checked = []
+    for position, name in function.selection(generated):
+        if position is not None and position < len(args):
+            value = args[position]
+        elif name in kwargs:
+            value = kwargs[name]
+        else:
+            value = _default(generated, args, kwargs, name)
+        check_kind(function, value, name)
+        checked.append(value)
+    names = object_names(checked)
+    if not names <= generated.unit.object_names:
+        function.learn(names)
+        generated = function.current(len(args))
+    ans = staged(generated.function)(*target.leading, *args, **kwargs)
+    if function.bare:
+        return _settled(function, ans, checked)
+    first, second = ans
+    if function.kind == "grad":
+        return _settled(function, first, checked), second
+    return first, _settled(function, second, checked)
+
+
+def _default(generated: Any, args: tuple, kwargs: dict[str, Any], name: str) -> Any:
+    import inspect
+
+    bound = inspect.signature(generated.function).bind(*generated.target.leading, *args, **kwargs)
+    bound.apply_defaults()
+    return bound.arguments.get(name)
+
+
+def _settled(function: Any, bars: Any, checked: list[Any]) -> Any:
+    """Gradients with the structures and dtypes of the arguments."""
+    if not function.many:
+        return helper.as_gradient(bars, checked[0])
+    return tuple(helper.as_gradient(b, x) for b, x in zip(bars, checked, strict=True))
+
+
+def check_kind(function: Any, value: Any, name: str) -> None:
+    """Refuse what `grad` refuses."""
+    for leaf in runtime.leaves(value):
+        kind = dtype_kind(leaf)
+        allowed = (
+            kind == "f" or (kind == "c" and function.options["holomorphic"])
+            or (kind in "iub" and function.allow_int)
+        )  # fmt: skip
+        if not allowed:
+            shown = getattr(leaf, "dtype", type(leaf))
+            shown = getattr(shown, "name", None) or getattr(shown, "__name__", shown)
+            what = "real" if kind == "c" else "floating-point"
+            raise TypeError(f"grad requires {what} arguments; `{name}` is {shown}")
+
+
+def _active(primals: tuple) -> tuple[int, ...]:
+    return tuple(
+        i for i, x in enumerate(primals) if any(dtype_kind(v) in "fc" for v in runtime.leaves(x))
+    )
+
+
+def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
+    """`rd.jvp` on tensors."""
+    from redraft.runtime.cotangents import as_tangent
+    from redraft.transpile.transforms.forward import tangent_parameter
+
+    active = _active(tuple(primals))
+    if len(primals) != len(tangents) or not active:
+        return api.jvp(fun, primals, tangents, has_aux)  # says what is wrong
+    generated = api._written(fun, "jvp", tuple(primals), active, has_aux)
+    leading, keywords = generated.target.leading, generated.target.keywords
+    given = {}
+    for name, place in api._places(generated, len(primals)):
+        if isinstance(place, range):
+            given[name] = tuple(
+                tangents[i] if i in active else helper.zeros_like(primals[i]) for i in place
+            )
+        elif place in active:
+            whole = is_tensor(primals[place])
+            given[name] = tangents[place] if whole else as_tangent(tangents[place], primals[place])
+    every = generated.source.parameters
+    given = {tangent_parameter(every, name): x_dot for name, x_dot in given.items()}
+    value, tangent, *aux = staged(generated.function)(*leading, *primals, **keywords, **given)
+    return (value, helper.as_gradient(tangent, value), *aux)
+
+
+def vjp(fun: Any, *primals: Any, has_aux: bool = False) -> tuple:
+    """`rd.vjp` on tensors; the pullback can be called while the same function is traced."""
+    active = _active(primals)
+    if not active:
+        return api.vjp(fun, *primals, has_aux=has_aux)
+    generated = api._written(fun, "vjp", primals, active, has_aux)
+    leading, keywords = generated.target.leading, generated.target.keywords
+    value, saved = staged(generated.function)(*leading, *primals, **keywords)
+    aux: list[Any] = []
+    if has_aux:
+        value, *aux = value
+    pair = generated.pair
+    by_name = dict(api._places(generated, len(primals)))
+    places = [by_name[n] for n in pair.returned()]
+    backward = staged(generated.namespace[pair.backward])
+
+    def pull(ans_bar: Any) -> tuple:
+        bars = backward(saved, ans_bar)
+        bars = [bars] if len(places) == 1 else list(bars) if places else []
+        found: dict[int, Any] = {}
+        for place, bar in zip(places, bars, strict=True):
+            found.update(
+                zip(place, bar, strict=True) if isinstance(place, range) else [(place, bar)]
+            )
+        return tuple(
+            helper.as_gradient(found[i] if i in found else helper.zeros_like(x), x)
+            for i, x in enumerate(primals)
+        )
+
+    return (value, Ready(pull), *aux)
+
+
+RUN_TIME: dict[str, Any] = {}
