@@ -706,8 +706,6 @@ def _is_new(tangent: Any) -> bool:
         return True
     if not isinstance(tangent, gast.Call) or not isinstance(tangent.func, gast.Attribute):
         return False
-    if tangent.func.attr == "copy" and not tangent.args:
-        return True
     path = gast.unparse(tangent.func).split(".")
     row = table.row_of(functools.reduce(getattr, path[1:], np)) if path[0] == "np" else None
     return row is not None and row.view_of is None
