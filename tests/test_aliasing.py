@@ -404,6 +404,50 @@ def element_read_on_some_paths(x, chosen):
     return np.sum(y * x)
 
 
+def _store_and_count(out, i, v):
+    place = out
+    place[i] = v
+    return i + 1
+
+
+@exact_or_refused(X)
+def written_by_a_call_in_a_condition(x):
+    out = np.zeros(3)
+    if _store_and_count(out, 0, x[0]) > 0:
+        x = x * 2.0
+    return np.sum(out * out) + np.sum(x)
+
+
+@exact_or_refused(X)
+def written_by_a_call_in_the_test_of_a_loop(x):
+    out, i = np.zeros(3), 0
+    while _store_and_count(out, i, x[i]) < 3:
+        i = i + 1
+    return np.sum(out * out)
+
+
+@exact_or_refused(X)
+def written_by_a_call_in_an_index(x):
+    out = np.zeros(3)
+    y = 2.0 * x
+    z = y[_store_and_count(out, 0, x[0])]
+    return np.sum(out * out) + z
+
+
+def _length_of_copy(v):
+    parts = np.zeros(len(v))
+    parts[:] = v
+    return np.sqrt(np.sum(parts * parts))
+
+
+@exact(X)
+def measured_by_a_call_in_a_condition(x):
+    y = x * 2.0
+    while _length_of_copy(y) > 1.0:
+        y = y * 0.5
+    return np.sum(y * x)
+
+
 # Containers ------------------------------------------------------------------------------------
 
 

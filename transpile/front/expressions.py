@@ -22,7 +22,7 @@ import gast
 
 from redraft.runtime import apply
 from redraft.transpile import core
-from redraft.transpile.errors import TransformError
+from redraft.transpile.errors import SourceError, TransformError
 from redraft.transpile.front.callee import (
     PARTIAL_CALL,
     STAR,
@@ -42,11 +42,12 @@ from redraft.transpile.front.coarse import (
     SHAPE_ATTRIBUTES,
     Coarse,
 )
+from redraft.transpile.front.effects import writes_arguments
 from redraft.transpile.front.inline import formula
 from redraft.transpile.front.objects import special_names
 from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.scope import UNKNOWN, Scope
-from redraft.transpile.front.source import Origin, Source
+from redraft.transpile.front.source import Origin, Source, read_source
 from redraft.transpile.primitives import table
 
 COLLECTORS = (list, tuple, sum, min, max, sorted)
@@ -136,6 +137,28 @@ class Expressions:
                     f"`.{inner.func.attr}` of values that are differentiated, within an expression",
                     "write it as a line of its own",
                 )
+            if isinstance(inner, gast.Call) and self.writes_into_arguments(inner):
+                raise self.refuse(
+                    inner,
+                    f"`{gast.unparse(inner.func)}` changes what it is given, within an expression",
+                    "call it in a line of its own",
+                )
+
+    def writes_into_arguments(self, call: gast.Call) -> bool:
+        """Does a call of a user's function change its arguments, when active values are about?"""
+        if not self.coarse.mentions(call):
+            return False
+        bound = bound_parts(self.scope.value(call.func))
+        known = self.known_function(call.func)
+        function = bound[0] if bound is not None else getattr(known, "function", None)
+        if isinstance(function, Source):
+            return writes_arguments(function)
+        if not is_python_function(function):
+            return False
+        try:
+            return writes_arguments(read_source(function))
+        except SourceError:
+            return False
 
     def changes_data(self, node: Any) -> bool:
         """Does a call change a list, dict or array that may hold values with a derivative?"""
