@@ -400,6 +400,10 @@ def test_rebound_globals_and_cells_are_seen(monkeypatch):
     same(jitted(Y3), Y3 * X3)
     w = M33
     same(jitted(Y3), Y3 * M33)
+    through_another = rd.jit(lambda x: weighted(x) + 1)
+    same(through_another(Y3), Y3 * M33 + 1)
+    w = X3
+    same(through_another(Y3), Y3 * X3 + 1)
 
 
 def test_many_compilations_are_reported():
