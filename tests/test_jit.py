@@ -22,6 +22,7 @@ tf = pytest.importorskip(
 
 # Cases that `jit` refuses, and what it says; then those of which it refuses the gradient, or in other words.
 REFUSED = {
+    "containers.list_append_for_its_effect": "is changed under a condition",
     "arrays.augmented_mask": "the number of elements that a mask selects",
     "arrays.boolean_index": "the number of elements that a mask selects",
     "branches.assert_in_between": "a condition depends on values",
@@ -153,8 +154,8 @@ def check_case(case, transform, refused):
     try:
         function = transform(function)
         want = function(*copy.deepcopy(case.args))
-    except rd.TransformError:
-        pytest.skip("the gradient itself is refused")
+    except (rd.TransformError, TypeError):
+        pytest.skip("it has no gradient without jit either")
     words = refused.get(str(case))
     try:
         got = rd.jit(function)(*copy.deepcopy(case.args))
