@@ -146,6 +146,7 @@ class Trace(threading.local):
     def __init__(self) -> None:
         self.memories: list[Memory] = []
         self.guards: list[Any] = []
+        self.cells: list[Any] = []  # closure cells that were read, and what they held
 
 
 TRACE = Trace()

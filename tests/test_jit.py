@@ -22,6 +22,7 @@ tf = pytest.importorskip(
 
 # Cases that `jit` refuses, and what it says; then those of which it refuses the gradient, or in other words.
 REFUSED = {
+    "containers.list_append_for_its_effect": "is changed under a condition",
     "arrays.augmented_mask": "the number of elements that a mask selects",
     "arrays.boolean_index": "the number of elements that a mask selects",
     "branches.assert_in_between": "a condition depends on values",
@@ -153,8 +154,8 @@ def check_case(case, transform, refused):
     try:
         function = transform(function)
         want = function(*copy.deepcopy(case.args))
-    except rd.TransformError:
-        pytest.skip("the gradient itself is refused")
+    except (rd.TransformError, TypeError):
+        pytest.skip("it has no gradient without jit either")
     words = refused.get(str(case))
     try:
         got = rd.jit(function)(*copy.deepcopy(case.args))
@@ -169,12 +170,12 @@ def check_case(case, transform, refused):
         same(got, want)
 
 
-@pytest.mark.parametrize("case", every(6, CASES))
+@pytest.mark.parametrize("case", every(10, CASES))
 def test_value_of_case(case):
     check_case(case, lambda function: function, {**REFUSED, **REFUSED_VALUE})
 
 
-@pytest.mark.parametrize("case", every(12, CASES))
+@pytest.mark.parametrize("case", every(24, CASES))
 def test_gradient_of_case(case):
     if str(case) in TO_BE_MENDED:
         pytest.skip("it raises, but no TransformError")
@@ -400,6 +401,10 @@ def test_rebound_globals_and_cells_are_seen(monkeypatch):
     same(jitted(Y3), Y3 * X3)
     w = M33
     same(jitted(Y3), Y3 * M33)
+    through_another = rd.jit(lambda x: weighted(x) + 1)
+    same(through_another(Y3), Y3 * M33 + 1)
+    w = X3
+    same(through_another(Y3), Y3 * X3 + 1)
 
 
 def test_many_compilations_are_reported():
@@ -681,7 +686,7 @@ def left_by_a_condition(x, n):
     ],
     ids=lambda function: function.__name__,
 )  # fmt: skip
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)])
 def test_loops(function, n, dtype):
     agrees(functools.partial(function, n=n), X3.astype(dtype))
 
@@ -855,6 +860,17 @@ def test_the_source_is_that_of_the_user_with_names_for_operators():
     text = rd.source(rd.jit(helper_of_it))
     assert "return op.mul(x, SCALE)" in text
     assert "return op.add(scaled(x), 1)" in text
+
+
+def test_command_line_prints_the_source(tmp_path):
+    from click.testing import CliRunner
+
+    from redraft.tools.cli import main
+
+    (tmp_path / "model.py").write_text("def twice(x):\n    return 2 * x\n")
+    done = CliRunner().invoke(main, ["jit", f"{tmp_path / 'model.py'}:twice"])
+    assert done.exit_code == 0, done.output
+    assert "return op.mul(2, x)" in done.output
 
 
 def test_importing_and_decorating_needs_no_tensorflow():

@@ -388,6 +388,7 @@ class Entry:
 
         def body(tensors: list[Any]) -> list[Any]:
             held["guards"] = TRACE.guards = []
+            held["cells"] = TRACE.cells = []
             memory = Memory()
             TRACE.memories.append(memory)
             try:
@@ -409,7 +410,7 @@ class Entry:
         finally:
             TRACE.guards = saved
         self.guards = list(dict.fromkeys(held["guards"]))
-        self.others = cell_guards(self.jitted.fun)
+        self.others = [*cell_guards(self.jitted.fun), *held["cells"]]
         self.answer = held["ans"]
         self.single = isinstance(self.answer, _Result)
         return compiled

@@ -696,6 +696,8 @@ def staged_function(function: types.FunctionType) -> Any:
     if isinstance(getattr(function, "__wrapped__", None), types.FunctionType):
         pass  # a decorator's wrapper is Python too: it is staged, and calls what it wraps
     text = staged_source(function)
+    if not function.__globals__.get("__redraft_staged__"):  # it was there before the trace
+        TRACE.cells += [(c, c.cell_contents) for c in function.__closure__ or () if _is_set(c)]
     made = types.FunctionType(
         text.code, text.namespace, function.__name__, function.__defaults__,
         tuple(_cell(function, name) for name in text.code.co_freevars),
@@ -703,6 +705,13 @@ def staged_function(function: types.FunctionType) -> Any:
     made.__kwdefaults__ = function.__kwdefaults__
     made.__module__ = function.__module__
     return made
+
+
+def _is_set(cell: Any) -> bool:
+    try:
+        return not holds_tensor(cell.cell_contents)
+    except ValueError:
+        return False
 
 
 def _cell(function: types.FunctionType, name: str) -> Any:
