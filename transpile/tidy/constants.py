@@ -10,7 +10,7 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
-from redraft.transpile.transforms.algebra import add, is_minus, multiply, negate
+from redraft.transpile.transforms.algebra import add, is_minus, is_one, multiply, negate
 
 
 def fold_constants(body: list[gast.stmt]) -> None:
@@ -29,17 +29,31 @@ def _simple(node: Any) -> Any:
         elif isinstance(value, list):
             setattr(node, field, [_simple(v) if isinstance(v, gast.expr) else v for v in value])
     if isinstance(node, gast.BinOp):
-        if isinstance(node.op, gast.Mult) and (_is_number(node.left) or _is_number(node.right)):
+        if isinstance(node.op, gast.Mult) and _may_fold(node.left, node.right):
             product = multiply(node.left, node.right)
-            # ``1.0 * x`` makes an array of its own, which a later line may change in place
-            return (
-                product if isinstance(product, (gast.BinOp, gast.UnaryOp, gast.Constant)) else node
-            )
+            return product if _is_moderate(product) else node
         if isinstance(node.op, gast.Add) and _is_negative(node.right):
             return add(node.left, node.right)
     if is_minus(node) and isinstance(node.operand, gast.BinOp) and _is_negative(node.operand):
         return negate(node.operand)
     return node
+
+
+def _may_fold(a: Any, b: Any) -> bool:
+    """Is one factor a number, other than a lone 1?
+
+    ``1.0 * x`` makes an array of its own, which a later line may change in place, and a float of an
+    integer: it stays.
+    """
+    if _is_number(a) and _is_number(b):
+        return True
+    return (_is_number(a) or _is_number(b)) and not (is_one(a) or is_one(b))
+
+
+def _is_moderate(node: Any) -> bool:
+    """Has no number in the product grown or shrunk so far that another order of factors matters?"""
+    numbers = [n.value for n in core.walk(node) if core.is_number(n)]
+    return all(value == 0 or 1e-100 < abs(value) < 1e100 for value in numbers)
 
 
 def _is_number(node: Any) -> bool:
