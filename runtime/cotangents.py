@@ -398,6 +398,8 @@ def snapshot(x: Any) -> Any:
         return [snapshot(v) for v in x]
     if isinstance(x, tuple) and not hasattr(x, "_fields"):
         return tuple(snapshot(v) for v in x)
+    if isinstance(x, Struct):
+        return Struct({k: snapshot(v) for k, v in fields(x).items()})
     if isinstance(x, dict):
         return {k: snapshot(v) for k, v in x.items()}
     return x

@@ -748,7 +748,8 @@ def _places(generated: Generated, count: int) -> list[tuple[str, Any]]:
 
 def _tangent_like(tangent: Any, value: Any) -> Any:
     """A tangent with the structure and shape of the value."""
-    own = getattr(value, "dtype", None)
+    numeric = isinstance(value, (numpy.ndarray, numpy.generic))  # objects have fields of any name
+    own = value.dtype if numeric else None
     if own is not None and own.kind == "f" and getattr(tangent, "dtype", own) != own:
         tangent = tangent.astype(own)  # its constants may have been wider than the value
     if isinstance(value, numpy.ndarray) and numpy.shape(tangent) != value.shape:

@@ -202,7 +202,7 @@ class Forward:
             return self.push_call(statement, target, value, callee)
         tangent = self.tangent_of(target, value, callee)
         if self.needs_copy(statement, tangent):
-            tangent = self.call("rt.own", tangent)
+            tangent = self.call("rt.snapshot", tangent)
         if core.reads(value) & {id}:  # the tangent needs the old value: it comes first
             if self.reads_result(tangent):
                 kept = self.fresh(core.base(id))
