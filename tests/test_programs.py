@@ -13,7 +13,7 @@ from oracle import Problem
 SEEDS = st.integers(0, 2**32 - 1)
 # programs that stop with an error instead of a derivative, at first order and beyond; a wrong
 # number fails at once, and so does a crash at first order
-STOPPED_AT_MOST = 0.2  # of 40; it is 5 % in the mean, and up to 15 % of a part
+STOPPED_AT_MOST = 0.15  # of 40; over some hundreds of programs it is about 5 %
 STOPPED_AT_SECOND_ORDER = 0.25
 DISCARDED_AT_MOST = 0.05
 
