@@ -818,9 +818,7 @@ def runs(problem: Problem) -> bool:
         value = problem.function(*args, **problem.static)
     if not problem.is_scalar or not np.isfinite(value) or abs(value) > LARGEST:
         return False
-    return oracle.same_bits(args, problem.args) and oracle.is_smooth(
-        problem, tolerance=3e-7, directions=5
-    )
+    return oracle.same_bits(args, problem.args) and oracle.is_smooth(problem)
 
 
 def judge(program: Program, order: int = 2) -> Verdict:
