@@ -7,6 +7,7 @@ runs it. What is compiled is the staged function (transpile/staged.py), traced o
 from __future__ import annotations
 
 import collections
+import contextlib
 import copy
 import dataclasses
 import functools
@@ -14,7 +15,7 @@ import inspect
 import threading
 import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -146,7 +147,27 @@ class Jitted:
         entry = self.entries.get(key)
         if entry is None or not entry.is_current():
             entry = self.compile(key, args, kwargs)
-        return entry(leaves)
+        try:
+            return entry(leaves)
+        except Exception as error:
+            entry.explain(error)
+            raise
+
+    def lower(self, *args: Any, **kwargs: Any) -> Any:
+        """The traced program for such arguments, to be looked at; see transpile/lowered.py.
+
+        What has a `shape` and a `dtype` may stand for an array.
+        """
+        from redraft.transpile.lowered import lower
+
+        return lower(self, args, kwargs)
+
+    def entry_for(self, key: Any, args: tuple, kwargs: dict[str, Any]) -> Entry:
+        """What is compiled for arguments of this kind."""
+        entry = self.entries.get(key)
+        return (
+            entry if entry is not None and entry.is_current() else self.compile(key, args, kwargs)
+        )
 
     def key_of(self, args: tuple, kwargs: dict[str, Any], leaves: list[Any]) -> Any:
         """Structure, dtypes and shapes of a call's arguments; collects their leaves."""
@@ -381,6 +402,23 @@ class Entry:
         if array.dtype.kind in "OSUmM":
             raise TypeError(f"jit: an argument is an array of dtype {array.dtype}; pass numbers")
         return self.tf.specification(array.dtype, array.shape)
+
+    full_specification = specification
+
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """Errors of what runs inside, raised at the user's line."""
+        try:
+            yield
+        except Exception as error:
+            self.explain(error)
+            raise
+
+    def explain(self, error: BaseException) -> None:
+        """Raise a `TransformError` at the user's line, if XLA could not compile the program."""
+        from redraft.transpile.compile_errors import explain
+
+        explain(error, self.jitted.fun)
 
     def trace(self, leaves: list[Any], specifications: list[Any]) -> Any:
         """Run the staged function on symbolic tensors, and compile what it does."""
