@@ -154,7 +154,7 @@ def shape(x: Any) -> tuple:
     if None not in known:
         return tuple(known)
     measured = tf.shape(x, tf.int64)
-    return tuple(measured[i] if n is None else n for i, n in enumerate(known))
+    return tuple(weak(measured[i], int) if n is None else n for i, n in enumerate(known))
 
 
 def is_static(lengths: Any) -> bool:
@@ -206,10 +206,43 @@ def axis_numbers(axis: Any, rank: int) -> list[int]:
     return [axis_number(a, rank) for a in axes]
 
 
+def check_lengths(lengths: Any) -> None:
+    """Lengths that are known at run time alone must come from those of arrays, not from values.
+
+    Raises:
+        TensorError: one of them is computed from the elements of an array.
+    """
+    if not all(map(is_measured, lengths)):
+        raise TensorError(
+            "a shape depends on a value that is known only when the compiled function runs"
+        )
+
+
+def is_measured(n: Any) -> bool:
+    """Is a length known while tracing, or computed from the lengths of arrays alone?"""
+    if not is_tensor(n) or tf.get_static_value(n) is not None:
+        return True
+    pending, seen = [n], set()
+    while pending:
+        x = pending.pop()
+        if id(x) in seen or x.op.type in ("Shape", "Size", "Const"):
+            continue
+        seen.add(id(x))
+        if x.op.type == "Placeholder":  # in a loop's own graph: what it has taken from outside
+            outer = [outside for outside, inside in x.graph.captures if inside is x]
+        else:
+            outer = list(x.op.inputs)
+        if not outer:
+            return False
+        pending += outer
+    return True
+
+
 def reshape(x: Any, lengths: Any) -> Any:
     """``tf.reshape`` for lengths that are numbers or scalar tensors."""
     if all(not is_tensor(n) for n in lengths):
         return tf.reshape(x, [int(n) for n in lengths])
+    check_lengths(lengths)
     return tf.reshape(x, tf.stack([tf.cast(n, tf.int64) for n in lengths]))
 
 
@@ -234,6 +267,7 @@ def broadcast_to(x: Any, lengths: Any) -> Any:
     """``np.broadcast_to``."""
     x, lengths = tensor(x), lengths_of(lengths)
     if any(map(is_tensor, lengths)):
+        check_lengths(lengths)
         return tf.broadcast_to(x, tf.stack([tf.cast(n, tf.int64) for n in lengths]))
     lengths = [int(n) for n in lengths]
     if is_static(shape(x)) and shape(x) == tuple(lengths):

@@ -20,6 +20,7 @@ from redraft.runtime.tf_arrays import (
     dtype_of,
     number_type,
     result_type,
+    same_shape,
     shape,
     tensor,
     weak,
@@ -71,7 +72,7 @@ def select(test: Any, a: Any, b: Any) -> Any:
         dtype = np.result_type(np.dtype(a_number), np.dtype(b_number))
         number = {"i": int, "f": float, "c": complex}[dtype.kind]
         return weak(tf.where(test, tensor(a, dtype), tensor(b, dtype)), number)
-    if shape(a) != shape(b):
+    if not same_shape(shape(a), shape(b)):
         raise TensorError(
             "a condition that is known only when the compiled function runs chooses between arrays "
             f"of shape {tuple(shape(a))} and {tuple(shape(b))}"

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.compiler.xla.service import hlo_pb2
 
 STAGES = {"stablehlo": "stablehlo", "hlo": "hlo", "optimized": "optimized_hlo"}
 PROGRAM = "optimized_hlo_proto_serialized"
@@ -41,7 +40,12 @@ class CompiledMemoryStats:
 def exported(compiled: Any, specifications: Sequence[Any], stage: str) -> Any:
     """What TensorFlow exports of a compiled function at a stage: a text, or bytes."""
     with tf.device(compiled.device):
-        return compiled.function.experimental_get_compiler_ir(*specifications)(stage=stage)
+        if all(x.shape.is_fully_defined() for x in compiled.concrete.inputs):
+            return compiled.function.experimental_get_compiler_ir(*specifications)(stage=stage)
+        from tensorflow.python.eager.polymorphic_function import compiler_ir
+
+        write = compiler_ir.from_concrete_function(compiled.concrete, list(specifications))
+        return write(stage=stage)
 
 
 def text(compiled: Any, specifications: Sequence[Any], dialect: str, debug_info: bool) -> str:
@@ -64,6 +68,8 @@ def without_locations(written: str, dialect: str) -> str:
 
 def program(compiled: Any, specifications: Sequence[Any]) -> Any:
     """The optimised program (an ``HloProto``): this compiles it."""
+    from tensorflow.compiler.xla.service import hlo_pb2
+
     return hlo_pb2.HloProto.FromString(exported(compiled, specifications, PROGRAM))
 
 

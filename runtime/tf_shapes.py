@@ -18,6 +18,7 @@ from redraft.runtime.tf_arrays import (
     broadcast_to,
     cast,
     dtype_of,
+    is_measured,
     lengths_of,
     ndim,
     number,
@@ -25,6 +26,7 @@ from redraft.runtime.tf_arrays import (
     result_type,
     shape,
     tensor,
+    weak,
 )
 
 # Made
@@ -62,6 +64,11 @@ def arange(start: Any, stop: Any, step: Any) -> Any:
     """``np.arange``: the number of elements must be known."""
     dtype = result_type(*(v for v in (start, stop, step) if v is not None))
     start, stop = (0, start) if stop is None else (start, stop)
+    if is_tensor(stop) and dtype == np.int64 and type(start) is int and type(step) is int:
+        if tf.get_static_value(stop) is None and is_measured(stop):
+            stop = tf.cast(stop, tf.int64)  # one that lies behind the start makes an empty range
+            stop = tf.maximum(stop, start) if step > 0 else tf.minimum(stop, start)
+            return tf.range(start, stop, step, tf.int64)
     first, last, by = number((start, stop, step), "np.arange: the number of elements")
     return tensor(np.arange(first, last, by), dtype)
 
@@ -428,7 +435,7 @@ def size(x: Any, axis: Any = None) -> Any:
         lengths = [lengths[a] for a in axis_numbers(axis, len(lengths))]
     if not holds_tensor(lengths):
         return math.prod(lengths)
-    return tf.reduce_prod(tf.stack([tf.cast(n, tf.int64) for n in lengths]))
+    return weak(tf.reduce_prod(tf.stack([tf.cast(n, tf.int64) for n in lengths])), int)
 
 
 def meshgrid(arrays: tuple) -> tuple:

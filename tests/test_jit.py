@@ -325,7 +325,7 @@ def test_devices():
 
 
 def test_options_that_are_not_implemented():
-    for name in ("in_shardings", "out_shardings", "abstracted_axes"):
+    for name in ("in_shardings", "out_shardings"):
         with pytest.raises(NotImplementedError, match=name):
             rd.jit(power, **{name: ()})
 

@@ -23,6 +23,7 @@ import numpy as np
 from redraft.runtime.memory import TRACE, Memory, is_array, tracing
 from redraft.runtime.tensors import TensorError, is_tensor, require_tensorflow
 from redraft.runtime.tree import _registry
+from redraft.transpile import trace_errors
 from redraft.transpile.errors import Span, TransformError
 from redraft.transpile.front.source import read_source
 from redraft.transpile.staged import StagedSource, by_file, staged, staged_source
@@ -66,7 +67,8 @@ def jit(
         device: where to run: ``"cpu"``, ``"gpu:1"`` or a name of TensorFlow's.
         backend: ``"cpu"``, ``"gpu"`` or ``"tpu"``.
         inline: accepted for compatibility with JAX; inner functions are always inlined.
-        abstracted_axes: not implemented; must be None.
+        abstracted_axes: names for axes that vary in length, as ``{0: "n"}`` for all arrays or one
+            such part for each argument: the function is traced once for all lengths.
 
     Returns:
         A function with the arguments and results of `fun`: NumPy's arrays for NumPy's arrays,
@@ -88,6 +90,10 @@ def jit(
         return functools.partial(jit, **options)
     if not callable(fun):
         raise TypeError(f"jit expects a function, got {type(fun).__name__}")
+    if abstracted_axes is not None:
+        from redraft.transpile.abstract import VaryingJitted
+
+        return VaryingJitted(fun, **options)
     return Jitted(fun, **options)
 
 
@@ -106,10 +112,6 @@ class Jitted:
                 raise NotImplementedError(
                     f"jit: `{name}` is not implemented yet; the function runs on one device"
                 )
-        if options["abstracted_axes"] is not None:
-            raise NotImplementedError(
-                "jit: `abstracted_axes` is not implemented; each shape is compiled by itself"
-            )
         self.parameters = _parameters(fun)
         self.static = _selected(self, "static_argnums", "static_argnames")
         donated = _selected(self, "donate_argnums", "donate_argnames")
@@ -119,6 +121,11 @@ class Jitted:
         self.entries: collections.OrderedDict[Any, Entry] = collections.OrderedDict()
         self.compiled = 0
         self.lock = threading.RLock()
+
+    @property
+    def entry_class(self) -> type[Entry]:
+        """The class of what is compiled."""
+        return Entry
 
     @property
     def __wrapped__(self) -> Any:
@@ -207,7 +214,7 @@ class Jitted:
             found = self.entries.get(key)
             if found is not None and found.is_current():
                 return found
-            entry = Entry(self, args, kwargs)
+            entry = self.entry_class(self, args, kwargs)
             self.compiled += 1
             if self.compiled == MANY:
                 warnings.warn(self.complaint(key), stacklevel=4)
@@ -367,7 +374,7 @@ class Entry:
         self.tensors = any(is_tensor(x) for x in leaves)
         self.kinds = [type(x) if type(x) in NUMBERS else None for x in leaves]
         self.convert = [self.converter(x) for x in leaves]
-        specifications = [self.specification(x) for x in leaves]
+        specifications = self.specifications(args, kwargs, leaves)
         self.compiled = self.trace(leaves, specifications)
         self.args = self.kwargs = None  # the caller's arrays need not live as long as this
 
@@ -403,7 +410,9 @@ class Entry:
             raise TypeError(f"jit: an argument is an array of dtype {array.dtype}; pass numbers")
         return self.tf.specification(array.dtype, array.shape)
 
-    full_specification = specification
+    def specifications(self, args: tuple, kwargs: dict[str, Any], leaves: list[Any]) -> list[Any]:
+        """What is known of the arguments before a call."""
+        return [self.specification(x) for x in leaves]
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
@@ -416,9 +425,7 @@ class Entry:
 
     def explain(self, error: BaseException) -> None:
         """Raise a `TransformError` at the user's line, if XLA could not compile the program."""
-        from redraft.transpile.compile_errors import explain
-
-        explain(error, self.jitted.fun)
+        trace_errors.explain(error, self.jitted.fun)
 
     def trace(self, leaves: list[Any], specifications: list[Any]) -> Any:
         """Run the staged function on symbolic tensors, and compile what it does."""
@@ -443,7 +450,7 @@ class Entry:
         except TransformError:
             raise
         except Exception as error:
-            located(error, self.jitted.fun)
+            trace_errors.raise_located(error, self.jitted.fun)
             raise
         finally:
             TRACE.guards = saved
@@ -580,40 +587,6 @@ def device_name(options: dict[str, Any]) -> str | None:
 
 
 # --- errors
-
-
-def located(error: BaseException, fun: Any) -> None:
-    """Raise a `TransformError` at the user's line, where the error means a limit of staging."""
-    place = place_of(error) or place_of_result(fun)
-    message = str(error)
-    if isinstance(error, TensorError):
-        raise TransformError(message, place, hint_for(message)) from error
-    name = type(error).__name__
-    if name == "OperatorNotAllowedInGraphError" or "ymbolic" in message:
-        if "a Python `bool`" in message:
-            raise TransformError(
-                "a condition depends on values that are known only when the compiled function runs",
-                place, "write `np.where(condition, a, b)`, or make what it depends on static",
-            ) from error  # fmt: skip
-        raise TransformError(
-            "Python needs a value here that is known only when the compiled function runs", place,
-            "make what it depends on static (`static_argnums`), or compute it with NumPy's functions",
-        ) from error  # fmt: skip
-
-
-HINTS = {
-    "index": "make it an array, or make the index static",
-    "shape": "make what the shape depends on static (`static_argnums`)",
-    "random": "draw them outside, and pass them as an argument",
-    "in place": "return the changed array",
-}
-
-
-def hint_for(message: str) -> str:
-    for word, hint in HINTS.items():
-        if word in message:
-            return hint
-    return "compute it outside of `jit`, or make what it depends on static (`static_argnums`)"
 
 
 def place_of(error: BaseException) -> Span | None:

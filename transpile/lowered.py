@@ -39,8 +39,9 @@ def lower(jitted: Any, args: tuple, kwargs: dict[str, Any]) -> Lowered:
         for k, x in kwargs.items()
     }
     leaves: list[Any] = []
-    key = jitted.key_of(args, kwargs, leaves)
-    return Lowered(jitted, jitted.entry_for(key, args, kwargs), key, args, kwargs, leaves)
+    key = jitting.Jitted.key_of(jitted, args, kwargs, leaves)  # with the lengths of all axes
+    entry = jitted.entry_for(jitted.key_of(args, kwargs, []), args, kwargs)
+    return Lowered(jitted, entry, key, args, kwargs, leaves)
 
 
 def example(x: Any) -> Any:
@@ -64,7 +65,7 @@ class Lowered:
     ) -> None:
         self._jitted, self._entry, self._key = jitted, entry, key
         self._statics = _statics(jitted, args, kwargs)
-        self._specifications = [entry.full_specification(x) for x in leaves]
+        self._specifications = [entry.specification(x) for x in leaves]
 
     def __repr__(self) -> str:
         return f"<redraft lowered {self._jitted!r}>"
@@ -164,7 +165,7 @@ class Compiled:
         jitted = lowered._jitted
         args, kwargs = lowered._statics.filled(args, kwargs)
         leaves: list[Any] = []
-        key = jitted.key_of(args, kwargs, leaves)
+        key = jitting.Jitted.key_of(jitted, args, kwargs, leaves)
         if key != lowered._key:
             raise TypeError(_difference(jitted, lowered._key, key, len(args)))
         return lowered._entry(leaves)
