@@ -923,8 +923,8 @@ def _namespace(stager: Stager, node: Any, cells: list[str]) -> tuple[dict[str, A
         "op": op,
         "at": at,
         "rows": rows,
-        "array": Members(),
-        "py": Builtins(),
+        "array": array,
+        "py": py,
         "staged": staged,
     }
     namespace.update({stager.names[k]: v for k, v in values.items()})
@@ -1041,3 +1041,11 @@ OWN_HELPERS = {
 helper = Helpers()
 op = Operators()
 staged_numpy = StagedModule(rnp, np)
+array = Members()
+py = Builtins()
+
+
+def builtin(name: str) -> Any:
+    """What a builtin function means in staged text that stands in a module (tools/golden_jit.py)."""
+    function = getattr(builtins, name)
+    return BUILTINS.get(function) or Staged(function)

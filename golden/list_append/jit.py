@@ -1,0 +1,13 @@
+# redraft: jit of `list_append` (original.py), staged. Regenerate: redraft golden update list_append
+
+from redraft.transpile.staged import at, op, staged_numpy as np
+
+
+def list_append(x, n):
+    """`list_append` (original.py:6), staged."""
+    states = [x]
+    for _ in range(n):
+        last = at(states)[-1]
+        states.append(np.tanh(op.mul(2.0, last)))
+    history = np.stack(states)
+    return np.sum(op.pow(history, 2))
