@@ -147,6 +147,7 @@ class Trace(threading.local):
         self.memories: list[Memory] = []
         self.guards: list[Any] = []
         self.cells: list[Any] = []  # closure cells that were read, and what they held
+        self.fields: frozenset[str] = frozenset()  # names that objects are asked for
         self.lengths_vary = False  # may lengths of axes be known at run time alone?
 
 

@@ -17,6 +17,8 @@ import tensorflow as tf
 from redraft.runtime.tensors import TensorError, holds_tensor, is_tensor
 
 NUMBERS = (bool, int, float, complex)
+PYTHON = {"b": bool, "i": int, "f": float, "c": complex}  # by a dtype's kind
+EITHER = "_redraft_may_stand_for"  # the same, of one that may be a NumPy scalar as well
 MARK = "_redraft_stands_for"  # attribute of a tensor that stands for a Python number: its type
 
 
@@ -38,6 +40,38 @@ def number_type(x: Any) -> type | None:
     return getattr(x, MARK, None) if is_tensor(x) else None
 
 
+def either(x: Any, number: type) -> Any:
+    """A tensor that stands for a NumPy scalar or for a Python number, as the values decide.
+
+    Both have its value. Where they would promote otherwise, it is refused (`check_either`).
+    """
+    x = tf.identity(x)
+    setattr(x, EITHER, number)
+    return x
+
+
+def may_be_number(x: Any) -> type | None:
+    """The type of the Python number that a value may stand for as well."""
+    return getattr(x, EITHER, None) if is_tensor(x) else None
+
+
+def check_either(promoted: Callable, values: Any) -> None:
+    """Refuse values whose promotion depends on which of two types one of them has.
+
+    Raises:
+        TensorError: it does.
+    """
+    if not any(map(may_be_number, values)):
+        return
+    if promoted([kind_of(x) for x in values]) != promoted(
+        [may_be_number(x) or kind_of(x) for x in values]
+    ):
+        raise TensorError(
+            "max and min of a NumPy scalar and a Python number have a type that is not known, and the "
+            "dtype of the result depends on it"
+        )
+
+
 def dtype_of(x: Any) -> np.dtype:
     """NumPy's dtype of a tensor, an array, a number or nested lists of them."""
     if is_tensor(x):
@@ -54,7 +88,12 @@ def kind_of(x: Any) -> Any:
 
 def result_type(*values: Any) -> np.dtype:
     """NumPy's result type of arrays, tensors and Python numbers."""
-    kinds = (kind_of(x) for x in values)
+    check_either(type_of_kinds, values)
+    return type_of_kinds(map(kind_of, values))
+
+
+def type_of_kinds(kinds: Any) -> np.dtype:
+    """The result type of what `kind_of` gives."""
     return np.result_type(*(k(0) if isinstance(k, type) else k for k in kinds))
 
 
@@ -303,6 +342,7 @@ def as_ufunc(ufunc: np.ufunc, body: Callable) -> Callable:
     def lowered(*operands: Any, **options: Any) -> Any:
         if options or len(operands) != ufunc.nin:
             operands = tuple(signature.bind(*operands, **options).arguments.values())
+        check_either(lambda kinds: loop_types(ufunc, tuple(kinds)), operands)
         types = loop_types(ufunc, tuple(map(kind_of, operands)))
         inputs = [
             cast(tensor(x, t), t if ufunc is np.invert and t.kind == "b" else WIDER.get(t, t))
@@ -319,12 +359,15 @@ def with_python_numbers(function: Callable, name: str, module: str) -> Callable:
 
     def lowered(*args: Any, **kwargs: Any) -> Any:
         ans = function(*args, **kwargs)
-        if not is_tensor(ans) or (module == "operator" and not all(map(is_python_number, args))):
+        if not is_tensor(ans):
             return ans
+        if module == "operator" and not all(map(is_python_number, args)):
+            both = all(is_python_number(a) or may_be_number(a) for a in args)
+            return either(ans, PYTHON[dtype_of(ans).kind]) if both else ans
         if module == "math" and name != "math.prod":
             ans = cast(ans, MATH_RESULTS.get(name, float))
         kind = dtype_of(ans).kind
-        return weak(ans, {"i": int, "f": float, "c": complex}[kind]) if kind in "ifc" else ans
+        return weak(ans, PYTHON[kind]) if kind in "ifc" else ans
 
     lowered.__name__ = lowered.__qualname__ = name
     return lowered

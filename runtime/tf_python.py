@@ -13,6 +13,7 @@ from redraft.runtime.tensors import TensorError, is_tensor
 from redraft.runtime.tf_arrays import (
     cast,
     dtype_of,
+    either,
     is_python_number,
     ndim,
     number,
@@ -86,16 +87,31 @@ def extreme(values: tuple, largest: bool) -> Any:
     if len(values) == 1:
         values = tf.unstack(values[0]) if is_tensor(values[0]) else values[0]
     better = rnp.operator.gt if largest else rnp.operator.lt
-    kinds = {number_type(v) or dtype_of(v) for v in values}
-    if len(kinds) > 1 and {k for k in kinds if isinstance(k, type)} != kinds:
-        raise TensorError("max and min of values of different types have a type that is not known")
+    values, number = of_one_kind(values)
 
     def choose(best: Any, v: Any) -> Any:
         chosen = rnp.where(better(v, best), v, best)
         both = is_python_number(v) and is_python_number(best)
         return as_python_number(chosen) if both else chosen
 
-    return functools.reduce(choose, values)
+    ans = functools.reduce(choose, values)
+    return ans if number is None else either(ans, number)
+
+
+def of_one_kind(values: Any) -> tuple[Any, type | None]:
+    """Values of which any may be the result, and a type that the result may stand for as well.
+
+    A Python float among numbers of float64 becomes one of them. With other dtypes, the dtype of the
+    result would depend on the values.
+    """
+    kinds = {number_type(v) or dtype_of(v) for v in values}
+    numbers = {k for k in kinds if isinstance(k, type)}
+    if len(kinds) < 2 or numbers == kinds:
+        return values, None
+    strong = kinds - numbers
+    if len(strong) == 1 and {np.dtype(k) for k in numbers} == strong:
+        return [tensor(v, *strong) for v in values], *numbers
+    raise TensorError("max and min of values of different types have a type that is not known")
 
 
 def product(values: Any) -> Any:

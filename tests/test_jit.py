@@ -35,8 +35,7 @@ REFUSED = {
     "branches.walrus_in_while": "a condition depends on values",
     "bystanders.assert_messages": "a condition depends on values",
     "bystanders.global_statement": "cannot rebind a `global`",
-    "bystanders.infinities_as_initial_values": "have a type that is not known",
-    "bystanders.print_in_the_forward_part": "Python needs a value here",
+    "bystanders.print_in_the_forward_part": "text is made of a value",
     "bystanders.random_constants": "random numbers would be drawn once",
     "bystanders.stop_gradient_by_conversion": "the number of positions",
     "containers.dict_of_lists": "chooses between",
@@ -46,7 +45,6 @@ REFUSED = {
     "containers.sorted_lists": "a condition depends on values",
     "functions.map_and_filter": "a condition depends on values",
     "functions.recursion_on_value": "a recursion ends on a condition",
-    "little.binomial_option": "have a type that is not known",
     "little.k_means_assignment": "a list is indexed by a number",
     "little.list_bubble_sort": "is changed under a condition",
     "little.viterbi_with_backtracking": "a list is indexed by a number",
@@ -64,8 +62,6 @@ REFUSED = {
 }
 REFUSED_VALUE = {  # the gradient reads other code
     "branches.branches_return_tuples_inside": "a condition depends on values",
-    "functions.methods_of_dataclass": "Python needs a value here",
-    "functions.object_made_inside": "Python needs a value here",
     "loops.max_and_min_of_generator": "a condition depends on values",
 }
 REFUSED_GRADIENT = {

@@ -25,6 +25,7 @@ from redraft.runtime.tensors import TensorError, is_tensor, require_tensorflow
 from redraft.runtime.tree import _registry
 from redraft.transpile import trace_errors
 from redraft.transpile.errors import Span, TransformError
+from redraft.transpile.fields import Again, fields_in
 from redraft.transpile.front.source import read_source
 from redraft.transpile.staged import StagedSource, by_file, staged, staged_source
 from redraft.transpile.staged_control import Undefined
@@ -195,6 +196,12 @@ class Jitted:
             key.append((name, part))
         return tuple(key)
 
+    def argument_of(self, key: tuple, place: int) -> str:
+        """The argument that a part of a key is of."""
+        part = key[place]
+        named = isinstance(part, tuple) and len(part) == 2 and isinstance(part[0], str)
+        return part[0] if named else self.name_of(place)
+
     def name_of(self, place: int) -> str:
         """The parameter at a position, for errors."""
         positional = [
@@ -226,10 +233,11 @@ class Jitted:
     def complaint(self, key: Any) -> str:
         """Which argument changes from call to call."""
         name = getattr(self.fun, "__name__", "the function")
+        alike = [k for k in self.entries if len(k) == len(key)] + [key]
         changing = [
-            f"`{self.name_of(place)}`"
+            f"`{self.argument_of(key, place)}`"
             for place in range(len(key))
-            if len({k[place] for k in self.entries if len(k) == len(key)} | {key[place]}) > MANY / 2
+            if len({k[place] for k in alike}) > MANY / 2
         ]
         which = f"; it is {' and '.join(changing)} that changes" if changing else ""
         return f"`{name}` was compiled {MANY} times{which}"
@@ -375,7 +383,7 @@ class Entry:
         self.kinds = [type(x) if type(x) in NUMBERS else None for x in leaves]
         self.convert = [self.converter(x) for x in leaves]
         specifications = self.specifications(args, kwargs, leaves)
-        self.compiled = self.trace(leaves, specifications)
+        self.compiled = self.traced(fields_in((args, kwargs)), leaves, specifications)
         self.args = self.kwargs = None  # the caller's arrays need not live as long as this
 
     def templates(self, args: tuple, kwargs: dict[str, Any], leaves: list[Any]) -> Any:
@@ -426,6 +434,18 @@ class Entry:
     def explain(self, error: BaseException) -> None:
         """Raise a `TransformError` at the user's line, if XLA could not compile the program."""
         trace_errors.explain(error, self.jitted.fun)
+
+    def traced(self, fields: frozenset[str], leaves: list[Any], specifications: list[Any]) -> Any:
+        """Trace until all classes are known whose attributes the texts must ask for."""
+        saved, TRACE.fields = TRACE.fields, TRACE.fields | fields
+        try:
+            while True:
+                try:
+                    return self.trace(leaves, specifications)
+                except Again:
+                    continue
+        finally:
+            TRACE.fields = saved
 
     def trace(self, leaves: list[Any], specifications: list[Any]) -> Any:
         """Run the staged function on symbolic tensors, and compile what it does."""
@@ -580,9 +600,14 @@ def device_name(options: dict[str, Any]) -> str | None:
     kind = kind.lower()
     if kind not in ("cpu", "gpu", "tpu"):
         raise ValueError(f"jit: there is no device {wanted!r}; write 'cpu', 'gpu:0' or 'tpu:0'")
+    if number and not number.isdigit():
+        raise ValueError(f"jit: {number!r} in {wanted!r} is no number of a device")
     place = int(number or 0)
     if len(tf_jit.devices(kind)) <= place:
-        raise RuntimeError(f"jit: TensorFlow sees no device {kind}:{place}")
+        there = [f"{k}:{i}" for k in ("cpu", "gpu", "tpu") for i in range(len(tf_jit.devices(k)))]
+        raise RuntimeError(
+            f"jit: TensorFlow sees no device {kind}:{place}; it sees {', '.join(there)}"
+        )
     return f"/device:{kind.upper()}:{place}"
 
 

@@ -33,6 +33,7 @@ from redraft.runtime.tensors import TensorError, holds_tensor, is_tensor
 from redraft.transpile import core
 from redraft.transpile.back.emit import print_function
 from redraft.transpile.back.load import file_name
+from redraft.transpile.fields import asked_for, getter, note
 from redraft.transpile.front.lower import is_harmless
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Source, read_source
@@ -486,8 +487,9 @@ def _attribute(name: str) -> Callable:
 
     def read(x: Any) -> Any:
         found = None if is_tensor(x) else getattr(type(x), name, None)
-        if isinstance(found, property) and isinstance(found.fget, types.FunctionType):
-            return staged(found.fget)(x)
+        reads = getter(found)
+        if reads is not None:
+            return staged(reads)(x)
         return of_arrays(x)
 
     read.__name__ = name
@@ -671,6 +673,7 @@ def constructor(cls: type) -> Any:
         return Checked(getattr(rnp.types, cls.__name__), cls.__name__, cls)
     if getattr(builtins, cls.__name__, None) is cls:
         return getattr(Builtins(), cls.__name__) if cls in (list, tuple, float, int, bool) else cls
+    note(cls)
     init = vars(cls).get("__init__") or getattr(cls, "__init__", None)
     post = getattr(cls, "__post_init__", None)
     if not isinstance(init, types.FunctionType) or not is_users_class(cls):
@@ -801,7 +804,8 @@ def of_runtime(function: Any) -> Any:
 def staged_source(function: types.FunctionType) -> StagedSource:
     """The staged text of a Python function; written once per code object and meaning of names."""
     modules = _modules_in_cells(function)
-    key = (function.__code__, id(function.__globals__), modules, TRACE.lengths_vary)
+    known = (TRACE.lengths_vary, asked_for(function.__code__))
+    key = (function.__code__, id(function.__globals__), modules, *known)
     with _lock:
         found = _texts.get(key)
         if found is None or not found.is_current():
@@ -829,7 +833,9 @@ _own_codes: set[Any] = set()
 def _write(function: types.FunctionType) -> StagedSource:
     source = read_source(function)
     dependencies: list[Any] = []
-    stager = Stager(source, dependencies, marks_of(source), TRACE.lengths_vary)
+    stager = Stager(
+        source, dependencies, marks_of(source), TRACE.lengths_vary, asked_for(function.__code__)
+    )
     node = stager.stage()
     node.docstring = f"`{function.__name__}` ({source.place}), staged."
     text = _without_spaces(print_function(node))

@@ -210,7 +210,9 @@ def _is_text_of(code: types.CodeType, text: str) -> bool:
         return True
     made = _codes(text, code.co_filename, code.co_flags & _FUTURES)
     same = [c for c in made if (c.co_firstlineno, c.co_name) == (code.co_firstlineno, code.co_name)]
-    return not same or any(c.co_code == code.co_code for c in same)
+    if not same or any(c.co_code == code.co_code for c in same):
+        return True
+    return any(_instructions(c) == _instructions(code) for c in same)  # cells may be globals there
 
 
 _FUTURES = functools.reduce(

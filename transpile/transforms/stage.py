@@ -68,6 +68,7 @@ class Stager:
         marks: lines of a derivative that set a variable which has no value yet (``unset``), and
             those of its backward part (``backward``).
         lengths_vary: may the length of an axis be known only when the compiled function runs?
+        fields: attributes that objects of the user's have, or compute: they are asked for them.
     """
 
     def __init__(
@@ -76,7 +77,9 @@ class Stager:
         dependencies: list[Any],
         marks: dict[int, str] | None = None,
         lengths_vary: bool = False,
+        fields: frozenset[str] = frozenset(),
     ) -> None:
+        self.fields = fields
         self.source, self.marks, self.lengths_vary = source, marks or {}, lengths_vary
         self.node = core.copy(source.node)
         self.parameters = set(source.parameters)
@@ -86,6 +89,7 @@ class Stager:
         self.own = self.parameters | core.writes(self.node.body)  # of this function alone
         self.outer: set[str] = set()
         self.counter = 0
+        self.is_raising = False
         self.temporaries: set[str] = set()
         self.lifted = _functions_called_only(self.node)
         self.called = self._called_only()
@@ -161,7 +165,7 @@ class Stager:
             return False
         if isinstance(node, gast.Name):
             return node.id in self.tainted
-        if isinstance(node, gast.Attribute) and node.attr in SHAPE_ATTRIBUTES:
+        if isinstance(node, gast.Attribute) and node.attr in SHAPE_ATTRIBUTES - self.fields:
             varies = self.lengths_vary and node.attr in LENGTHS
             return varies and self.may_be_tensor(node.value)
         if isinstance(node, gast.Call) and self._gives_no_tensor(node):
@@ -488,6 +492,13 @@ class Stager:
         self.assigned = before
         return [node]
 
+    def stage_Raise(self, node: gast.Raise) -> list[Any]:
+        """That it is raised matters more than what its text would be."""
+        self.is_raising = True
+        self.expressions_of(node)
+        self.is_raising = False
+        return [node]
+
     def stage_Try(self, node: gast.Try) -> list[Any]:
         """The user's handlers must not take a refusal for an error of the program."""
         touched = any(map(self.may_be_tensor, _expressions_in(node.body)))
@@ -702,7 +713,7 @@ class Stager:
         """Text needs the value itself, which may be known at run time alone."""
         touched = self.may_be_tensor(node.value)
         node = self.parts_of(node)
-        if touched:
+        if touched and not self.is_raising:
             node.value = core.call("rt.shown", node.value)
         return node
 
@@ -805,7 +816,10 @@ class Stager:
             return node
         touched = self.may_be_tensor(node.value)
         node.value = self.expression(node.value)
-        if touched and node.attr in table.rows_index()["attribute"]:
+        if touched and (
+            node.attr in table.rows_index()["attribute"]
+            or (node.attr in self.fields and isinstance(node.ctx, gast.Load))
+        ):
             return core.call(f"{self.names['array']}.{node.attr}", node.value)
         return node
 
