@@ -209,9 +209,12 @@ class Compiled:
         self, body: Callable, specifications: list[Any], device: str | None = None
     ) -> None:
         self.device = device
-        self.function = tf.function(
-            lambda *tensors: body(list(tensors)), jit_compile=True, autograph=False
-        )
+
+        def traced(*tensors: Any) -> list[Any]:
+            return body(list(tensors))
+
+        traced.__name__ = body.__name__  # the name of XLA's program
+        self.function = tf.function(traced, jit_compile=True, autograph=False)
         with tf.device(device):
             self.concrete = self.function.get_concrete_function(*specifications)
         self.direct = direct_call(self.concrete, len(specifications)) if device is None else None

@@ -464,6 +464,7 @@ class Entry:
             finally:
                 TRACE.memories.pop()
 
+        body.__name__ = getattr(self.jitted.fun, "__name__", body.__name__)
         saved = TRACE.guards
         try:
             compiled = self.tf.Compiled(body, specifications, self.device)
