@@ -295,10 +295,21 @@ def broadcast(*values: Any) -> list:
     return [tf.broadcast_to(x, common) for x in values]
 
 
+def rows_of(x: Any) -> list:
+    """The rows of a tensor.
+
+    Raises:
+        TensorError: how many there are is known only when the compiled function runs.
+    """
+    if x.shape[0] is None:
+        raise TensorError("a loop over an array whose length is known only at run time")
+    return tf.unstack(x)
+
+
 def lengths_of(lengths: Any) -> Any:
     """A shape argument as a list."""
     if is_tensor(lengths):
-        lengths = tf.unstack(lengths) if lengths.shape.rank else [lengths]
+        lengths = rows_of(lengths) if lengths.shape.rank else [lengths]
     return list(lengths) if isinstance(lengths, (list, tuple, np.ndarray)) else [lengths]
 
 

@@ -18,6 +18,7 @@ from redraft.runtime.tf_arrays import (
     ndim,
     number,
     number_type,
+    rows_of,
     shape,
     tensor,
     weak,
@@ -78,14 +79,14 @@ def length(x: Any) -> Any:
 
 def total(values: Any, start: Any) -> Any:
     """``sum(values, start)``."""
-    parts = tf.unstack(values) if is_tensor(values) else values
+    parts = rows_of(values) if is_tensor(values) else values
     return functools.reduce(rnp.operator.add, parts, start)
 
 
 def extreme(values: tuple, largest: bool) -> Any:
     """``max`` or ``min`` of several values or of one sequence: the first of equals."""
     if len(values) == 1:
-        values = tf.unstack(values[0]) if is_tensor(values[0]) else values[0]
+        values = rows_of(values[0]) if is_tensor(values[0]) else values[0]
     better = rnp.operator.gt if largest else rnp.operator.lt
     values, number = of_one_kind(values)
 
@@ -116,7 +117,7 @@ def of_one_kind(values: Any) -> tuple[Any, type | None]:
 
 def product(values: Any) -> Any:
     """``math.prod(values)``."""
-    parts = tf.unstack(values) if is_tensor(values) else values
+    parts = rows_of(values) if is_tensor(values) else values
     return functools.reduce(rnp.operator.mul, parts, 1)
 
 
@@ -152,7 +153,7 @@ def is_instance(x: Any, kind: Any) -> bool:
 
 def rows(x: Any) -> list:
     """The rows of an array, over which a loop runs."""
-    return tf.unstack(tensor(x))
+    return rows_of(tensor(x))
 
 
 def shown(x: Any, function: Any) -> Any:

@@ -24,6 +24,7 @@ from redraft.runtime.tf_arrays import (
     ndim,
     number,
     reshape,
+    rows_of,
     shape,
     tensor,
 )
@@ -309,8 +310,7 @@ def median(x: Any, axis: Any, keepdims: bool) -> Any:
 def lexsort(keys: Any, axis: int) -> Any:
     """``np.lexsort``: the last key decides first."""
     keys = [
-        tensor(key)
-        for key in (keys if isinstance(keys, (list, tuple)) else tf.unstack(tensor(keys)))
+        tensor(key) for key in (keys if isinstance(keys, (list, tuple)) else rows_of(tensor(keys)))
     ]
     order = argsort(keys[0], axis)
     for key in keys[1:]:
@@ -403,6 +403,6 @@ def mean_of_neighbours(y: Any) -> Any:
 def polynomial(p: Any, x: Any) -> Any:
     """``np.polyval``: Horner's scheme."""
     value: Any = rnp.zeros_like(x)
-    for coefficient in tf.unstack(tensor(p)):
+    for coefficient in rows_of(tensor(p)):
         value = rnp.add(rnp.multiply(value, x), coefficient)
     return value

@@ -24,6 +24,7 @@ from redraft.runtime.tf_arrays import (
     number,
     reshape,
     result_type,
+    rows_of,
     shape,
     tensor,
     weak,
@@ -219,7 +220,7 @@ def cut(x: Any, axis: int, start: int, stop: int) -> Any:
 
 def parts_of(arrays: Any) -> list:
     """The arrays of a sequence as tensors of their common type."""
-    parts = tf.unstack(tensor(arrays)) if is_tensor(arrays) else list(arrays)
+    parts = rows_of(tensor(arrays)) if is_tensor(arrays) else list(arrays)
     dtype = np.result_type(*map(dtype_of, parts))
     return [tensor(part, dtype) for part in parts]
 
@@ -425,7 +426,7 @@ def tolist(x: Any) -> Any:
     """``x.tolist()``: nested lists of numbers of Python's."""
     from redraft.runtime.tf_python import as_python_number
 
-    return [tolist(row) for row in tf.unstack(x)] if ndim(x) else as_python_number(x)
+    return [tolist(row) for row in rows_of(x)] if ndim(x) else as_python_number(x)
 
 
 def size(x: Any, axis: Any = None) -> Any:

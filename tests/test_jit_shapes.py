@@ -7,7 +7,8 @@ import warnings
 import jax
 import numpy as np
 import pytest
-from test_jit import same
+from test_jit import every, same
+from test_numpy_tf import ROWS, cases
 
 import redraft as rd
 
@@ -260,3 +261,51 @@ def test_lowering_is_for_the_lengths_of_the_call():
     np.testing.assert_allclose(compiled(np.ones(5)), np.full(5, 0.2))
     with pytest.raises(TypeError, match="`x` is not what"):
         compiled(np.ones(6))
+
+
+# --- every function with a lowering
+
+UNSORTED = {
+    "np.argpartition",
+    "np.interp",
+    "np.searchsorted",
+}  # what comes out of grown samples is open
+
+
+@pytest.mark.parametrize("row", every(40, [r for r in ROWS if not r.name.startswith("rt.")]))
+def test_functions_of_the_table(row):
+    """Right for the lengths of the samples and for others, or refused."""
+    for case in cases("float64").get(row.name, ())[:3]:
+        args = case.args
+        places = [i for i, x in enumerate(args) if is_numeric(x)]
+        if not places:
+            continue
+
+        def function(*arrays, places=places, case=case):
+            merged = list(case.args)
+            for place, array in zip(places, arrays, strict=True):
+                merged[place] = array
+            return case.numpy(*merged, **case.kwargs)
+
+        arrays = [args[i] for i in places]
+        axes = tuple({i: f"n{n}" for i, n in enumerate(x.shape) if n > 1} for x in arrays)
+        jitted = rd.jit(function, abstracted_axes=axes)
+        grown = [np.resize(x, [n + 2 if n > 1 else n for n in x.shape]) for x in arrays]
+        for given in (arrays, grown) if row.name not in UNSORTED else (arrays,):
+            right_or_refused(jitted, function, given)
+
+
+def is_numeric(x):
+    return isinstance(x, np.ndarray) and x.ndim > 0 and x.dtype.kind in "fiubc"
+
+
+def right_or_refused(jitted, function, given):
+    try:
+        want = function(*copy.deepcopy(given))
+    except Exception:  # lengths that NumPy does not take
+        return
+    try:
+        got = jitted(*copy.deepcopy(given))
+    except rd.TransformError:
+        return
+    same(got, want)

@@ -68,13 +68,14 @@ def judge(case: Any, module: types.ModuleType) -> str:
 
 
 def _judge_compiled(case: Any, function: Any, want: Any) -> str:
+    from redraft.runtime.tensors import MissingTensorFlow, require_tensorflow
     from redraft.transpile.jit import Jitted
     from redraft.transpile.jit import jit as jitting
     from redraft.transpile.staged import Ready
 
     try:
-        import tensorflow  # noqa: F401
-    except ImportError:
+        require_tensorflow()
+    except MissingTensorFlow:
         return ""
     static = getattr(case.original, "STATIC", ())
     jitted: Jitted = jitting(Ready(function), static_argnums=static)
