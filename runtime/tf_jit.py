@@ -40,7 +40,7 @@ def fitted(new: Any, x: Any) -> Any:
         raise TypeError(
             f"cannot cast {dtype_of(new)} to {own} in place with casting rule 'same_kind'"
         )
-    if tuple(shape(new)) != tuple(shape(x)):
+    if not same_shape(shape(new), shape(x)):
         raise ValueError(
             f"non-broadcastable output operand with shape {tuple(shape(x))} doesn't match the "
             f"broadcast shape {tuple(shape(new))}"

@@ -44,8 +44,9 @@ def refusing_other_calls(function: Callable, signature: inspect.Signature) -> Ca
             try:
                 signature.bind(*args, **kwargs)
             except TypeError:
+                name = "" if function.__name__ in str(error) else f"{function.__name__}() "
                 raise TensorError(
-                    f"{error}: this form of the call has no lowering for tensors"
+                    f"{name}{error}: this form of the call has no lowering for tensors"
                 ) from None
             raise
 

@@ -49,6 +49,8 @@ def stored(x):
     y[-1, 1] += 1.0
     z = x.copy()
     z[0] = 7.0
+    z += x
+    z[1:] *= 2
     return y, z
 
 
@@ -73,13 +75,22 @@ def derivatives(x):
     return rd.value_and_grad(loss)(x)
 
 
+def parts(*xs):
+    return np.sum((xs[0] + xs[-1]) ** 2) / len(xs[0])
+
+
+def derivatives_of_parts(x):
+    return rd.grad(parts, argnums=(0, 1))(x, x * 2)
+
+
 def softmax(x):
     e = np.exp(x - np.max(x))
     return e / np.sum(e)
 
 
 EVERY = [
-    standardised, counts, made, shaped, cut, reduced, stored, chosen, looped, derivatives, softmax,
+    standardised, counts, made, shaped, cut, reduced, stored, chosen, looped, derivatives, derivatives_of_parts,
+    softmax,
 ]  # fmt: skip
 
 
