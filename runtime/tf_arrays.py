@@ -277,6 +277,26 @@ def is_measured(n: Any) -> bool:
     return True
 
 
+def where_lengths_allow(x: Any, ok: Any) -> Any:
+    """`x`, from a program that XLA does not compile for lengths of axes for which `ok` is false.
+
+    A compiled program raises nothing, but its lengths are constants: so a shape that is then
+    impossible is the error.
+    """
+    size = tf.size(x, tf.int64)
+    flat = tf.reshape(tf.reshape(x, [-1]), tf.where(ok, size, size + 1)[None])
+    return tf.ensure_shape(tf.reshape(flat, tf.shape(x)), x.shape)
+
+
+def assume_equal(x: Any, pairs: Any) -> Any:
+    """`x`, where pairs of lengths are equal as far as they are known at run time alone."""
+    unknown = [(n, m) for n, m in pairs if is_tensor(n) or is_tensor(m)]
+    if not unknown:
+        return x
+    ok = [tf.equal(tf.cast(n, tf.int64), tf.cast(m, tf.int64)) for n, m in unknown]
+    return where_lengths_allow(x, tf.reduce_all(tf.stack(ok)))
+
+
 def reshape(x: Any, lengths: Any) -> Any:
     """``tf.reshape`` for lengths that are numbers or scalar tensors."""
     if all(not is_tensor(n) for n in lengths):
@@ -318,10 +338,14 @@ def broadcast_to(x: Any, lengths: Any) -> Any:
     x, lengths = tensor(x), lengths_of(lengths)
     if any(map(is_tensor, lengths)):
         check_lengths(lengths)
+        own = [(n, m) for n, m in zip(shape(x)[::-1], lengths[::-1], strict=False) if not is_one(n)]
+        x = assume_equal(x, own)
         return tf.broadcast_to(x, tf.stack([tf.cast(n, tf.int64) for n in lengths]))
     lengths = [int(n) for n in lengths]
     if is_static(shape(x)) and shape(x) == tuple(lengths):
         return x
+    own = zip(shape(x)[::-1], lengths[::-1], strict=False)
+    x = assume_equal(x, [(n, m) for n, m in own if not is_one(n)])
     if ndim(x) > len(lengths):
         raise ValueError("input operand has more dimensions than allowed by the axis remapping")
     return tf.broadcast_to(x, lengths)

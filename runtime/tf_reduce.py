@@ -14,6 +14,7 @@ from redraft.runtime import numpy as rnp
 from redraft.runtime.tensors import TensorError, is_tensor
 from redraft.runtime.tf_arrays import (
     WIDER,
+    assume_equal,
     axis_number,
     axis_numbers,
     cast,
@@ -381,6 +382,7 @@ def quantile(x: Any, q: Any) -> Any:
 def interpolated(x: Any, xp: Any, fp: Any) -> Any:
     """``np.interp``: the line between neighbours, the ends beyond them."""
     x, xp, fp = (tensor(v, float) for v in (x, xp, fp))
+    fp = assume_equal(fp, [(shape(xp)[0], shape(fp)[0])])
     i = tf.clip_by_value(searchsorted(xp, x, "right"), 1, shape(xp)[0] - 1)
     left, right = tf.gather(xp, i - 1), tf.gather(xp, i)
     below, above = tf.gather(fp, i - 1), tf.gather(fp, i)

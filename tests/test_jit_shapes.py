@@ -199,6 +199,52 @@ def test_a_bias_of_length_one_is_summed_over():
         same(jitted(*args), rd.grad(loss)(*args))
 
 
+def stores(x):
+    x = x.copy()
+    x[5] = 9.0
+    return x
+
+
+def stores_a_slice(x):
+    x = x.copy()
+    x[2:6] = np.ones(4)
+    return x
+
+
+FOUR = np.arange(4.0)
+FOR_SOME_LENGTHS = [
+    lambda x: x[5], lambda x: x[-5], lambda x: x[np.array([0, 5])], lambda x: x[[0, -5]],
+    lambda x: x[len(x) - 5], lambda x: np.take(x, 5), lambda x: x.item(5), stores, stores_a_slice,
+    lambda x: rd.grad(lambda x: x[5] ** 2)(x), lambda x: rd.grad(lambda x: np.sum(x + FOUR) ** 2)(x),
+    lambda x: x.reshape(2, -1), lambda x: x.reshape(4), lambda x: np.broadcast_to(x, (4,)),
+    lambda x: np.broadcast_to(x, (2, 4)), lambda x: x + FOUR, lambda x: x @ FOUR, lambda x: np.stack([x, FOUR]),
+    lambda x: np.concatenate([x[None], FOUR[None]]), lambda x: np.where(x > 1.5, x, FOUR),
+    lambda x: np.einsum("i,i->", x, FOUR), lambda x: np.einsum("i,j,i->j", x, FOUR, FOUR),
+    lambda x: np.linalg.solve(np.eye(4), x), lambda x: np.interp(x, FOUR, x), lambda x: FOUR[len(x) - 4],
+    lambda x: np.outer(x, FOUR) @ x, lambda x: np.full((2, 4), x), lambda x: np.zeros(len(x) - 3) + x[0],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", range(len(FOR_SOME_LENGTHS)))
+def test_what_some_lengths_do_not_allow_raises_for_these(place):
+    """A constant meets a length that is not known: nothing is clamped, cut or repeated."""
+    function = FOR_SOME_LENGTHS[place]
+    jitted = rd.jit(function, abstracted_axes={0: "n"})
+    outcomes = set()
+    for n in (4, 7, 3, 2, 8, 6):
+        x = np.linspace(1.0, 2.0, n)
+        try:
+            want = function(x)
+        except (IndexError, ValueError):
+            outcomes.add("raises")
+            with pytest.raises((rd.TransformError, IndexError, ValueError)):
+                jitted(x)
+        else:
+            outcomes.add("agrees")
+            same(jitted(x), want)
+    assert outcomes == {"raises", "agrees"}
+
+
 def loop_over_length(x):
     total = 0.0
     for i in range(len(x)):

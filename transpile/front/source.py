@@ -194,6 +194,7 @@ def _find_node(code: types.CodeType, text: str) -> ast.AST:
         matching = [n for n in matching if _same_bytecode(n, code)] or matching
     if len(matching) > 1 and not _all_same(matching):
         matching = [n for n in matching if _same_columns(n, code)]
+        matching.sort(key=lambda n: (n.end_lineno, n.end_col_offset - n.col_offset))  # innermost
     if not matching or not _is_text_of(code, text):
         raise SourceError(
             f"the text of {code.co_filename} no longer holds `{code.co_name}` at line "
@@ -265,6 +266,8 @@ def _instructions(code: types.CodeType) -> list[tuple[str, str]]:
         if step.opname in _OF_CELLS:
             continue
         operation = "LOAD" if step.opname in _LOADS else step.opname
+        if operation == "LOAD_METHOD":  # of a module that the file imports, it is a LOAD_ATTR
+            operation = "LOAD_ATTR"
         value = step.argval
         if isinstance(value, types.CodeType):
             value = value.co_name
