@@ -28,6 +28,7 @@ import numpy as np
 from redraft import runtime
 from redraft.runtime import memory
 from redraft.runtime import numpy as rnp
+from redraft.runtime.growing import Growing
 from redraft.runtime.memory import TRACE, VIEWS
 from redraft.runtime.tensors import TensorError, holds_tensor, is_tensor
 from redraft.transpile import core
@@ -38,6 +39,7 @@ from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.primitives import table
 from redraft.transpile.staged_control import CONTROL
+from redraft.transpile.staged_items import Enumerated, Reversed, Rows, Zipped
 from redraft.transpile.transforms.stage import Stager, is_known_module
 
 _lock = threading.RLock()
@@ -288,15 +290,7 @@ class Items:
 
 def rows(x: Any) -> Any:
     """What a loop runs over: the rows of a tensor, or the thing itself."""
-    if not is_tensor(x):
-        return x
-    x = current(x)
-    lengths = rnp.shape(x)
-    if not lengths:
-        raise TypeError("iteration over a 0-d array")
-    if is_tensor(lengths[0]):
-        raise TensorError("a loop over an array whose length is known only at run time")
-    return [At(x)[i] for i in range(lengths[0])]
+    return Rows(current(x)) if is_tensor(x) else x
 
 
 def set_at(x: Any, index: Any, value: Any) -> Any:
@@ -308,7 +302,7 @@ def set_at(x: Any, index: Any, value: Any) -> Any:
                 "a key or a list index that is known only when the compiled function runs"
             )
         method = getattr(type(x), "__setitem__", None)
-        if isinstance(method, types.FunctionType):
+        if isinstance(method, types.FunctionType) and not isinstance(x, Growing):
             staged(method)(x, index, value)
         else:
             x[index] = value
@@ -486,9 +480,9 @@ BUILTINS: dict[Any, Any] = {
     zip: zip, enumerate: enumerate, map: map, filter: filter, sorted: _sorted, isinstance: _isinstance,
     functools.reduce: _reduce, divmod: _divmod, hasattr: _hasattr, print: print, callable: callable,
 }  # fmt: skip
-BUILTINS[zip], BUILTINS[enumerate] = _rows_of_all(zip), _rows_of_all(enumerate)
+BUILTINS[zip], BUILTINS[enumerate] = _rows_of_all(Zipped), _rows_of_all(Enumerated)
 BUILTINS[map], BUILTINS[filter] = _with_function(map), _with_function(filter)
-BUILTINS[reversed] = lambda items: reversed(rows(items))
+BUILTINS[reversed] = _rows_of_all(Reversed)
 
 
 class Builtins:
@@ -529,6 +523,8 @@ def staged(function: Any) -> Any:
     if isinstance(function, types.FunctionType):
         return staged_function(function)
     if isinstance(function, types.MethodType):
+        if isinstance(function.__self__, Growing):
+            return function
         return functools.partial(staged(function.__func__), function.__self__)
     if isinstance(function, functools.partial):
         return functools.partial(staged(function.func), *function.args, **function.keywords)

@@ -16,6 +16,8 @@ import numpy as np
 
 from redraft.runtime import memory
 from redraft.runtime import numpy as rnp
+from redraft.runtime.growing import Growing, Segment
+from redraft.runtime.memory import TRACE
 from redraft.runtime.tensors import TensorError, is_tensor
 from redraft.transpile.errors import TransformError
 
@@ -60,10 +62,10 @@ def cond(
         return then(*values) if bool(truth) else otherwise(*values)
     watched = Watched((then, otherwise, values))
     before = held.state()
-    a = _traced(then, values, watched)
+    a = _traced(then, values, watched, truth)
     after_a = held.state()
     held.restore(before)
-    b = _traced(otherwise, values, watched)
+    b = _traced(otherwise, values, watched, tf_jit.negated(truth))
     after_b = held.state()
     held.restore(before)
     return Merge(truth, held, bars).all(a, b, before, after_a, after_b)
@@ -73,8 +75,10 @@ def _unchanged(*values: Any) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def _traced(branch: Callable, values: tuple, watched: Watched) -> Any:
+def _traced(branch: Callable, values: tuple, watched: Watched, taken: Any) -> Any:
     """A branch that may not be taken: it must neither raise nor change anything else."""
+    marks = _marks_of_lists()
+    TRACE.taken.append(taken)  # loops in it run only if it is
     try:
         ans = branch(*values)
     except RecursionError:
@@ -88,8 +92,19 @@ def _traced(branch: Callable, values: tuple, watched: Watched) -> Any:
             f"a branch that may not be taken raises {type(error).__name__} ({error}); the condition is "
             "known only when the compiled function runs"
         ) from error
+    finally:
+        TRACE.taken.pop()
     watched.check()
+    if marks != _marks_of_lists():
+        raise TensorError(
+            "a list is changed under a condition that is known only when the compiled function runs"
+        )
     return ans
+
+
+def _marks_of_lists() -> list[Any]:
+    """How far the rounds of rolled loops have changed lists."""
+    return [now.marks() for now in TRACE.rounds]
 
 
 class Watched:
@@ -97,6 +112,7 @@ class Watched:
 
     def __init__(self, roots: tuple) -> None:
         self.seen: dict[int, tuple[Any, Any]] = {}
+        self.holds_tensor = False
         for root in roots:
             self.visit(root)
 
@@ -104,7 +120,10 @@ class Watched:
         """Remember the parts of everything that can be reached from a value."""
         if id(x) in self.seen or isinstance(x, (str, bytes, np.generic, type, types.ModuleType)):
             return
-        if isinstance(x, NUMBERS) or x is None or is_tensor(x):
+        if isinstance(x, NUMBERS) or x is None:
+            return
+        if is_tensor(x) or isinstance(x, Segment):
+            self.holds_tensor = True
             return
         if isinstance(x, np.ndarray):
             self.seen[id(x)] = (x, x.copy())
@@ -146,6 +165,8 @@ class Watched:
             if isinstance(x, np.ndarray):
                 if not np.array_equal(x, parts, equal_nan=x.dtype.kind in "fc"):
                     x[...] = parts
+            elif isinstance(x, Growing):
+                x.parts = parts
             elif isinstance(x, list):
                 x[:] = parts
             elif isinstance(x, dict):
@@ -162,6 +183,8 @@ class Watched:
 
 def _parts(x: Any) -> list[Any] | None:
     """What a container, an object or a closure holds; None of anything else."""
+    if isinstance(x, Growing):
+        return list(x.parts)
     if isinstance(x, (list, tuple, set, frozenset)):
         return list(x)
     if isinstance(x, dict):
@@ -325,23 +348,22 @@ def settled(flag: Any) -> bool:
     return not is_tensor(flag) and bool(flag)
 
 
-def for_range(*args: Any) -> Any:
-    """A loop over a range; see transpile/staged_loops.py."""
+def for_each(*args: Any, **kwargs: Any) -> Any:
+    """A loop over items; see transpile/staged_loops.py."""
     from redraft.transpile import staged_loops
 
-    return staged_loops.for_range(*args)
+    return staged_loops.for_each(*args, **kwargs)
 
 
-def while_loop(*args: Any) -> Any:
+def while_loop(*args: Any, **kwargs: Any) -> Any:
     """A loop with a test; see transpile/staged_loops.py."""
     from redraft.transpile import staged_loops
 
-    return staged_loops.while_loop(*args)
+    return staged_loops.while_loop(*args, **kwargs)
 
 
 CONTROL = {
     "cond": cond, "cond_bar": cond_bar, "and_": and_, "or_": or_, "not_": not_, "settled": settled,
-    "for_range": for_range,
-    "while_loop": while_loop,
+    "for_each": for_each, "while_loop": while_loop, "growing": Growing,
     "undefined": UNDEFINED,
 }  # fmt: skip
