@@ -50,12 +50,14 @@ class Order:
         rewritten: the memory that a round changes in place.
         count: the number of the round, a tensor.
         stacks: by id, arrays of lists that the loop carries, with a number each.
+        is_paused: the read that follows belongs to a write, and XLA does both at once.
         ties: by memory (or that number), zeros that exist once the reads are done.
     """
 
     def __init__(self, rewritten: set[int], count: Any) -> None:
         self.rewritten, self.count = rewritten, count
         self.stacks: dict[int, int] = {}
+        self.is_paused = False
         self.ties: dict[Any, list[Any]] = {}
 
 

@@ -205,19 +205,27 @@ def getitem(x: Any, index: Any) -> Any:
     found = entries(index, shape(x))
     if any(e.kind in ("array", "bool") for e in found):
         return gathered(x, found)
-    return in_order(x, lambda: sliced(*windowed(x, found)))
+    return in_order(x, lambda zero: sliced(*windowed(x, found, zero)))
 
 
-def in_order(x: Any, read: Callable[[], Any]) -> Any:
-    """A read in a round of a loop, before `x` changes in place (`Order`)."""
+def in_order(x: Any, read: Callable[[Any], Any]) -> Any:
+    """A read in a round of a loop, before `x` changes in place (`Order`).
+
+    It is the one round of a loop of its own. Its place depends on that round, or XLA would take it out.
+
+    Args:
+        x: the array.
+        read: takes zero, or a tensor that is zero and is to be added to the place.
+    """
     order, what = ordered(x)
     if order is None:
-        return read()
-    first = tf.zeros_like(read())  # its shape and dtype; XLA drops the read itself
+        return read(0)
+    before = order.count - 1
+    first = tf.zeros_like(read(0))  # its shape and dtype; XLA drops the read itself
     place, value = tf.while_loop(
         lambda k, _: tf.less(k, order.count),
-        lambda k, _: (k + 1, read()),
-        [order.count - 1, first],
+        lambda k, _: (k + 1, read(k - before)),
+        [before, first],
     )
     order.ties.setdefault(what, []).append(place - order.count)
     return value
@@ -227,7 +235,7 @@ def ordered(x: Any) -> tuple[memory.Order | None, Any]:
     """The order that reads and writes of an array must keep, and its name there."""
     held = memory.current()
     order = None if held is None else held.order
-    if order is None or held is None:
+    if order is None or held is None or order.is_paused:
         return None, None
     if id(x) in order.stacks:
         return order, ("stack", order.stacks[id(x)])
@@ -243,13 +251,20 @@ def after_reads(x: Any, at: Any) -> Any:
     return at
 
 
-def windowed(x: Any, found: list[Entry]) -> tuple[Any, list[Entry]]:
-    """Cut out what traced integers and slices name; what is left of the index is static."""
+def windowed(x: Any, found: list[Entry], zero: Any = 0) -> tuple[Any, list[Entry]]:
+    """Cut out what traced integers and slices name; what is left of the index is static.
+
+    Args:
+        x: the array.
+        found: its index.
+        zero: is added to the place.
+    """
     if not any(is_tensor(e.value) for e in found):
         return x, found
     starts, lengths = window(found, shape(x), cut_static=False)
     lengths = tf.stack(lengths) if any(map(is_tensor, lengths)) else lengths
-    x = tf.slice(x, tf.stack([tf.cast(s, tf.int64) for s in starts]), lengths)
+    begin = tf.stack([tf.cast(s, tf.int64) for s in starts])
+    x = tf.slice(x, begin + zero if is_tensor(zero) else begin, lengths)
     return x, [static_rest(e) for e in found]
 
 

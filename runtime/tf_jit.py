@@ -200,7 +200,7 @@ def row_of(stack: Any, place: Any) -> Any:
 
     if not is_tensor(place):
         return stack[place]
-    return in_order(stack, lambda: tf.gather(stack, place))
+    return in_order(stack, lambda zero: tf.gather(stack, place + zero))
 
 
 def listed_rows(stack: Any) -> Growing:

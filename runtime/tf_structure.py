@@ -30,7 +30,6 @@ from redraft.runtime.tf_arrays import (
 )
 from redraft.runtime.tf_helpers import unbroadcast
 from redraft.runtime.tf_indexing import add_at, beside, getitem, set_at, traced_mask
-from redraft.runtime.tf_jit import listed_rows
 from redraft.runtime.tf_shapes import full
 
 # Leaves
@@ -49,8 +48,9 @@ def zeros_of_list(x: Growing, zeros: Callable) -> Any:
     for part in x.parts:
         if not isinstance(part, Segment):
             found.parts.append(zeros(part))
-        elif part.key[0] == "leaf" and isinstance(part.length, int):
-            found.parts += listed_rows(zeros_of(part.stacks[0][: part.length])).parts
+        elif all(is_floating(stack) for stack in part.stacks):
+            stacks = [tf.zeros_like(stack) for stack in part.stacks]
+            found.parts.append(Segment(stacks, part.build, part.key, part.length))
         else:
             return list(map(zeros, x))
     return found

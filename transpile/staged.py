@@ -339,9 +339,21 @@ def update(function: Callable, x: Any, index: Any, value: Any) -> Any:
         if not (is_tensor(x) or holds_tensor(index) or holds_tensor(value)):
             x[index] = function(x[index], value)
             return x
-        return set_at(x, index, function(rnp.operator.getitem(x, index), value))
+        return set_at(x, index, function(read_to_write(x, index), value))
     name = f"i{function.name.strip('_')}"
     return set_at(x, index, getattr(op, name)(at(x)[index], value))
+
+
+def read_to_write(x: Any, index: Any) -> Any:
+    """``x[index]``, of which the same element is written next."""
+    held = memory.current()
+    if held is None or held.order is None:
+        return rnp.operator.getitem(x, index)
+    held.order.is_paused = True
+    try:
+        return rnp.operator.getitem(x, index)
+    finally:
+        held.order.is_paused = False
 
 
 def put_back(x: Any, index: Any, part: Any) -> Any:

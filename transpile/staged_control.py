@@ -282,7 +282,11 @@ class Merge:
             return b if a is UNDEFINED else a
         if isinstance(a, Undefined) or isinstance(b, Undefined):
             return a if isinstance(a, Undefined) else b
-        if type(a) is type(b) and isinstance(a, (list, tuple)) and len(a) == len(b):
+        if isinstance(a, Growing) and isinstance(b, Growing):
+            merged = self.of_lists(a, b)
+            if merged is not None:
+                return merged
+        elif type(a) is type(b) and isinstance(a, (list, tuple)) and len(a) == len(b):
             parts = [self.of(x, y) for x, y in zip(a, b, strict=True)]
             return type(a)(*parts) if hasattr(a, "_fields") else type(a)(parts)
         if type(a) is dict and type(b) is dict and list(a) == list(b):
@@ -304,12 +308,41 @@ class Merge:
         )
 
 
+    def of_lists(self, a: Growing, b: Growing) -> Growing | None:
+        """One list that loops have filled in place of two; None if they differ too much."""
+        if len(a.parts) != len(b.parts):
+            return None
+        merged = Growing()
+        for x, y in zip(a.parts, b.parts, strict=True):
+            if isinstance(x, Segment) != isinstance(y, Segment):
+                return None
+            part = self.of_segments(x, y) if isinstance(x, Segment) else self.of(x, y)
+            if part is None:
+                return None
+            merged.parts.append(part)
+        return merged
+
+    def of_segments(self, a: Segment, b: Segment) -> Segment | None:
+        from redraft.runtime import tf_jit
+
+        if a.key != b.key or a.size != b.size:
+            return None
+        pairs = zip(a.stacks, b.stacks, strict=True)
+        stacks = [tf_jit.select(self.truth, x, y) for x, y in pairs]
+        same = a.length is b.length or (isinstance(a.length, int) and a.length == b.length)
+        length = a.length if same else tf_jit.select(self.truth, a.length, b.length)
+        return Segment(stacks, a.build, a.key, length)
+
+
 def _zeros_like(x_bar: Any, other: Any) -> Any:
     """A cotangent that is zero, with the shape and the dtype of another one."""
     zero = x_bar is None or (x_bar.__class__ in (int, float) and x_bar == 0)
-    if not zero or not (is_tensor(other) or isinstance(other, np.ndarray)):
+    if not zero:
         return x_bar
-    return rnp.zeros_like(other)
+    if is_tensor(other) or isinstance(other, np.ndarray):
+        return rnp.zeros_like(other)
+    is_structure = isinstance(other, (list, tuple, dict)) or _parts(other) is not None
+    return rnp.rt.zeros_like(other) if is_structure and not callable(other) else x_bar
 
 
 def _is_numeric(x: Any) -> bool:

@@ -137,7 +137,7 @@ def unified(parts: list[Any]) -> Segment | None:
     """The elements of a list as one segment; None if they are not of one kind."""
     from redraft.runtime import tf_jit
 
-    if not parts or any(not isinstance(n, int) for n in map(_length, parts)):
+    if not parts or any(not isinstance(_length(p), int) for p in parts[:-1]):
         return None
     model = next((p for p in parts if isinstance(p, Segment)), None) or _model(parts[0])
     columns: list[list[Any]] = [[] for _ in kinds_of(model.key)]
@@ -163,11 +163,14 @@ def _model(x: Any) -> Segment:
 
 
 def _rows(part: Any, key: Any) -> list[Any] | None:
-    """A row, or the rows of a segment, for each leaf of the key; None if they are of another kind."""
+    """A row, or the rows of a segment, for each leaf of the key; None if they are of another kind.
+
+    Of a segment whose length is known at run time alone these are all that may count.
+    """
     if not isinstance(part, Segment):
         leaves = fitted(_current(part), key)
         return None if leaves is None else [(leaf,) for leaf in leaves]
-    return [stack[: part.length] for stack in part.stacks] if part.key == key else None
+    return [stack[: part.size] for stack in part.stacks] if part.key == key else None
 
 
 def _current(x: Any) -> Any:

@@ -47,19 +47,20 @@ def for_each(
     if not isinstance(items.length, int):
         loop = Loop(body, state, leaves, bars, items)
         return _given(_certainly(loop, "a loop whose number of rounds is known only at run time"))
-    place, left = 0, False
-    while items.length - place > SHORT and not is_tensor(left):
-        loop = Loop(body, state, leaves, bars, items.after(place))
-        done = _tried(loop)
-        if done is not None:
-            return _given(done)
-        if not loop.may_settle or place == PEELED:
-            break
+    place, left, count = 0, False, items.length
+    while place < count and (leaves or count - place > SHORT):
+        if count - place > SHORT or is_tensor(left):
+            loop = Loop(body, state, leaves, bars, items.after(place), left=left)
+            done = _tried(loop)
+            if done is not None:
+                return _given(done)
+            if not loop.may_settle or place == PEELED or is_tensor(left):
+                break
         state, left = one_round(body, items.of(place), state, leaves)
         place += 1
         if left is True:
             return _given(state)
-    rest = map(items.of, range(place, items.length))
+    rest = map(items.of, range(place, count))
     return _given(by_rounds(rest, body, state, leaves, left))
 
 

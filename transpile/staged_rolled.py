@@ -14,7 +14,7 @@ import numpy as np
 from redraft.runtime import memory
 from redraft.runtime.growing import Growing, Opened, Round, Segment, Unrollable, Use
 from redraft.runtime.memory import TRACE, Order
-from redraft.runtime.tensors import TensorError
+from redraft.runtime.tensors import TensorError, is_tensor
 from redraft.transpile.staged_control import UNDEFINED, Watched
 from redraft.transpile.staged_items import Items
 from redraft.transpile.staged_lists import Apart, bare, builder, fitted, kinds_of, rekeyed
@@ -33,15 +33,16 @@ class Loop:
         items: what the loop runs over.
         test: of a `while`.
         bound: the largest number of rounds; None if it is not known.
+        left: was the loop left before? A tensor, or False.
         may_settle: after another round the variables may have the kinds that they keep.
     """
 
     def __init__(
         self, body: Callable, state: list[Any], leaves: bool, bars: bool, items: Items | None,
-        test: Callable | None = None, bound: int | None = None,
+        test: Callable | None = None, bound: int | None = None, left: Any = False,
     ) -> None:  # fmt: skip
         self.body, self.state, self.leaves, self.bars = body, state, leaves, bars
-        self.items, self.test = items, test
+        self.items, self.test, self.left = items, test, left
         self.bound = bound if items is None else items.size
         self.may_settle = False
 
@@ -302,7 +303,6 @@ class Rolled:
             own.become(new.apart, new.kinds)
             return
         self.loop.may_settle = True
-        print("XXX adopt", own.key, new.key)
         if bare(own.key) != bare(new.key):
             raise Unrollable("a variable that changes what it holds")
         if self.exact and not starts_as_number(own, new):
@@ -530,6 +530,8 @@ class Tracer:
         self.checks = checks
         self.errors: list[Any] = []
         self.taken = list(TRACE.taken)
+        if is_tensor(self.loop.left):
+            self.taken.append(tf_jit.negated(self.loop.left))
         self.is_bounded = self.loop.items is None and bool(columns)
 
     def run(self) -> tuple[list[Any], Iterator[Any], Any]:

@@ -1072,10 +1072,22 @@ def _read_before_set(body: list[Any]) -> set[str]:
     """Variables that a block may read before it sets them."""
     exposed: set[str] = set()
     bound: set[str] = set()
-    for statement in body:
+    for statement in _without_with(body):
         exposed |= set(_count_reads(statement)) - bound
         bound |= _certainly_bound(statement)
     return exposed
+
+
+def _without_with(body: list[Any]) -> list[Any]:
+    """The statements of a block, those in ``with`` blocks in place of the blocks."""
+    found: list[Any] = []
+    for statement in body:
+        if isinstance(statement, gast.With):
+            items = [gast.Expr(i.context_expr) for i in statement.items]
+            found += [*items, *_without_with(statement.body)]
+        else:
+            found.append(statement)
+    return found
 
 
 def _functions_in(statements: list[Any]) -> set[str]:
