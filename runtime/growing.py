@@ -198,7 +198,10 @@ class Growing(list):
             segment = self.parts[place]
             left = segment.without(1)
             is_empty = isinstance(left.length, int) and left.length == 0
-            self.parts[place : place + 1] = [*([] if is_empty else [left]), segment.row(left.length)]
+            self.parts[place : place + 1] = [
+                *([] if is_empty else [left]),
+                segment.row(left.length),
+            ]
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if round_of(self) is not None:
@@ -208,7 +211,18 @@ class Growing(list):
             self.spell_out(-index)
             self.parts[index] = value
             return
+        if isinstance(index, slice) and isinstance(value, Growing) and self._replaced(index, value):
+            return
         self.plain()[index] = value
+
+    def _replaced(self, index: slice, value: Growing) -> bool:
+        """Replace all elements, in order or the other way round; False if it is not that."""
+        segment = value.segment()
+        count = len(self)
+        if segment is None or segment.length != count or len(range(count)[index]) != count:
+            return False
+        self.parts = value[:: 1 if range(count)[index].step > 0 else -1].parts
+        return True
 
     # --- reading
 
@@ -261,9 +275,7 @@ class Growing(list):
 
     def __len__(self) -> int:
         self.looked_at()
-        return sum(
-            known_length(p.length) if isinstance(p, Segment) else 1 for p in self.parts
-        )
+        return sum(known_length(p.length) if isinstance(p, Segment) else 1 for p in self.parts)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.plain())
@@ -333,9 +345,7 @@ def known_length(length: Any) -> int:
     """
     if isinstance(length, int):
         return length
-    raise TensorError(
-        "how many elements a list has is known only when the compiled function runs"
-    )
+    raise TensorError("how many elements a list has is known only when the compiled function runs")
 
 
 def _of_plain_list(name: str) -> Callable:

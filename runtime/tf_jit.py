@@ -222,7 +222,9 @@ def with_rows(stack: Any, start: Any, row: Any, many: bool) -> Any:
     block = tensor(row, dtype_of(stack))
     if not many:
         block = block[None]
-    place = tf.stack([tf.cast(start, tf.int64), *[tf.constant(0, tf.int64)] * (len(block.shape) - 1)])
+    place = tf.stack(
+        [tf.cast(start, tf.int64), *[tf.constant(0, tf.int64)] * (len(block.shape) - 1)]
+    )
     return update_block(stack, block, after_reads(stack, place), block.shape.as_list())
 
 
@@ -230,7 +232,9 @@ def lengthened(stack: Any, kind: tuple) -> Any:
     """Rows with rows of zeros behind them."""
     stack = tensor(stack, kind[1])
     missing = kind[2][0] - stack.shape[0]
-    return tf.concat([stack, tf.zeros([missing, *kind[2][1:]], stack.dtype)], 0) if missing else stack
+    return (
+        tf.concat([stack, tf.zeros([missing, *kind[2][1:]], stack.dtype)], 0) if missing else stack
+    )
 
 
 def joined(parts: list[Any], dtype: Any) -> Any:

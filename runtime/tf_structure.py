@@ -30,6 +30,7 @@ from redraft.runtime.tf_arrays import (
 )
 from redraft.runtime.tf_helpers import unbroadcast
 from redraft.runtime.tf_indexing import add_at, beside, getitem, set_at, traced_mask
+from redraft.runtime.tf_jit import listed_rows
 from redraft.runtime.tf_shapes import full
 
 # Leaves
@@ -54,6 +55,26 @@ def zeros_of_list(x: Growing, zeros: Callable) -> Any:
         else:
             return list(map(zeros, x))
     return found
+
+
+def sum_of_lists(a: Any, b: Any) -> Growing | None:
+    """The sum of the elements of two lists, if both are segments of one kind; else None."""
+    first = a.segment() if isinstance(a, Growing) else None
+    second = b.segment() if isinstance(b, Growing) and first is not None else None
+    if first is None or second is None or first.key != second.key or first.size != second.size:
+        return None
+    if first.length is not second.length and first.length != first.size:
+        return None
+    if not all(map(is_floating, first.stacks)):
+        return None
+    pairs = zip(first.stacks, second.stacks, strict=True)
+    stacks = [x[: first.size] + y[: first.size] for x, y in pairs]
+    return a.with_parts([Segment(stacks, first.build, first.key, first.length)])
+
+
+def items_of_tensor(x: Any) -> Any:
+    """The rows of a tensor."""
+    return listed_rows(x) if isinstance(shape(x)[0], int) else tf.unstack(x)
 
 
 def sum_of(a: Any, b: Any) -> Any:
@@ -199,6 +220,7 @@ LEAVES: dict[str, Callable] = {
     "pack": parts_of_rows,
     "stack_items": lambda x, items: rows_of_items(x, items, False),
     "stack_items_last": lambda x, items: rows_of_items(x, items, True),
+    "as_items": items_of_tensor,
     "cleared": lambda x_bar: 0.0,
     "item_bar": item_bar,
     "gather_bar": lambda x_bar, index, value: item_bar(x_bar, index, value, False),
@@ -229,8 +251,12 @@ def with_leaf(walk: Callable, name: str) -> Callable:
         if name in ("own", "snapshot") and isinstance(args[0], Growing):
             parts = [p if isinstance(p, Segment) else walked(p) for p in args[0].parts]
             return args[0].with_parts(parts)
-        if name == "zeros_like" and isinstance(args[0], Growing):
-            return zeros_of_list(args[0], walked)
+        if isinstance(args[0], Growing):
+            if name == "zeros_like":
+                return zeros_of_list(args[0], walked)
+            whole = sum_of_lists(*args) if name == "add" else None
+            if whole is not None:
+                return whole
         deciding = [args[i] for i in places]
         is_array = of_arrays and any(isinstance(x, np.ndarray) for x in deciding)
         return leaf(*args) if is_array or any(map(is_tensor, deciding)) else walk(*args)

@@ -10,6 +10,7 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
+from redraft.transpile.back.lines import mark_unset
 from redraft.transpile.analysis.facts import Facts, find_facts
 from redraft.transpile.analysis.liveness import mark_live
 from redraft.transpile.analysis.scalars import infer_scalars
@@ -207,6 +208,7 @@ class Unit:
 
         text = print_function(written.node)
         node = core.parse_gast(text).body[0]
+        mark_unset(written.node, node)
         source = Source(node, f"<redraft {written.name}>", text.splitlines(True), written.globals)
         source.cells, source.captured = written.cells, written.captured
         source.extras, source.renamed = written.extras, written.renamed

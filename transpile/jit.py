@@ -583,6 +583,7 @@ def located(error: BaseException, fun: Any) -> None:
 
 
 HINTS = {
+    "how many there are at most": "write `with rd.while_bound(n):` around the loop",
     "index": "make it an array, or make the index static",
     "shape": "make what the shape depends on static (`static_argnums`)",
     "random": "draw them outside, and pass them as an argument",

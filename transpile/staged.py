@@ -33,6 +33,7 @@ from redraft.runtime.memory import TRACE, VIEWS
 from redraft.runtime.tensors import TensorError, holds_tensor, is_tensor
 from redraft.transpile import core
 from redraft.transpile.back.emit import print_function
+from redraft.transpile.back.lines import marks_of
 from redraft.transpile.back.load import file_name
 from redraft.transpile.front.lower import is_harmless
 from redraft.transpile.front.scope import UNKNOWN, Scope
@@ -766,7 +767,7 @@ _own_codes: set[Any] = set()
 def _write(function: types.FunctionType) -> StagedSource:
     source = read_source(function)
     dependencies: list[Any] = []
-    stager = Stager(source, dependencies, marks_of(source))
+    stager = Stager(source, dependencies, marks_of(source.file))
     node = stager.stage()
     node.docstring = f"`{function.__name__}` ({source.place}), staged."
     text = _without_spaces(print_function(node))
@@ -783,24 +784,6 @@ def _write(function: types.FunctionType) -> StagedSource:
     made = StagedSource(source, node, text, file, code, namespace, _distinct(kept), callees)
     by_file[file] = made
     return made
-
-
-def marks_of(source: Source) -> dict[int, str]:
-    """What the lines of a derivative are: see `Stager`."""
-    from redraft.transpile.api import by_file as generated_by_file
-    from redraft.transpile.back.lines import _pairs
-
-    generated = generated_by_file.get(source.file)
-    if generated is None:
-        return {}
-    marks = {}
-    tree = core.parse(generated.text)
-    for function, printed in zip(generated.unit.functions, tree.body, strict=False):
-        for statement, shown in _pairs(function.body, printed.body[1:]):
-            for mark in ("unset", "backward"):
-                if getattr(statement, mark, False):
-                    marks.setdefault(shown.lineno, mark)
-    return marks
 
 
 def _without_spaces(text: str) -> str:

@@ -307,7 +307,6 @@ class Merge:
             f"{_described(a)} and {_described(b)}"
         )
 
-
     def of_lists(self, a: Growing, b: Growing) -> Growing | None:
         """One list that loops have filled in place of two; None if they differ too much."""
         if len(a.parts) != len(b.parts):

@@ -15,6 +15,7 @@ import numpy as np
 from redraft.runtime.growing import Growing, Segment
 from redraft.runtime.memory import TRACE
 from redraft.runtime.tensors import is_tensor
+
 NUMBERS = (bool, int, float, complex)
 NUMERIC = (*NUMBERS, np.ndarray, np.generic)
 
@@ -99,8 +100,10 @@ class Apart:
 
         if isinstance(x, Struct):
             names = list(vars(x))
-            return [vars(x)[n] for n in names], tuple(names), lambda vs: Struct(
-                dict(zip(names, vs, strict=True))
+            return (
+                [vars(x)[n] for n in names],
+                tuple(names),
+                lambda vs: Struct(dict(zip(names, vs, strict=True))),
             )
         found = jit.children(x)
         if found is None:

@@ -83,9 +83,7 @@ def while_loop(test: Callable, body: Callable, *values: Any, bars: bool = False)
     return _given(_certainly(loop, "a `while` whose condition is known only at run time"))
 
 
-def one_round(
-    body: Callable, item: Any, state: list[Any], leaves: bool
-) -> tuple[list[Any], Any]:
+def one_round(body: Callable, item: Any, state: list[Any], leaves: bool) -> tuple[list[Any], Any]:
     """The variables after a round, and the flag that leaves the loop."""
     after = _listed(body(item, *state), len(state) + leaves)
     if not leaves:
@@ -125,11 +123,7 @@ def _tried(loop: Loop) -> list[Any] | None:
     rolled = Rolled(loop, exact=True)
     try:
         return rolled.run()
-    except Exception as e:  # whatever it is: if it is the user's, it comes again
-        import os, traceback  # XXX
-        if os.environ.get("DBG"):  # XXX
-            print("XXX", type(e).__name__, str(e)[:200], "settle", loop.may_settle)  # XXX
-            if os.environ["DBG"] == "2": traceback.print_exc()  # XXX
+    except Exception:  # whatever it is: if it is the user's, it comes again
         rolled.watched.undo()
         held.restore(before)
         TRACE.checks[:] = checks

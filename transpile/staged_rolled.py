@@ -63,7 +63,9 @@ class Loop:
 
     def step(self, count: Any, values: list[Any]) -> tuple[list[Any], Any]:
         """The variables after a round, and the flag that leaves the loop."""
-        held = Watched(tuple(v for v in values if not isinstance(v, Growing)))  # made for this round
+        held = Watched(
+            tuple(v for v in values if not isinstance(v, Growing))
+        )  # made for this round
         given = values if self.items is None else [self.items.of(count), *values]
         ans = self.body(*given)
         number = len(values) + self.leaves
@@ -255,7 +257,7 @@ class Rolled:
                 self.held.restore(before)
                 continue
             self.pops = {key: use.popped for key, use in outcome.now.uses.items()}
-            if self.exact and wanted is not None and outcome.keys != wanted:
+            if self.exact and not all(map(still, wanted or outcome.keys, outcome.keys)):
                 raise Unrollable("a variable that changes its dtype or its shape")
             if outcome.keys == [v.key for v in self.variables]:
                 return before, outcome
@@ -374,11 +376,22 @@ class Rolled:
 
 
 def starts_as_number(own: Variable, new: Variable) -> bool:
-    """Is it a Python number before the first round, and then a scalar that includes it?"""
-    if not own.is_number() or new.key[0] != "leaf" or new.kinds[0][2] != ():
+    """Is it a Python number (or nothing) before the first round, and then a scalar that includes it?"""
+    is_number = own.is_number() or own.value is UNDEFINED
+    return is_number and own.key is not None and includes(new.key, own.key)
+
+
+def includes(new: Any, old: Any) -> bool:
+    """Is one the key of a scalar, and the other that of a Python number that does not widen it?"""
+    if old[0] != "leaf" or new[0] != "leaf" or old[1] is None or new[3] != () or old[3] != ():
         return False
     order = "bifc"
-    return order.index(np.dtype(type(own.value)).kind) <= order.find(np.dtype(new.kinds[0][1]).kind)
+    return order.index(np.dtype(old[2]).kind) <= order.find(np.dtype(new[2]).kind)
+
+
+def still(old: Any, new: Any) -> bool:
+    """Is what a round gives a variable still the same, now that others start with other dtypes?"""
+    return old == new or includes(new, old)
 
 
 class Open:
@@ -573,9 +586,7 @@ class Tracer:
         values = [v.of(given) for v in self.rolled.variables]
         return self.tf.truth(self.tf.as_tensor_of(self.loop.test(*values)))
 
-    def once(
-        self, count: Any, flags: list[Any], leaves: list[Any]
-    ) -> tuple[list[Any], list[Any]]:
+    def once(self, count: Any, flags: list[Any], leaves: list[Any]) -> tuple[list[Any], list[Any]]:
         """Flags and leaves after a round."""
         held, tf = self.held, self.tf
         held.restore(self.during)

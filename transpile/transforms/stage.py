@@ -31,7 +31,7 @@ from redraft.transpile import core
 from redraft.transpile.analysis.liveness import mark_live
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.coarse import MUTATORS, SHAPE_ATTRIBUTES
-from redraft.transpile.front.exits import ANS, always_exits, structure_exits
+from redraft.transpile.front.exits import ANS, always_exits, leaves_statement, structure_exits
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Source
 from redraft.transpile.primitives import table
@@ -86,12 +86,7 @@ class Stager:
         self.lifted = _functions_called_only(self.node)
         self.called = self._called_only()
         self.tainted = self._tainted()
-        if self.leaves_early(self.node.body):
-            body = _without_docstring(self.node.body)
-            self.node.body = _readable(_structured(body))
-            self.scope.local |= core.writes(self.node.body)
-            self.own |= core.writes(self.node.body)
-            self.tainted = self._tainted()
+        self.structure()
         self.assigned = set(self.parameters)
         self.unsure: set[str] = set()
         self.readings = _count_reads(self.node)
@@ -102,14 +97,28 @@ class Stager:
         """Mark statements with the variables that are read after them; False if that is not known."""
         jumps = [s for s in core.walk_statements(self.node.body) if isinstance(s, JUMPS)]
         ends = [s.body[-1] for s in core.walk_statements(self.node.body) if _leaves_loop_at_end(s)]
-        nested = [n for n in core.walk(self.node) if isinstance(n, core.FUNCTIONS) and n is not self.node]
-        self.seen_later = set().union(*(core.reads(n.body) for n in nested)) if nested else set()
+        nested = [
+            n for n in core.walk(self.node) if isinstance(n, core.FUNCTIONS) and n is not self.node
+        ]
+        self.seen_later = {n.id for n in core.free_names(nested)}
         returns = [s for s in core.walk_statements(self.node.body) if isinstance(s, gast.Return)]
         last = self.node.body[-1]
         if any(r is not last for r in returns) or len(jumps) > len(ends):
             return False
         mark_live(self.node.body, set())
         return True
+
+    def structure(self) -> None:
+        """Give functions that are left early, where that may be decided at run time, one way out."""
+        nested = [n for n in core.walk(self.node) if isinstance(n, gast.FunctionDef)]
+        functions = [n for n in nested if n is self.node or n.name in self.lifted]
+        early = [f for f in functions if self.leaves_early(f.body)]
+        for function in early:
+            function.body = _readable(_structured(_without_docstring(function.body)))
+            self.scope.local |= core.writes(function.body)
+        if early:
+            self.own |= core.writes(self.node.body)
+            self.tainted = self._tainted()
 
     def leaves_early(self, body: list[Any]) -> bool:
         """Is there a `return`, `break` or `continue` under a condition that may be traced?"""
@@ -284,8 +293,7 @@ class Stager:
     def stage_If(self, node: gast.If) -> list[Any]:
         """A condition that may be known at run time alone: both branches become functions."""
         inside = [s for b in (node.body, node.orelse) for s in core.walk_statements(b)]
-        leaving = (gast.Return, gast.Break, gast.Continue)
-        if not self.may_be_tensor(node.test) or any(isinstance(s, leaving) for s in inside):
+        if not self.may_be_tensor(node.test) or leaves_statement(node):
             node.test = self.expression(node.test)
             self.branches_of(node)
             return [node]
@@ -433,7 +441,8 @@ class Stager:
     def changes_variables_only(self, body: list[Any]) -> bool:
         statements = list(core.walk_statements(body))
         allowed = (gast.Assign, gast.AugAssign, gast.If, gast.For, gast.While, gast.Pass)
-        others = [s for s in statements if not isinstance(s, allowed)]
+        ends = {id(s.body[-1].body[0]) for s in statements if _leaves_loop_at_end(s)}
+        others = [s for s in statements if not isinstance(s, allowed) and id(s) not in ends]
         if not all(_grows_list(s) or _is_update(s) or self.is_bound(s) for s in others):
             return False
         nodes = [n for s in body for n in core.walk(s)]
@@ -496,7 +505,9 @@ class Stager:
 
     def mark_call(self, call: Any, **flags: bool) -> None:
         """Add ``flag=True`` to a call."""
-        call.keywords += [gast.keyword(k, core.constant(True)) for k, is_set in flags.items() if is_set]
+        call.keywords += [
+            gast.keyword(k, core.constant(True)) for k, is_set in flags.items() if is_set
+        ]
 
     def bound_to(self, call: Any, names: list[str]) -> list[Any]:
         if not names:
@@ -1044,7 +1055,11 @@ def _bound_together(target: Any, value: Any) -> list[tuple[str, Any]]:
 def _is_update(statement: Any) -> bool:
     """Is it ``rt.add_at(x, i, v)``, which changes `x`?"""
     call = statement.value if isinstance(statement, gast.Expr) else None
-    names = [n.id for n in core.walk(call.func) if core.is_name(n)] if isinstance(call, gast.Call) else []
+    names = (
+        [n.id for n in core.walk(call.func) if core.is_name(n)]
+        if isinstance(call, gast.Call)
+        else []
+    )
     return bool(names) and isinstance(call.func, gast.Attribute) and call.func.attr in UPDATES
 
 
