@@ -21,7 +21,6 @@ __all__ = [
     "TransformError",
     "grad",
     "insert_grad_of",
-    "while_bound",
     "jit",
     "jvp",
     "primitive",
@@ -29,6 +28,7 @@ __all__ = [
     "source",
     "value_and_grad",
     "vjp",
+    "while_bound",
 ]
 for _transform in (grad, value_and_grad, jvp, vjp, insert_grad_of, while_bound):
     _transform.redraft_transform = _transform.__name__  # how the front end recognises them

@@ -182,9 +182,10 @@ class Growing(list):
         self.parts = [segment]
 
     def _pop(self, place: int) -> Any:
-        if place != -1 or not self.parts or not isinstance(self.parts[-1], Segment):
+        if place != -1 or not self.parts:
             return self.plain().pop(place)
-        self.spell_out(1)
+        if isinstance(self.parts[-1], Segment):
+            self.spell_out(1)
         return self.parts.pop()
 
     def spell_out(self, count: int) -> None:
@@ -213,6 +214,13 @@ class Growing(list):
             return
         if isinstance(index, slice) and isinstance(value, Growing) and self._replaced(index, value):
             return
+        if len(self.parts) == 1 and segments and isinstance(index, int):
+            from redraft.transpile.staged_lists import with_element
+
+            changed = with_element(segments[0], index, value)
+            if changed is not None:
+                self.parts = [changed]
+                return
         self.plain()[index] = value
 
     def _replaced(self, index: slice, value: Growing) -> bool:

@@ -113,8 +113,8 @@ class Memory:
     def link(self, view: Any, x: Any) -> None:
         """Note that one value is a view of another."""
         if isinstance(view, (list, tuple)):
-            for part in view:
-                self.link(part, x)
+            for part in getattr(view, "parts", view):
+                self.link(getattr(part, "stacks", part), x)
         elif is_array(view) and is_array(x) and view is not x:
             self.join(view, self.memory_of(x))
 

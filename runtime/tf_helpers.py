@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from redraft.runtime import numpy as rnp
-from redraft.runtime.refusals import refusal
 from redraft.runtime.growing import Growing
+from redraft.runtime.refusals import refusal
 from redraft.runtime.tensors import is_tensor
 from redraft.runtime.tf_arrays import (
     WIDER,

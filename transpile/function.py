@@ -10,12 +10,12 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
-from redraft.transpile.back.lines import mark_unset
 from redraft.transpile.analysis.facts import Facts, find_facts
 from redraft.transpile.analysis.liveness import mark_live
 from redraft.transpile.analysis.scalars import infer_scalars
 from redraft.transpile.analysis.singular import Suspects
 from redraft.transpile.analysis.versions import number_versions
+from redraft.transpile.back.lines import mark_unset
 from redraft.transpile.errors import SourceError, TransformError
 from redraft.transpile.front.callee import Function, Primitive, Transformed
 from redraft.transpile.front.lower import Lowerer

@@ -39,7 +39,7 @@ from redraft.transpile.front.lower import is_harmless
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.primitives import table
-from redraft.transpile.staged_control import CONTROL
+from redraft.transpile.staged_control import CONTROL, Undefined
 from redraft.transpile.staged_items import Enumerated, Reversed, Rows, Zipped
 from redraft.transpile.transforms.stage import Stager, is_known_module
 
@@ -87,6 +87,8 @@ class Checked(Stand):
             shapes = READ_SHAPES_OF.get(self.name, ())
             args = tuple(a if i in shapes else held.current(a) for i, a in enumerate(args))
             kwargs = {k: held.current(v) for k, v in kwargs.items()}
+        if self.name == "zeros_like" and args and isinstance(args[0], Undefined):
+            return args[0]
         ans = self.function(*args, **kwargs)
         if held is None or not args:
             return ans
@@ -287,6 +289,9 @@ class Items:
                 "make it an array with np.stack"
             )
         return self.x[index]
+
+    def __delitem__(self, index: Any) -> None:
+        del self.x[index]
 
 
 def rows(x: Any) -> Any:

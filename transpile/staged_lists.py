@@ -192,6 +192,25 @@ def fitted(x: Any, key: Any) -> list[Any] | None:
     return apart.leaves if apart.key == key else None
 
 
+def with_element(segment: Segment, place: int, value: Any) -> Segment | None:
+    """A segment with another element at a place; None if it is of another kind.
+
+    Raises:
+        IndexError: there is no such place.
+    """
+    from redraft.runtime import tf_jit
+
+    leaves = fitted(_current(value), segment.key)
+    if leaves is None or not isinstance(segment.length, int):
+        return None
+    place = range(segment.length)[place]
+    stacks = [
+        tf_jit.with_rows(stack, place, leaf, False)
+        for stack, leaf in zip(segment.stacks, leaves, strict=True)
+    ]
+    return Segment(stacks, segment.build, segment.key, segment.length)
+
+
 def builder(apart: Apart) -> Callable[[list[Any], Any], Any]:
     """What makes an element of rows: of `stacks` and a place in them, which counts from the front."""
     from redraft.runtime import tf_jit

@@ -18,7 +18,7 @@ from redraft.runtime.growing import Unrollable
 from redraft.runtime.memory import TRACE
 from redraft.runtime.tensors import TensorError, is_tensor
 from redraft.transpile.staged_control import cond, not_
-from redraft.transpile.staged_items import Items, items_of
+from redraft.transpile.staged_items import items_of
 from redraft.transpile.staged_rolled import Loop, Rolled
 
 SHORT = 8  # rounds that are always traced one by one
