@@ -13,7 +13,7 @@ from redraft.transpile.custom import primitive  # noqa: E402
 from redraft.transpile.errors import SourceError, TransformError  # noqa: E402
 from redraft.transpile.jit import jit  # noqa: E402
 from redraft.transpile.primitives.table import TableError  # noqa: E402
-from redraft.transpile.scopes import insert_grad_of  # noqa: E402
+from redraft.transpile.scopes import insert_grad_of, while_bound  # noqa: E402
 
 __all__ = [
     "SourceError",
@@ -28,6 +28,7 @@ __all__ = [
     "source",
     "value_and_grad",
     "vjp",
+    "while_bound",
 ]
-for _transform in (grad, value_and_grad, jvp, vjp, insert_grad_of):
+for _transform in (grad, value_and_grad, jvp, vjp, insert_grad_of, while_bound):
     _transform.redraft_transform = _transform.__name__  # how the front end recognises them

@@ -40,6 +40,27 @@ class State:
         return x
 
 
+class Order:
+    """The order of reads and writes in one round of a loop, where XLA would copy to keep it.
+
+    A read at a place of an array that the round changes afterwards is a step of its own, and what
+    the write depends on. XLA may otherwise put the write first, and copies the whole array in every round.
+
+    Attributes:
+        rewritten: the memory that a round changes in place.
+        count: the number of the round, a tensor.
+        stacks: by id, arrays of lists that the loop carries, with a number each.
+        is_paused: the read that follows belongs to a write, and XLA does both at once.
+        ties: by memory (or that number), zeros that exist once the reads are done.
+    """
+
+    def __init__(self, rewritten: set[int], count: Any) -> None:
+        self.rewritten, self.count = rewritten, count
+        self.stacks: dict[int, int] = {}
+        self.is_paused = False
+        self.ties: dict[Any, list[Any]] = {}
+
+
 class Memory:
     """The arrays of one trace that share memory."""
 
@@ -50,6 +71,7 @@ class Memory:
         self.stale: set[int] = set()
         self.newer: dict[int, Any] = {}  # id of a tensor -> the one that took its place
         self.fixed: set[int] = set()  # memory of the caller's arguments
+        self.order: Order | None = None  # of the rolled loop that is being traced
 
     def memory_of(self, x: Any) -> int:
         """A number for the memory that a value occupies."""
@@ -91,8 +113,8 @@ class Memory:
     def link(self, view: Any, x: Any) -> None:
         """Note that one value is a view of another."""
         if isinstance(view, (list, tuple)):
-            for part in view:
-                self.link(part, x)
+            for part in getattr(view, "parts", view):
+                self.link(getattr(part, "stacks", part), x)
         elif is_array(view) and is_array(x) and view is not x:
             self.join(view, self.memory_of(x))
 
@@ -117,6 +139,11 @@ class Memory:
         """
         if not self.stale:
             return value
+        if isinstance(value, list) and hasattr(value, "parts"):
+            new = [self.current(v) if is_array(v) else v for v in value.parts]
+            if all(a is b for a, b in zip(new, value.parts, strict=True)):
+                return value
+            return value.with_parts(new)
         if value.__class__ is list or value.__class__ is tuple:
             new = [self.current(v) for v in value]
             changed = any(a is not b for a, b in zip(new, value, strict=True))
@@ -149,6 +176,10 @@ class Trace(threading.local):
         self.cells: list[Any] = []  # closure cells that were read, and what they held
         self.fields: frozenset[str] = frozenset()  # names that objects are asked for
         self.lengths_vary = False  # may lengths of axes be known at run time alone?
+        self.rounds: list[Any] = []  # of rolled loops, the outermost first (growing.py)
+        self.taken: list[Any] = []  # conditions of the branches that are being traced, in one graph
+        self.bounds: list[int] = []  # of `rd.while_bound`, the innermost last
+        self.checks: list[Any] = []  # what must not be true in the end, and what is wrong if it is
 
 
 TRACE = Trace()

@@ -54,7 +54,7 @@ def _kind_of_class(kind: type) -> int:
             return TENSOR
     if issubclass(kind, (list, tuple, dict, slice)) or dataclasses.is_dataclass(kind):
         return CONTAINER
-    return CONTAINER if kind.__name__ == "Struct" else PLAIN
+    return CONTAINER if kind.__name__ in ("Struct", "Segment") else PLAIN
 
 
 KINDS = Kinds()
@@ -79,6 +79,6 @@ def holds_tensor(x: Any) -> bool:
     if isinstance(x, slice):
         return is_tensor(x.start) or is_tensor(x.stop) or is_tensor(x.step)
     if isinstance(x, (list, tuple)):
-        return any(map(holds_tensor, x))
+        return any(map(holds_tensor, getattr(x, "parts", x)))
     parts = x if isinstance(x, dict) else getattr(x, "__dict__", {})
     return any(map(holds_tensor, parts.values()))

@@ -77,7 +77,8 @@ def dtype_of(x: Any) -> np.dtype:
     if is_tensor(x):
         return np.dtype(x.dtype.as_numpy_dtype)
     if isinstance(x, (list, tuple)) and holds_tensor(x):
-        return np.result_type(*map(dtype_of, x))
+        whole = x.stacked() if hasattr(x, "stacked") else None
+        return np.result_type(*map(dtype_of, x)) if whole is None else dtype_of(whole)
     return np.asarray(x).dtype
 
 
@@ -125,6 +126,9 @@ def tensor(x: Any, dtype: Any = None) -> Any:
     if is_tensor(x):
         return cast(tf.convert_to_tensor(x), dtype)
     if isinstance(x, (list, tuple)) and holds_tensor(x):
+        whole = x.stacked() if hasattr(x, "stacked") else None
+        if whole is not None:
+            return cast(whole, dtype)
         dtype = np.dtype(dtype) if dtype is not None else dtype_of(x)
         return tf.stack([tensor(part, dtype) for part in x])
     array = np.asarray(x) if dtype is None else np.asarray(x, dtype)

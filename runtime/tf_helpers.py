@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from redraft.runtime import numpy as rnp
+from redraft.runtime.growing import Growing
 from redraft.runtime.refusals import refusal
 from redraft.runtime.tensors import is_tensor
 from redraft.runtime.tf_arrays import (
@@ -38,6 +39,7 @@ from redraft.runtime.tf_arrays import (
     tensor,
 )
 from redraft.runtime.tf_indexing import bounded
+from redraft.runtime.tf_jit import listed_rows
 from redraft.runtime.tf_linalg import explicit
 from redraft.runtime.tf_shapes import (
     cut,
@@ -161,12 +163,18 @@ def unstack(ans_bar: Any, arrays: Any, axis: int = 0) -> Any:
     layers = moveaxis(ans_bar, axis, 0)
     if is_tensor(arrays) or isinstance(arrays, np.ndarray):
         return layers
+    whole = arrays.stacked() if isinstance(arrays, Growing) else None
+    if whole is not None:
+        return listed_rows(cast_like(layers, whole))
     return [cast_like(layer, a) for layer, a in zip(rows_of(layers), arrays, strict=True)]
 
 
 def unstack_like(ans_bar: Any, x: Any) -> Any:
     """Give the cotangent of ``np.array(x)`` the nesting of the lists and tuples in `x`."""
     if isinstance(x, (list, tuple)):
+        whole = x.stacked() if isinstance(x, Growing) else None
+        if whole is not None:
+            return listed_rows(cast_like(ans_bar, whole))
         parts = items_of(ans_bar)
         return [unstack_like(part, inner) for part, inner in zip(parts, x, strict=True)]
     return cast_like(ans_bar, x)

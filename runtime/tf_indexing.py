@@ -8,13 +8,16 @@ function runs is brought into range by XLA.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from redraft.runtime import memory
 from redraft.runtime import numpy as rnp
+from redraft.runtime.memory import TRACE
 from redraft.runtime.tensors import TensorError, holds_tensor, is_tensor
 from redraft.runtime.tf_arrays import (
     axis_number,
@@ -143,6 +146,10 @@ def affine(x: Any) -> tuple[dict, int]:
     op = x.op
     if op.type in ("Identity", "Cast"):
         return affine(op.inputs[0])
+    if op.type == "Placeholder":  # of a loop in a loop: what it stands for in the outer one
+        outer = next((a for a, b in getattr(x.graph, "captures", ()) if b is x), None)
+        if outer is not None and not hasattr(outer, "numpy"):
+            return affine(outer)
     if op.type in ("AddV2", "Add", "Sub"):
         (left, a), (right, b) = map(affine, op.inputs)
         sign = -1 if op.type == "Sub" else 1
@@ -162,6 +169,8 @@ def bounded(i: Any, n: Any, axis: int) -> Any:
         IndexError: it is known, and out of bounds.
     """
     if is_tensor(i) or is_tensor(n):
+        if not is_tensor(n):
+            check_ends(i, n, axis)
         counted = tf.where(tf.less(i, 0), tf.cast(i, tf.int64) + n, tf.cast(i, tf.int64))
         if is_tensor(n) and is_measured(i):  # of what is computed from values, nothing is known
             inside = tf.logical_and(tf.greater_equal(counted, 0), tf.less(counted, n))
@@ -174,6 +183,25 @@ def bounded(i: Any, n: Any, axis: int) -> Any:
     return np.where(np.less(i, 0), np.add(i, n), i) if np.ndim(i) else i % n
 
 
+def check_ends(i: Any, n: int, axis: int) -> None:
+    """Refuse an index that certainly leaves the array in the first or the last round of a loop.
+
+    Raises:
+        IndexError: it does.
+    """
+    rounds = {now.place.ref(): now.rounds for now in TRACE.rounds}
+    if not rounds or TRACE.taken or None in rounds.values():
+        return
+    multiples, first = affine(i)
+    if not multiples or any(ref not in rounds for ref in multiples):
+        return
+    low = first + sum(min(0, k * (rounds[ref] - 1)) for ref, k in multiples.items())
+    high = first + sum(max(0, k * (rounds[ref] - 1)) for ref, k in multiples.items())
+    if low < -n or high >= n:
+        worst = high if high >= n else low
+        raise IndexError(f"index {worst} is out of bounds for axis {axis} with size {n}")
+
+
 # Reading
 
 
@@ -183,16 +211,66 @@ def getitem(x: Any, index: Any) -> Any:
     found = entries(index, shape(x))
     if any(e.kind in ("array", "bool") for e in found):
         return gathered(x, found)
-    return sliced(*windowed(x, found))
+    return in_order(x, lambda zero: sliced(*windowed(x, found, zero)))
 
 
-def windowed(x: Any, found: list[Entry]) -> tuple[Any, list[Entry]]:
-    """Cut out what traced integers and slices name; what is left of the index is static."""
+def in_order(x: Any, read: Callable[[Any], Any]) -> Any:
+    """A read in a round of a loop, before `x` changes in place (`Order`).
+
+    It is the one round of a loop of its own. Its place depends on that round, or XLA would take it out.
+
+    Args:
+        x: the array.
+        read: takes zero, or a tensor that is zero and is to be added to the place.
+    """
+    order, what = ordered(x)
+    if order is None:
+        return read(0)
+    before = order.count - 1
+    first = tf.zeros_like(read(0))  # its shape and dtype; XLA drops the read itself
+    place, value = tf.while_loop(
+        lambda k, _: tf.less(k, order.count),
+        lambda k, _: (k + 1, read(k - before)),
+        [before, first],
+    )
+    order.ties.setdefault(what, []).append(place - order.count)
+    return value
+
+
+def ordered(x: Any) -> tuple[memory.Order | None, Any]:
+    """The order that reads and writes of an array must keep, and its name there."""
+    held = memory.current()
+    order = None if held is None else held.order
+    if order is None or held is None or order.is_paused:
+        return None, None
+    if id(x) in order.stacks:
+        return order, ("stack", order.stacks[id(x)])
+    home = held.group.get(id(x))
+    return (order, home) if home in order.rewritten else (None, None)
+
+
+def after_reads(x: Any, at: Any) -> Any:
+    """Where a write in a round of a loop starts: it waits for the reads before it."""
+    order, what = ordered(x)
+    for zero in [] if order is None else order.ties.pop(what, []):
+        at = at + zero
+    return at
+
+
+def windowed(x: Any, found: list[Entry], zero: Any = 0) -> tuple[Any, list[Entry]]:
+    """Cut out what traced integers and slices name; what is left of the index is static.
+
+    Args:
+        x: the array.
+        found: its index.
+        zero: is added to the place.
+    """
     if not any(is_tensor(e.value) for e in found):
         return x, found
     starts, lengths = window(found, shape(x), cut_static=False)
     lengths = tf.stack(lengths) if any(map(is_tensor, lengths)) else lengths
-    x = tf.slice(x, tf.stack([tf.cast(s, tf.int64) for s in starts]), lengths)
+    begin = tf.stack([tf.cast(s, tf.int64) for s in starts])
+    x = tf.slice(x, begin + zero if is_tensor(zero) else begin, lengths)
     return x, [static_rest(e) for e in found]
 
 
@@ -393,7 +471,7 @@ def write_window(x: Any, found: list[Entry], value: Any, add: bool) -> Any:
     block = reshape(assignable(value, lengths), sizes)
     if is_static(sizes) and is_static(shape(x)) and tuple(sizes) == shape(x):
         return x + block if add else block
-    at = tf.stack([tf.cast(s, tf.int64) for s in starts])
+    at = after_reads(x, tf.stack([tf.cast(s, tf.int64) for s in starts]))
     sizes = tf.stack([tf.cast(n, tf.int64) for n in sizes]) if any(map(is_tensor, sizes)) else sizes
     return update_block(x, tf.slice(x, at, sizes) + block if add else block, at, sizes)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from redraft.runtime.growing import Growing, Segment
 from redraft.runtime.tensors import TensorError, is_tensor
 from redraft.runtime.tf_arrays import (
     MARK,
@@ -134,51 +135,147 @@ def wider(a: tuple, b: tuple) -> tuple:
     return (None, strong, a_shape)
 
 
-def _as_variables(tensors: Sequence, kinds: list[tuple]) -> list[Any]:
+def as_variables(tensors: Sequence, kinds: Sequence[tuple]) -> list[Any]:
+    """Bare tensors as what they stand for."""
     return [
         x if number is None else weak(x, number)
         for x, (number, _, _) in zip(tensors, kinds, strict=True)
     ]
 
 
-def probe(step: Callable, kinds: list[tuple | None], missing: Any) -> list[tuple]:
-    """What the variables of a loop are after a round; where there is no kind, one is `missing`."""
-    found: list[tuple] = []
-    known = [k for k in kinds if k is not None]
+def zeros_of_kind(kind: tuple) -> Any:
+    """Zeros of a dtype and a shape."""
+    return tf.zeros(kind[2], tf.as_dtype(kind[1]))
 
-    def once(count: Any, *tensors: Any) -> list[Any]:
-        given = iter(_as_variables(tensors, known))
-        results = step(count, [missing if k is None else next(given) for k in kinds])
-        found[:] = [kind_of_variable(x) for x in results]
-        return [tensor(x) for x in results]
 
-    specifications = [specification(dtype, lengths) for _, dtype, lengths in known]
+def of_kind(x: Any, kind: tuple) -> Any:
+    """A variable before a loop, as what it is in it."""
+    return tensor(x, kind[1])
+
+
+def trial(step: Callable, kinds: list[tuple]) -> None:
+    """Trace a round for nothing: `step` gets its number and the leaves of the variables."""
+
+    def once(count: Any, *tensors: Any) -> Any:
+        step(count, list(tensors))
+        return count
+
+    specifications = [specification(dtype, lengths) for _, dtype, lengths in kinds]
     function = tf.function(once, autograph=False)
     function.get_concrete_function(tf.TensorSpec([], tf.int64), *specifications)
-    return list(found)
 
 
-def _numeric(x: Any) -> bool:
-    return isinstance(x, (bool, int, float, complex, np.ndarray, np.generic))
+def run_loop(
+    test: Callable, step: Callable, flags: int, first: list[Any], kinds: list[tuple]
+) -> tuple[Any, list[Any], list[Any]]:
+    """One loop of XLA's.
 
+    Args:
+        test: takes the number of the round, flags and leaves; is there another round?
+        step: takes the same; returns flags and leaves after the round.
+        flags: how many there are; they are false before the first round.
+        first: the leaves before the first round.
+        kinds: of the leaves.
 
-def run_loop(test: Callable, step: Callable, state: list[Any], kinds: list[tuple]) -> list[Any]:
-    """One loop of XLA's."""
+    Returns:
+        The number of rounds, and flags and leaves after them.
+    """
 
-    def go_on(count: Any, *tensors: Any) -> Any:
-        return test(count, _as_variables(tensors, kinds))
+    def go_on(count: Any, *state: Any) -> Any:
+        return test(count, list(state[:flags]), list(state[flags:]))
 
-    def once(count: Any, *tensors: Any) -> list[Any]:
-        results = step(count, _as_variables(tensors, kinds))
+    def once(count: Any, *state: Any) -> list[Any]:
+        raised, results = step(count, list(state[:flags]), list(state[flags:]))
         cast_results = [tensor(x, dtype) for x, (_, dtype, _) in zip(results, kinds, strict=True)]
-        return [count + 1, *cast_results]
+        return [count + 1, *raised, *cast_results]
 
-    first = [
-        tensor(x if is_tensor(x) or _numeric(x) else np.zeros(lengths), dtype)
-        for x, (_, dtype, lengths) in zip(state, kinds, strict=True)
-    ]
-    results = tf.while_loop(go_on, once, [tf.constant(0, tf.int64), *first])
-    return _as_variables(results[1:], kinds)
+    start = [tensor(x, dtype) for x, (_, dtype, _) in zip(first, kinds, strict=True)]
+    lowered = [tf.constant(False)] * flags
+    count, *state = tf.while_loop(go_on, once, [tf.constant(0, tf.int64), *lowered, *start])
+    return count, state[:flags], state[flags:]
+
+
+def row_of(stack: Any, place: Any) -> Any:
+    """A row of an array, at a place that counts from the front."""
+    from redraft.runtime.tf_indexing import in_order
+
+    if not is_tensor(place):
+        return stack[place]
+    return in_order(stack, lambda zero: tf.gather(stack, place + zero))
+
+
+def listed_rows(stack: Any) -> Growing:
+    """A list of the rows of an array."""
+    key = ("leaf", None, dtype_of(stack), tuple(shape(stack)[1:]))
+    rows = Growing()
+    rows.parts = [Segment([stack], _row_of_first, key, shape(stack)[0])]
+    return rows
+
+
+def _row_of_first(stacks: list[Any], place: Any) -> Any:
+    return row_of(stacks[0], place)
+
+
+def with_rows(stack: Any, start: Any, row: Any, many: bool) -> Any:
+    """An array with a row written, or with `many` one after the other."""
+    from redraft.runtime.tf_indexing import after_reads, update_block
+
+    block = tensor(row, dtype_of(stack))
+    if not many:
+        block = block[None]
+    place = tf.stack(
+        [tf.cast(start, tf.int64), *[tf.constant(0, tf.int64)] * (len(block.shape) - 1)]
+    )
+    return update_block(stack, block, after_reads(stack, place), block.shape.as_list())
+
+
+def lengthened(stack: Any, kind: tuple) -> Any:
+    """Rows with rows of zeros behind them."""
+    stack = tensor(stack, kind[1])
+    missing = kind[2][0] - stack.shape[0]
+    return (
+        tf.concat([stack, tf.zeros([missing, *kind[2][1:]], stack.dtype)], 0) if missing else stack
+    )
+
+
+def joined(parts: list[Any], dtype: Any) -> Any:
+    """Rows (in tuples) and arrays of rows as one array of rows."""
+    blocks, rows = [], []
+    for part in [*parts, None]:
+        if part.__class__ is tuple:
+            rows += part
+            continue
+        if rows:
+            blocks.append(tf.stack([tensor(x, dtype) for x in rows]))
+            rows = []
+        if part is not None:
+            blocks.append(tensor(part, dtype))
+    return blocks[0] if len(blocks) == 1 else tf.concat(blocks, 0)
+
+
+def all_true(tests: list[Any]) -> Any:
+    """Are all of the tests true?"""
+    answer = tests[0]
+    for one in tests[1:]:
+        answer = tf.logical_and(answer, one)
+    return answer
+
+
+def either(a: Any, b: Any) -> Any:
+    """Is one of two tests true?"""
+    return tf.logical_or(a, b)
+
+
+def least(lengths: list[Any]) -> Any:
+    """The smallest of several lengths."""
+    return tf.reduce_min(tf.stack([tf.cast(n, tf.int64) for n in lengths]))
+
+
+def one_of(numbers: tuple, place: Any, number: type) -> Any:
+    """One of several Python numbers."""
+    if not is_tensor(place):
+        return numbers[place]
+    return weak(tf.gather(tf.constant(np.asarray(numbers)), place), number)
 
 
 def specification(dtype: Any, lengths: Sequence[int | None]) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from redraft.runtime import numpy as rnp
+from redraft.runtime.growing import Growing
 from redraft.runtime.tensors import TensorError, holds_tensor, is_tensor
 from redraft.runtime.tf_arrays import (
     axis_number,
@@ -225,8 +226,16 @@ def parts_of(arrays: Any) -> list:
     return [tensor(part, dtype) for part in parts]
 
 
+def stacked(arrays: Any) -> Any:
+    """The elements of a list as the rows of one array, if a loop has made them so; else None."""
+    return arrays.stacked() if isinstance(arrays, Growing) else None
+
+
 def concatenate(arrays: Any, axis: Any = 0) -> Any:
     """``np.concatenate``."""
+    whole = stacked(arrays)
+    if whole is not None and ndim(whole) > 1 and axis in (0, None):
+        return reshape(whole, [-1] if axis is None else [-1, *shape(whole)[2:]])
     parts = parts_of(arrays)
     if axis is None:
         return tf.concat([tf.reshape(part, [-1]) for part in parts], 0)
@@ -235,12 +244,18 @@ def concatenate(arrays: Any, axis: Any = 0) -> Any:
 
 def stack(arrays: Any, axis: Any = 0) -> Any:
     """``np.stack``."""
+    whole = stacked(arrays)
+    if whole is not None:
+        return moveaxis(whole, 0, axis_number(axis, ndim(whole)))
     parts = parts_of(arrays)
     return tf.stack(parts, axis_number(axis, ndim(parts[0]) + 1))
 
 
 def vstack(arrays: Any) -> Any:
     """``np.vstack``."""
+    whole = stacked(arrays)
+    if whole is not None:
+        return whole if ndim(whole) == 2 else reshape(whole, [-1, *(shape(whole)[2:] or [1])])
     return tf.concat([at_least(part, 2) for part in parts_of(arrays)], 0)
 
 

@@ -7,7 +7,7 @@ more with the functions of this module in place of the ones that treat a leaf.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from redraft.runtime import cotangents, shapes
 from redraft.runtime import numpy as rnp
+from redraft.runtime.growing import Growing, Segment
 from redraft.runtime.tensors import is_tensor
 from redraft.runtime.tf_arrays import (
     broadcast_to,
@@ -29,6 +30,7 @@ from redraft.runtime.tf_arrays import (
 )
 from redraft.runtime.tf_helpers import unbroadcast
 from redraft.runtime.tf_indexing import add_at, beside, getitem, set_at, traced_mask
+from redraft.runtime.tf_jit import listed_rows
 from redraft.runtime.tf_shapes import full
 
 # Leaves
@@ -39,6 +41,40 @@ def zeros_of(x: Any) -> Any:
     if number_type(x) is not None:
         return 0.0
     return full(shape(x), 0.0, dtype_of(x) if is_floating(x) else float)
+
+
+def zeros_of_list(x: Growing, zeros: Callable) -> Any:
+    """Zero cotangents of the elements of a list that a loop has filled."""
+    found = x.with_parts([])
+    for part in x.parts:
+        if not isinstance(part, Segment):
+            found.parts.append(zeros(part))
+        elif all(is_floating(stack) for stack in part.stacks):
+            stacks = [tf.zeros_like(stack) for stack in part.stacks]
+            found.parts.append(Segment(stacks, part.build, part.key, part.length))
+        else:
+            return list(map(zeros, x))
+    return found
+
+
+def sum_of_lists(a: Any, b: Any) -> Growing | None:
+    """The sum of the elements of two lists, if both are segments of one kind; else None."""
+    first = a.segment() if isinstance(a, Growing) else None
+    second = b.segment() if isinstance(b, Growing) and first is not None else None
+    if first is None or second is None or first.key != second.key or first.size != second.size:
+        return None
+    if first.length is not second.length and first.length != first.size:
+        return None
+    if not all(map(is_floating, first.stacks)):
+        return None
+    pairs = zip(first.stacks, second.stacks, strict=True)
+    stacks = [x[: first.size] + y[: first.size] for x, y in pairs]
+    return a.with_parts([Segment(stacks, first.build, first.key, first.length)])
+
+
+def items_of_tensor(x: Any) -> Any:
+    """The rows of a tensor."""
+    return listed_rows(x) if isinstance(shape(x)[0], int) else tf.unstack(x)
 
 
 def sum_of(a: Any, b: Any) -> Any:
@@ -72,8 +108,15 @@ def gradient_of(x_bar: Any, x: Any) -> Any:
 
 def parts_of_rows(x: Any, parts: Any) -> Any:
     """Cotangent of a tensor from those of its rows."""
-    row = shape(x)[1:]
-    return tf.stack([broadcast_to(tensor(p, dtype_of(x)), row) for p in parts])
+    return stack_of_rows(parts, dtype_of(x), shape(x)[1:])
+
+
+def stack_of_rows(items: Any, dtype: Any, row: Sequence) -> Any:
+    """Items, each broadcast to the shape of a row, as one array."""
+    whole = items.stacked() if isinstance(items, Growing) else None
+    if whole is not None and tuple(shape(whole)[1:]) == tuple(row):
+        return cast(whole, dtype)
+    return tf.stack([broadcast_to(tensor(item, dtype), row) for item in items])
 
 
 def rows_of_items(x: Any, items: Any, last: bool) -> Any:
@@ -83,7 +126,7 @@ def rows_of_items(x: Any, items: Any, last: bool) -> Any:
     zeros = full((missing, *shape(x)[1:]), 0.0, dtype)
     if not len(items):
         return zeros
-    rows = tf.stack([broadcast_to(tensor(item, dtype), shape(x)[1:]) for item in items])
+    rows = stack_of_rows(items, dtype, shape(x)[1:])
     return tf.concat([zeros, rows] if last else [rows, zeros], 0)
 
 
@@ -166,21 +209,22 @@ def refuse_view(x: Any) -> None:
 # Structures
 
 
-def same(x: Any) -> Any:
-    """A tensor is never changed: nobody needs a copy."""
-    return x
+def copied(x: Any) -> Any:
+    """A tensor with memory of its own, to those who follow what changes in place."""
+    return x if number_type(x) is not None else tf.identity(x)
 
 
 LEAVES: dict[str, Callable] = {
     "zeros_like": zeros_of,
     "add": sum_of,
-    "own": same,
-    "snapshot": same,
+    "own": copied,
+    "snapshot": copied,
     "like": leaf_like,
     "as_gradient": gradient_of,
     "pack": parts_of_rows,
     "stack_items": lambda x, items: rows_of_items(x, items, False),
     "stack_items_last": lambda x, items: rows_of_items(x, items, True),
+    "as_items": items_of_tensor,
     "cleared": lambda x_bar: 0.0,
     "item_bar": item_bar,
     "gather_bar": lambda x_bar, index, value: item_bar(x_bar, index, value, False),
@@ -208,6 +252,15 @@ def with_leaf(walk: Callable, name: str) -> Callable:
     leaf, places, of_arrays = LEAVES[name], DECIDES.get(name, (0,)), name in ON_ARRAYS
 
     def walked(*args: Any) -> Any:
+        if name in ("own", "snapshot") and isinstance(args[0], Growing):
+            parts = [p if isinstance(p, Segment) else walked(p) for p in args[0].parts]
+            return args[0].with_parts(parts)
+        if isinstance(args[0], Growing):
+            if name == "zeros_like":
+                return zeros_of_list(args[0], walked)
+            whole = sum_of_lists(*args) if name == "add" else None
+            if whole is not None:
+                return whole
         deciding = [args[i] for i in places]
         is_array = of_arrays and any(isinstance(x, np.ndarray) for x in deciding)
         return leaf(*args) if is_array or any(map(is_tensor, deciding)) else walk(*args)

@@ -777,7 +777,7 @@ def reads_a_stale_name(x):
     ("function", "words"),
     [
         (grows, "has the shape (3,) before a round and (6,) after it"),
-        (rd.grad(lambda x: tape_of_while(x[0] + 2)), "a condition depends on values"),
+        (rd.grad(lambda x: tape_of_while(x[0] + 2)), "nobody knows how many there are at most"),
         (reads_a_stale_name, "shares memory"),
     ],
     ids=["grows", "tape", "stale"],

@@ -15,6 +15,7 @@ from redraft.transpile.analysis.liveness import mark_live
 from redraft.transpile.analysis.scalars import infer_scalars
 from redraft.transpile.analysis.singular import Suspects
 from redraft.transpile.analysis.versions import number_versions
+from redraft.transpile.back.lines import mark_unset
 from redraft.transpile.errors import SourceError, TransformError
 from redraft.transpile.front.callee import Function, Primitive, Transformed
 from redraft.transpile.front.lower import Lowerer
@@ -207,6 +208,7 @@ class Unit:
 
         text = print_function(written.node)
         node = core.parse_gast(text).body[0]
+        mark_unset(written.node, node)
         source = Source(node, f"<redraft {written.name}>", text.splitlines(True), written.globals)
         source.cells, source.captured = written.cells, written.captured
         source.extras, source.renamed = written.extras, written.renamed

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from redraft.runtime.growing import Growing
 from redraft.runtime.memory import TRACE, Memory, is_array, tracing
 from redraft.runtime.tensors import TensorError, is_tensor, require_tensorflow
 from redraft.runtime.tree import _registry
@@ -345,7 +346,11 @@ def mapped(function: Callable, x: Any) -> Any:
     if parts is None:
         return function(x)
     keys, values, extra = parts
-    new = [mapped(function, v) for v in values]
+    return rebuilt(x, keys, [mapped(function, v) for v in values], extra)
+
+
+def rebuilt(x: Any, keys: Any, new: list[Any], extra: Any) -> Any:
+    """A container like `x` with other children (`children`)."""
     cls = type(x)
     if cls in _registry:
         return _registry[cls][1](extra, new)
@@ -356,7 +361,7 @@ def mapped(function: Callable, x: Any) -> Any:
     if isinstance(x, tuple):
         return cls(*new) if hasattr(x, "_fields") else cls(new)
     if isinstance(x, list):
-        return cls(new)
+        return new if isinstance(x, Growing) else cls(new)
     made = copy.copy(x)
     for key, value in zip(keys, new, strict=True):
         object.__setattr__(made, key, value)
@@ -454,13 +459,14 @@ class Entry:
         def body(tensors: list[Any]) -> list[Any]:
             held["guards"] = TRACE.guards = []
             held["cells"] = TRACE.cells = []
+            held["checks"] = TRACE.checks = []
             memory = Memory()
             TRACE.memories.append(memory)
             try:
                 results: list[Any] = []
                 ans = self.run(tensors, leaves, memory)
                 held["ans"] = mapped(lambda x: self.result(x, results, memory), ans)
-                return results
+                return results + [failed for failed, _ in held["checks"]]
             finally:
                 TRACE.memories.pop()
 
@@ -478,6 +484,7 @@ class Entry:
         self.guards = list(dict.fromkeys(held["guards"]))
         self.others = [*cell_guards(self.jitted.fun), *held["cells"]]
         self.answer = held["ans"]
+        self.checks = [error for _, error in held["checks"]]
         self.single = isinstance(self.answer, _Result)
         return compiled
 
@@ -519,6 +526,8 @@ class Entry:
     def __call__(self, leaves: list[Any]) -> Any:
         tensors = [convert(x) for convert, x in zip(self.convert, leaves, strict=True)]
         results = self.compiled(tensors)
+        if self.checks:
+            self.check(results)
         if self.tensors:
             finish = lambda x: self.as_tensor(x, results)  # noqa: E731
         elif self.single:
@@ -526,6 +535,16 @@ class Entry:
         else:
             finish = lambda x: self.finish(x, results)  # noqa: E731
         return mapped(finish, self.answer)
+
+    def check(self, results: list[Any]) -> None:
+        """Look at what must not be true in the end.
+
+        Raises:
+            TransformError: a loop would have gone on beyond its bound.
+        """
+        for failed, (message, place) in zip(results[-len(self.checks) :], self.checks, strict=True):
+            if bool(self.tf.as_array(failed)):
+                raise TransformError(message, place, "write a larger bound in `rd.while_bound`")
 
     def finish(self, x: Any, results: list[Any]) -> Any:
         if x.__class__ is _Result:
@@ -625,6 +644,19 @@ def place_of(error: BaseException) -> Span | None:
             found = span_of_line(staged_text, trace.tb_lineno) or found
         trace = trace.tb_next
     return found
+
+
+def here() -> Span | None:
+    """The user's statement that is being traced."""
+    import sys
+
+    frame = sys._getframe(1)
+    while frame is not None:
+        text = by_file.get(frame.f_code.co_filename)
+        if text is not None:
+            return span_of_line(text, frame.f_lineno)
+        frame = frame.f_back
+    return None
 
 
 def place_of_result(fun: Any) -> Span | None:

@@ -28,17 +28,20 @@ import numpy as np
 from redraft import runtime
 from redraft.runtime import memory
 from redraft.runtime import numpy as rnp
+from redraft.runtime.growing import Growing
 from redraft.runtime.memory import TRACE, VIEWS
 from redraft.runtime.tensors import TensorError, holds_tensor, is_tensor
 from redraft.transpile import core
 from redraft.transpile.back.emit import print_function
+from redraft.transpile.back.lines import marks_of
 from redraft.transpile.back.load import file_name
 from redraft.transpile.fields import asked_for, getter, note
 from redraft.transpile.front.lower import is_harmless
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.primitives import table
-from redraft.transpile.staged_control import CONTROL
+from redraft.transpile.staged_control import CONTROL, Undefined
+from redraft.transpile.staged_items import Enumerated, Reversed, Rows, Zipped
 from redraft.transpile.transforms.stage import Stager, is_known_module
 
 _lock = threading.RLock()
@@ -85,6 +88,8 @@ class Checked(Stand):
             shapes = READ_SHAPES_OF.get(self.name, ())
             args = tuple(a if i in shapes else held.current(a) for i, a in enumerate(args))
             kwargs = {k: held.current(v) for k, v in kwargs.items()}
+        if self.name == "zeros_like" and args and isinstance(args[0], Undefined):
+            return args[0]
         ans = self.function(*args, **kwargs)
         if held is None or not args:
             return ans
@@ -354,18 +359,13 @@ class Items:
             )
         return self.x[index]
 
+    def __delitem__(self, index: Any) -> None:
+        del self.x[index]
+
 
 def rows(x: Any) -> Any:
     """What a loop runs over: the rows of a tensor, or the thing itself."""
-    if not is_tensor(x):
-        return x
-    x = current(x)
-    lengths = rnp.shape(x)
-    if not lengths:
-        raise TypeError("iteration over a 0-d array")
-    if is_tensor(lengths[0]):
-        raise TensorError("a loop over an array whose length is known only at run time")
-    return [At(x)[i] for i in range(lengths[0])]
+    return Rows(current(x)) if is_tensor(x) else x
 
 
 def set_at(x: Any, index: Any, value: Any) -> Any:
@@ -377,7 +377,7 @@ def set_at(x: Any, index: Any, value: Any) -> Any:
                 "a key or a list index that is known only when the compiled function runs"
             )
         method = getattr(type(x), "__setitem__", None)
-        if isinstance(method, types.FunctionType):
+        if isinstance(method, types.FunctionType) and not isinstance(x, Growing):
             staged(method)(x, index, value)
         else:
             x[index] = value
@@ -414,9 +414,21 @@ def update(function: Callable, x: Any, index: Any, value: Any) -> Any:
         if not (is_tensor(x) or holds_tensor(index) or holds_tensor(value)):
             x[index] = function(x[index], value)
             return x
-        return set_at(x, index, function(rnp.operator.getitem(x, index), value))
+        return set_at(x, index, function(read_to_write(x, index), value))
     name = f"i{function.name.strip('_')}"
     return set_at(x, index, getattr(op, name)(at(x)[index], value))
+
+
+def read_to_write(x: Any, index: Any) -> Any:
+    """``x[index]``, of which the same element is written next."""
+    held = memory.current()
+    if held is None or held.order is None:
+        return rnp.operator.getitem(x, index)
+    held.order.is_paused = True
+    try:
+        return rnp.operator.getitem(x, index)
+    finally:
+        held.order.is_paused = False
 
 
 def put_back(x: Any, index: Any, part: Any) -> Any:
@@ -556,9 +568,9 @@ BUILTINS: dict[Any, Any] = {
     zip: zip, enumerate: enumerate, map: map, filter: filter, sorted: _sorted, isinstance: _isinstance,
     functools.reduce: _reduce, divmod: _divmod, hasattr: _hasattr, print: print, callable: callable,
 }  # fmt: skip
-BUILTINS[zip], BUILTINS[enumerate] = _rows_of_all(zip), _rows_of_all(enumerate)
+BUILTINS[zip], BUILTINS[enumerate] = _rows_of_all(Zipped), _rows_of_all(Enumerated)
 BUILTINS[map], BUILTINS[filter] = _with_function(map), _with_function(filter)
-BUILTINS[reversed] = lambda items: reversed(rows(items))
+BUILTINS[reversed] = _rows_of_all(Reversed)
 
 
 class Builtins:
@@ -599,6 +611,8 @@ def staged(function: Any) -> Any:
     if isinstance(function, types.FunctionType):
         return staged_function(function)
     if isinstance(function, types.MethodType):
+        if isinstance(function.__self__, Growing):
+            return function
         return functools.partial(staged(function.__func__), function.__self__)
     if isinstance(function, functools.partial):
         return functools.partial(staged(function.func), *function.args, **function.keywords)
@@ -834,7 +848,11 @@ def _write(function: types.FunctionType) -> StagedSource:
     source = read_source(function)
     dependencies: list[Any] = []
     stager = Stager(
-        source, dependencies, marks_of(source), TRACE.lengths_vary, asked_for(function.__code__)
+        source,
+        dependencies,
+        marks_of(source.file),
+        TRACE.lengths_vary,
+        asked_for(function.__code__),
     )
     node = stager.stage()
     node.docstring = f"`{function.__name__}` ({source.place}), staged."
@@ -852,24 +870,6 @@ def _write(function: types.FunctionType) -> StagedSource:
     made = StagedSource(source, node, text, file, code, namespace, _distinct(kept), callees)
     by_file[file] = made
     return made
-
-
-def marks_of(source: Source) -> dict[int, str]:
-    """What the lines of a derivative are: see `Stager`."""
-    from redraft.transpile.api import by_file as generated_by_file
-    from redraft.transpile.back.lines import _pairs
-
-    generated = generated_by_file.get(source.file)
-    if generated is None:
-        return {}
-    marks = {}
-    tree = core.parse(generated.text)
-    for function, printed in zip(generated.unit.functions, tree.body, strict=False):
-        for statement, shown in _pairs(function.body, printed.body[1:]):
-            for mark in ("unset", "backward"):
-                if getattr(statement, mark, False):
-                    marks.setdefault(shown.lineno, mark)
-    return marks
 
 
 def _without_spaces(text: str) -> str:

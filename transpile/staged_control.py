@@ -16,6 +16,8 @@ import numpy as np
 
 from redraft.runtime import memory
 from redraft.runtime import numpy as rnp
+from redraft.runtime.growing import Growing, Segment
+from redraft.runtime.memory import TRACE
 from redraft.runtime.tensors import TensorError, is_tensor
 from redraft.transpile.errors import TransformError
 
@@ -60,10 +62,10 @@ def cond(
         return then(*values) if bool(truth) else otherwise(*values)
     watched = Watched((then, otherwise, values))
     before = held.state()
-    a = _traced(then, values, watched)
+    a = _traced(then, values, watched, truth)
     after_a = held.state()
     held.restore(before)
-    b = _traced(otherwise, values, watched)
+    b = _traced(otherwise, values, watched, tf_jit.negated(truth))
     after_b = held.state()
     held.restore(before)
     return Merge(truth, held, bars).all(a, b, before, after_a, after_b)
@@ -73,8 +75,10 @@ def _unchanged(*values: Any) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def _traced(branch: Callable, values: tuple, watched: Watched) -> Any:
+def _traced(branch: Callable, values: tuple, watched: Watched, taken: Any) -> Any:
     """A branch that may not be taken: it must neither raise nor change anything else."""
+    marks = _marks_of_lists()
+    TRACE.taken.append(taken)  # loops in it run only if it is
     try:
         ans = branch(*values)
     except RecursionError:
@@ -88,8 +92,19 @@ def _traced(branch: Callable, values: tuple, watched: Watched) -> Any:
             f"a branch that may not be taken raises {type(error).__name__} ({error}); the condition is "
             "known only when the compiled function runs"
         ) from error
+    finally:
+        TRACE.taken.pop()
     watched.check()
+    if marks != _marks_of_lists():
+        raise TensorError(
+            "a list is changed under a condition that is known only when the compiled function runs"
+        )
     return ans
+
+
+def _marks_of_lists() -> list[Any]:
+    """How far the rounds of rolled loops have changed lists."""
+    return [now.marks() for now in TRACE.rounds]
 
 
 class Watched:
@@ -97,6 +112,7 @@ class Watched:
 
     def __init__(self, roots: tuple) -> None:
         self.seen: dict[int, tuple[Any, Any]] = {}
+        self.holds_tensor = False
         for root in roots:
             self.visit(root)
 
@@ -104,7 +120,10 @@ class Watched:
         """Remember the parts of everything that can be reached from a value."""
         if id(x) in self.seen or isinstance(x, (str, bytes, np.generic, type, types.ModuleType)):
             return
-        if isinstance(x, NUMBERS) or x is None or is_tensor(x):
+        if isinstance(x, NUMBERS) or x is None:
+            return
+        if is_tensor(x) or isinstance(x, Segment):
+            self.holds_tensor = True
             return
         if isinstance(x, np.ndarray):
             self.seen[id(x)] = (x, x.copy())
@@ -146,6 +165,8 @@ class Watched:
             if isinstance(x, np.ndarray):
                 if not np.array_equal(x, parts, equal_nan=x.dtype.kind in "fc"):
                     x[...] = parts
+            elif isinstance(x, Growing):
+                x.parts = parts
             elif isinstance(x, list):
                 x[:] = parts
             elif isinstance(x, dict):
@@ -162,6 +183,8 @@ class Watched:
 
 def _parts(x: Any) -> list[Any] | None:
     """What a container, an object or a closure holds; None of anything else."""
+    if isinstance(x, Growing):
+        return list(x.parts)
     if isinstance(x, (list, tuple, set, frozenset)):
         return list(x)
     if isinstance(x, dict):
@@ -259,7 +282,11 @@ class Merge:
             return b if a is UNDEFINED else a
         if isinstance(a, Undefined) or isinstance(b, Undefined):
             return a if isinstance(a, Undefined) else b
-        if type(a) is type(b) and isinstance(a, (list, tuple)) and len(a) == len(b):
+        if isinstance(a, Growing) and isinstance(b, Growing):
+            merged = self.of_lists(a, b)
+            if merged is not None:
+                return merged
+        elif type(a) is type(b) and isinstance(a, (list, tuple)) and len(a) == len(b):
             parts = [self.of(x, y) for x, y in zip(a, b, strict=True)]
             return type(a)(*parts) if hasattr(a, "_fields") else type(a)(parts)
         if type(a) is dict and type(b) is dict and list(a) == list(b):
@@ -280,13 +307,41 @@ class Merge:
             f"{_described(a)} and {_described(b)}"
         )
 
+    def of_lists(self, a: Growing, b: Growing) -> Growing | None:
+        """One list that loops have filled in place of two; None if they differ too much."""
+        if len(a.parts) != len(b.parts):
+            return None
+        merged = Growing()
+        for x, y in zip(a.parts, b.parts, strict=True):
+            if isinstance(x, Segment) != isinstance(y, Segment):
+                return None
+            part = self.of_segments(x, y) if isinstance(x, Segment) else self.of(x, y)
+            if part is None:
+                return None
+            merged.parts.append(part)
+        return merged
+
+    def of_segments(self, a: Segment, b: Segment) -> Segment | None:
+        from redraft.runtime import tf_jit
+
+        if a.key != b.key or a.size != b.size:
+            return None
+        pairs = zip(a.stacks, b.stacks, strict=True)
+        stacks = [tf_jit.select(self.truth, x, y) for x, y in pairs]
+        same = a.length is b.length or (isinstance(a.length, int) and a.length == b.length)
+        length = a.length if same else tf_jit.select(self.truth, a.length, b.length)
+        return Segment(stacks, a.build, a.key, length)
+
 
 def _zeros_like(x_bar: Any, other: Any) -> Any:
     """A cotangent that is zero, with the shape and the dtype of another one."""
     zero = x_bar is None or (x_bar.__class__ in (int, float) and x_bar == 0)
-    if not zero or not (is_tensor(other) or isinstance(other, np.ndarray)):
+    if not zero:
         return x_bar
-    return rnp.zeros_like(other)
+    if is_tensor(other) or isinstance(other, np.ndarray):
+        return rnp.zeros_like(other)
+    is_structure = isinstance(other, (list, tuple, dict)) or _parts(other) is not None
+    return rnp.rt.zeros_like(other) if is_structure and not callable(other) else x_bar
 
 
 def _is_numeric(x: Any) -> bool:
@@ -325,23 +380,22 @@ def settled(flag: Any) -> bool:
     return not is_tensor(flag) and bool(flag)
 
 
-def for_range(*args: Any) -> Any:
-    """A loop over a range; see transpile/staged_loops.py."""
+def for_each(*args: Any, **kwargs: Any) -> Any:
+    """A loop over items; see transpile/staged_loops.py."""
     from redraft.transpile import staged_loops
 
-    return staged_loops.for_range(*args)
+    return staged_loops.for_each(*args, **kwargs)
 
 
-def while_loop(*args: Any) -> Any:
+def while_loop(*args: Any, **kwargs: Any) -> Any:
     """A loop with a test; see transpile/staged_loops.py."""
     from redraft.transpile import staged_loops
 
-    return staged_loops.while_loop(*args)
+    return staged_loops.while_loop(*args, **kwargs)
 
 
 CONTROL = {
     "cond": cond, "cond_bar": cond_bar, "and_": and_, "or_": or_, "not_": not_, "settled": settled,
-    "for_range": for_range,
-    "while_loop": while_loop,
+    "for_each": for_each, "while_loop": while_loop, "growing": Growing,
     "undefined": UNDEFINED,
 }  # fmt: skip

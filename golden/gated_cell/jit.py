@@ -1,6 +1,6 @@
 # redraft: jit of `gated_cell` (original.py), staged. Regenerate: redraft golden update gated_cell
 
-from redraft.transpile.staged import op, rows, staged_numpy as np
+from redraft.transpile.staged import helper as rt, op, rows, staged_numpy as np
 
 
 def sigmoid(x):
@@ -11,8 +11,10 @@ def sigmoid(x):
 def gated_cell(params, xs, h):
     """`gated_cell` (original.py:10), staged."""
     Wz, Wc, b = rows(params)
-    for x in rows(xs):
+    def body(x, h):
         joined = np.concatenate([x, h])
         z = sigmoid(op.add(op.matmul(Wz, joined), b))
         h = op.add(op.mul(op.sub(1.0, z), h), op.mul(z, np.tanh(op.matmul(Wc, joined))))
+        return h
+    h = rt.for_each(rows(xs), body, h)
     return np.sum(op.mul(h, h))

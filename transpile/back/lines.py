@@ -38,3 +38,30 @@ def _pairs(body: list[Any], printed: list[Any]) -> Iterator[tuple[Any, Any]]:
             inner = getattr(statement, field, None)
             if isinstance(inner, list) and not isinstance(shown, ast.FunctionDef):
                 yield from _pairs(inner, getattr(shown, field, []))
+
+
+def marks_of(file: str) -> dict[int, str]:
+    """What lines of a derivative are: ``unset`` if they set a variable that has no value yet,
+    ``backward`` if they belong to the backward part.
+    """
+    from redraft.transpile.api import by_file as generated_by_file
+
+    generated = generated_by_file.get(file)
+    if generated is None:
+        return {}
+    marks = {}
+    tree = core.parse(generated.text)
+    for function, printed in zip(generated.unit.functions, tree.body, strict=False):
+        for statement, shown in _pairs(function.body, printed.body[1:]):
+            for mark in ("unset", "backward"):
+                if getattr(statement, mark, False):
+                    marks.setdefault(shown.lineno, mark)
+    return marks
+
+
+def mark_unset(function: Any, parsed: Any) -> None:
+    """Carry the marks of variables without a value over to what the text of a function parses to."""
+    first = parsed.body[0]
+    has_docstring = len(parsed.body) > len(function.body) and hasattr(first, "value")
+    for statement, shown in _pairs(function.body, parsed.body[has_docstring:]):
+        shown.unset = getattr(statement, "unset", False)

@@ -46,7 +46,10 @@ class _Exits:
         head, last = body[:-1], body[-1]
         if isinstance(last, gast.Return) and not any(_exits(s, gast.Return) for s in head):
             return self.block(head, None) + [_with_value(last)]
-        out = [] if always_exits(body) and not self.flag_return else [self._set(ANS, None, body[0])]
+        always = always_exits(body)
+        out = [] if always and not self.flag_return else [self._set(ANS, None, body[0])]
+        for line in out:
+            line.unset = always  # it is there for the loops that may be left: nobody reads it
         if self.flag_return:
             out.append(self._set(RETURNED, False, body[0]))
         out += self.block(body, None)
@@ -177,6 +180,11 @@ def _exits(node: Any, kind: Any = (gast.Return, gast.Break, gast.Continue)) -> b
     blocks = [getattr(node, f, None) or [] for f in ("body", "orelse", "finalbody")]
     blocks += [h.body for h in getattr(node, "handlers", None) or ()]
     return any(_exits(s, kind) for b in blocks if isinstance(b, list) for s in b)
+
+
+def leaves_statement(statement: gast.stmt) -> bool:
+    """Does a statement hold a ``return``, ``break`` or ``continue`` that leaves it?"""
+    return _exits(statement)
 
 
 def always_exits(body: list[gast.stmt]) -> bool:

@@ -267,7 +267,9 @@ class Lowerer(Expressions):
 
     def stmt_Assign(self, node: gast.Assign) -> None:
         first, *others = node.targets
-        if others:
+        if getattr(node, "unset", False):
+            self.emit(node)
+        elif others:
             value = self.atom(node.value)
             for target in node.targets:
                 self.assign(target, value)

@@ -35,6 +35,19 @@ def normalize(source: Any) -> None:
     name_class_of_super(source)
     rename_reserved(source)
     check_annotated_shapes(source)
+    mark_placeholders(source)
+
+
+def mark_placeholders(source: Any) -> None:
+    """In a derivative that is transformed again, mark what sets variables without a value."""
+    from redraft.transpile.back.lines import marks_of
+
+    if not source.file.startswith("<redraft"):
+        return
+    marks = marks_of(source.file)
+    for statement in core.walk_statements(source.node.body):
+        if marks.get(statement.lineno) == "unset":
+            statement.unset = True
 
 
 # --- defaults

@@ -29,9 +29,10 @@ import gast
 import numpy as np
 
 from redraft.transpile import core
+from redraft.transpile.analysis.liveness import mark_live
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.coarse import MUTATORS, SHAPE_ATTRIBUTES
-from redraft.transpile.front.exits import ANS, always_exits, structure_exits
+from redraft.transpile.front.exits import ANS, always_exits, leaves_statement, structure_exits
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Source
 from redraft.transpile.primitives import table
@@ -55,6 +56,9 @@ DISPLAYS = (
 )  # fmt: skip
 ON_VALUES = (ArithmeticError, np.linalg.LinAlgError)  # errors that depend on elements of arrays
 LENGTHS = frozenset({"shape", "size", "nbytes"})
+JUMPS = (gast.Break, gast.Continue)
+LIST_METHODS = frozenset({"append", "extend", "pop"})
+UPDATES = frozenset({"at", "add_at", "set_at", "add_field"})
 OWN_NAMES = ("op", "at", "rows", "array", "py", "staged", "then", "otherwise", "test", "body")
 
 
@@ -94,21 +98,47 @@ class Stager:
         self.lifted = _functions_called_only(self.node)
         self.called = self._called_only()
         self.tainted = self._tainted()
-        if self.leaves_early(self.node.body):
-            body = _without_docstring(self.node.body)
-            self.node.body = _readable(_structured(body))
-            self.scope.local |= core.writes(self.node.body)
-            self.own |= core.writes(self.node.body)
-            self.tainted = self._tainted()
+        self.structure()
         self.assigned = set(self.parameters)
         self.unsure: set[str] = set()
         self.readings = _count_reads(self.node)
+        self.knows_live = self.mark_live()
+        self.grown = _grown_in_loops(self.node)
+
+    def mark_live(self) -> bool:
+        """Mark statements with the variables that are read after them; False if that is not known."""
+        jumps = [s for s in core.walk_statements(self.node.body) if isinstance(s, JUMPS)]
+        ends = [s.body[-1] for s in core.walk_statements(self.node.body) if _leaves_loop_at_end(s)]
+        nested = [
+            n for n in core.walk(self.node) if isinstance(n, core.FUNCTIONS) and n is not self.node
+        ]
+        self.seen_later = {n.id for n in core.free_names(nested)}
+        returns = [s for s in core.walk_statements(self.node.body) if isinstance(s, gast.Return)]
+        last = self.node.body[-1]
+        if any(r is not last for r in returns) or len(jumps) > len(ends):
+            return False
+        mark_live(self.node.body, set())
+        return True
+
+    def structure(self) -> None:
+        """Give functions that are left early, where that may be decided at run time, one way out."""
+        nested = [n for n in core.walk(self.node) if isinstance(n, gast.FunctionDef)]
+        functions = [n for n in nested if n is self.node or n.name in self.lifted]
+        early = [f for f in functions if self.leaves_early(f.body)]
+        for function in early:
+            function.body = _readable(_structured(_without_docstring(function.body)))
+            self.scope.local |= core.writes(function.body)
+        if early:
+            self.own |= core.writes(self.node.body)
+            self.tainted = self._tainted()
 
     def leaves_early(self, body: list[Any]) -> bool:
         """Is there a `return`, `break` or `continue` under a condition that may be traced?"""
         exits = (gast.Return, gast.Break, gast.Continue)
+        ends = {id(s.body[-1]) for s in core.walk_statements(body) if _leaves_loop_at_end(s)}
         return any(
             isinstance(s, gast.If)
+            and id(s) not in ends
             and self.may_be_tensor(s.test)
             and any(isinstance(i, exits) for i in core.walk_statements([s]))
             for s in core.walk_statements(body)
@@ -143,7 +173,7 @@ class Stager:
             before = len(names)
             for node in core.walk(self.node):
                 for targets, values in _flows(node):
-                    if any(self.may_be_tensor(v) for v in values):
+                    if None in values or any(self.may_be_tensor(v) for v in values):
                         names |= targets
             changed = len(names) > before
         return names
@@ -277,8 +307,7 @@ class Stager:
     def stage_If(self, node: gast.If) -> list[Any]:
         """A condition that may be known at run time alone: both branches become functions."""
         inside = [s for b in (node.body, node.orelse) for s in core.walk_statements(b)]
-        leaving = (gast.Return, gast.Break, gast.Continue)
-        if not self.may_be_tensor(node.test) or any(isinstance(s, leaving) for s in inside):
+        if not self.may_be_tensor(node.test) or leaves_statement(node):
             node.test = self.expression(node.test)
             self.branches_of(node)
             return [node]
@@ -319,6 +348,9 @@ class Stager:
         """Variables that only the statement itself reads, and sets before it reads them."""
         inside = _count_reads(node)
         exposed = set().union(*map(_read_before_set, blocks))
+        if self.knows_live and getattr(node, "live", None) is not None:
+            written = core.writes([s for b in blocks for s in b]) | given
+            return written - node.live - self.seen_later - (exposed - given) - self.outer
         only_here = {n for n, count in inside.items() if count == self.readings[n]}
         unread = (core.writes([s for b in blocks for s in b]) | given) - set(self.readings)
         return (only_here | unread) - (exposed - given) - self.outer
@@ -339,13 +371,15 @@ class Stager:
         return lines, unsure
 
     def branch(
-        self, name: str, body: list[Any], names: list[str], place: Any, unsure: set[str]
-    ) -> gast.FunctionDef:
-        """A branch as a function of the variables that are changed."""
+        self, name: str, body: list[Any], names: list[str], place: Any, unsure: set[str],
+        flag: Any = None,
+    ) -> gast.FunctionDef:  # fmt: skip
+        """A branch, or the body of a loop, as a function of the variables that are changed."""
         for own in sorted(unsure - set(names), reverse=True):
             body.insert(0, core.assign(own, core.dotted("rt.undefined")))
-        if names:
+        if names or flag is not None:
             results: list[Any] = [core.name(n) for n in names]
+            results = results if flag is None else [flag, *results]
             value = results[0] if len(results) == 1 else gast.Tuple(results, gast.Load())
             end = gast.Return(value)
             end.stands_for = place
@@ -355,12 +389,15 @@ class Stager:
         return gast.FunctionDef(self.names[name], arguments, body, [], None, None, [])
 
     def stage_For(self, node: gast.For) -> list[Any]:
-        exit_ = node.body[-1]
-        if _leaves_loop(exit_) and self.may_be_tensor(exit_.test):
-            self.guard_rounds(node, exit_)
+        leave = node.body[-1]
+        leaves = _leaves_loop(leave) and self.may_be_tensor(leave.test)
+        body = node.body[:-1] if leaves else node.body
+        if not node.orelse and self.may_be_rolled(node, body):
+            node.body = body
+            return self.rolled_for(node, leave.test if leaves else None)
+        if leaves:
+            self.guard_rounds(node, leave)
         self.plain_target(node)
-        if self.may_be_rolled(node):
-            return self.rolled_range(node)
         node.iter = self.iterable(node.iter)
         before = set(self.assigned)
         self.assigned |= core.writes(node.target)
@@ -406,16 +443,21 @@ class Stager:
                     self.tainted.add(item)
         node.body[:0] = [gast.copy_location(s, node) for s in first]
 
-    def may_be_rolled(self, node: gast.For) -> bool:
-        """Is it a loop over a range that changes nothing but variables?"""
-        over_range = isinstance(node.iter, gast.Call) and self.scope.value(node.iter.func) is range
-        simple = over_range and core.is_name(node.target) and not node.orelse
-        return simple and self.changes_variables_only(node.body)
+    def may_be_rolled(self, node: gast.For, body: list[Any]) -> bool:
+        """May it be a loop of XLA's: over numbered items, changing variables and lists alone?"""
+        display = (*DISPLAYS, gast.Tuple, gast.GeneratorExp, gast.Constant)
+        if isinstance(node.iter, display) or not _binds_names(node.target):
+            return False
+        if not (self.may_be_tensor(node.iter) or self.is_lazy(node.iter)) or _is_view(node.iter):
+            return False
+        return self.changes_variables_only(body)
 
     def changes_variables_only(self, body: list[Any]) -> bool:
         statements = list(core.walk_statements(body))
         allowed = (gast.Assign, gast.AugAssign, gast.If, gast.For, gast.While, gast.Pass)
-        if not all(isinstance(s, allowed) for s in statements):
+        ends = {id(s.body[-1].body[0]) for s in statements if _leaves_loop_at_end(s)}
+        others = [s for s in statements if not isinstance(s, allowed) and id(s) not in ends]
+        if not all(_grows_list(s) or _is_update(s) or self.is_bound(s) for s in others):
             return False
         nodes = [n for s in body for n in core.walk(s)]
         if any(isinstance(n, (gast.NamedExpr, gast.Lambda)) for n in nodes):
@@ -429,26 +471,57 @@ class Stager:
         methods = [n.func.attr for n in nodes
                    if isinstance(n, gast.Call) and isinstance(n.func, gast.Attribute)]  # fmt: skip
         names = set().union(*map(_stored, targets)) if targets else set()
-        return not (set(methods) & MUTATORS) and bool(names & self.tainted) and names <= self.own
+        if set(methods) & (MUTATORS - LIST_METHODS) or not names <= self.own:
+            return False
+        return bool(names & self.tainted) or any(map(_grows_list, statements))
 
-    def rolled_range(self, node: gast.For) -> list[Any]:
-        """``for i in range(n)``: the body as a function of the variables that it changes."""
-        target = node.target.id
-        inner = self.inner_names(node, [node.body], frozenset({target}))
-        ranged = self.expression(node.iter)
+    def is_bound(self, node: Any) -> bool:
+        """Is it ``with rd.while_bound(n):``, or what a derivative writes for it?"""
+        if isinstance(node, gast.With):
+            calls = [getattr(i.context_expr, "func", None) for i in node.items]
+            return all(_transform_of(self.scope.value(c)) == "while_bound" for c in calls)
+        call = node.value if isinstance(node, gast.Expr) else None
+        if not isinstance(call, gast.Call):
+            return False
+        return _transform_of(self.scope.value(call.func)) == "while_bound"
+
+    def rolled_for(self, node: gast.For, leave: Any) -> list[Any]:
+        """``for x in xs``: the body as a function of the item and the variables that it changes."""
+        backward = self.marks.get(getattr(node, "lineno", None)) == "backward"
+        inner = self.inner_names(node, [node.body], frozenset(core.writes(node.target)))
+        inner -= core.reads(leave) if leave is not None else set()
+        item = self.item_of(node, inner)
+        iterable = self.iterable(node.iter)
         before = set(self.assigned)
-        self.assigned |= {target}
+        self.assigned |= {item}
         body, unsure = self.own_block(node.body)
+        test = None if leave is None else self.expression(leave)
         self.assigned = before
-        names = sorted(self.changed(body) - inner - {target})
-        results = names if target in inner else [target, *names]
-        self.unsure |= (set(names) | set(results)) - self.assigned
-        function = self.branch("body", body, results, node, unsure - {target})
-        function.args.args = [gast.Name(n, gast.Param(), None, None) for n in (target, *names)]
-        keeps = core.constant(target in results)
-        call = core.call("rt.for_range", ranged, core.name(function.name), keeps)
-        call.args += [core.name(n) for n in results]
-        return [function, *self.bound_to(call, results)]
+        names = sorted(self.changed(body) - inner - {item})
+        self.unsure |= set(names) - self.assigned
+        function = self.branch("body", body, names, node, unsure - {item}, test)
+        function.args.args.insert(0, gast.Name(item, gast.Param(), None, None))
+        call = core.call("rt.for_each", iterable, core.name(function.name))
+        call.args += [core.name(n) for n in names]
+        self.mark_call(call, leaves=leave is not None, bars=backward)
+        return [function, *self.bound_to(call, names)]
+
+    def item_of(self, node: gast.For, inner: set[str]) -> str:
+        """The parameter of a loop's body; it is unpacked there if it must be."""
+        target = node.target
+        if isinstance(target, gast.Name) and target.id in inner:
+            return target.id
+        item = self.fresh()
+        self.tainted.add(item)
+        unpacking = gast.copy_location(gast.Assign([target], core.name(item), None), node)
+        node.body = [unpacking, *node.body]
+        return item
+
+    def mark_call(self, call: Any, **flags: bool) -> None:
+        """Add ``flag=True`` to a call."""
+        call.keywords += [
+            gast.keyword(k, core.constant(True)) for k, is_set in flags.items() if is_set
+        ]
 
     def bound_to(self, call: Any, names: list[str]) -> list[Any]:
         if not names:
@@ -474,6 +547,7 @@ class Stager:
         runs = self.branch("body", body, names, node, unsure)
         call = core.call("rt.while_loop", core.name(asks.name), core.name(runs.name))
         call.args += [core.name(n) for n in names]
+        self.mark_call(call, bars=self.marks.get(getattr(node, "lineno", None)) == "backward")
         return [asks, runs, *self.bound_to(call, names)]
 
     def stage_While(self, node: gast.While) -> list[Any]:
@@ -530,6 +604,8 @@ class Stager:
             node.value = core.dotted("rt.undefined")
             return [node]
         value = self.expression(node.value)
+        for target in node.targets:
+            value = self.as_growing(target, value)
         if not any(map(self.is_update, node.targets)):
             if self.unpacks(node):
                 return self.unpack(node, value)
@@ -542,6 +618,16 @@ class Stager:
         for target in node.targets:
             lines += self.assign_to(target, core.name(held))
         return lines
+
+    def as_growing(self, target: Any, value: Any) -> Any:
+        """``xs = []``, where a loop appends to `xs`."""
+        if isinstance(target, gast.Tuple) and isinstance(value, gast.Tuple):
+            if len(target.elts) == len(value.elts):
+                value.elts = list(map(self.as_growing, target.elts, value.elts))
+        elif core.is_name(target) and target.id in self.grown and isinstance(value, gast.List):
+            value = core.call("rt.growing", *([value] if value.elts else []))
+            value.is_growing = True
+        return value
 
     def unpacks(self, node: gast.Assign) -> bool:
         """Is this ``a, b = x``, where `x` may be an array?"""
@@ -931,16 +1017,20 @@ class Stager:
         if not core.is_name(node) or node.id in self.parameters:
             return False
         values = [
-            s.value
+            value
             for s in core.walk(self.node)
-            if isinstance(s, gast.Assign) and any(node.id in core.writes(t) for t in s.targets)
+            if isinstance(s, gast.Assign)
+            for target in s.targets
+            for name, value in _bound_together(target, s.value)
+            if name == node.id
         ]
         stores = sum(
             n.id == node.id and isinstance(n.ctx, gast.Store)
             for n in core.walk(self.node)
             if core.is_name(n)
         )
-        return 0 < len(values) == stores and all(isinstance(v, DISPLAYS) for v in values)
+        made = [isinstance(v, DISPLAYS) or getattr(v, "is_growing", False) for v in values]
+        return 0 < len(values) == stores and all(made)
 
     def check_random(self, node: gast.Call, value: Any) -> None:
         """Random numbers would be drawn once, while the function is traced."""
@@ -981,6 +1071,64 @@ def _binds(node: Any) -> bool:
     return any(isinstance(n, gast.NamedExpr) for n in core.walk(node))
 
 
+def _leaves_loop_at_end(statement: Any) -> bool:
+    """Is it a loop that ends in ``if flag: break``?"""
+    return isinstance(statement, (gast.For, gast.While)) and _leaves_loop(statement.body[-1])
+
+
+def _binds_names(target: Any) -> bool:
+    """Is the target of a loop made of names?"""
+    parts = (gast.Name, gast.Tuple, gast.List, gast.Starred, gast.expr_context)
+    return all(isinstance(n, parts) for n in core.walk(target))
+
+
+def _is_view(node: Any) -> bool:
+    """Is it ``d.items()`` and the like?"""
+    is_call = isinstance(node, gast.Call) and isinstance(node.func, gast.Attribute)
+    return is_call and node.func.attr in MAPPING_METHODS
+
+
+def _grows_list(statement: Any) -> bool:
+    """Is it ``xs.append(x)``?"""
+    call = statement.value if isinstance(statement, gast.Expr) else None
+    is_method = isinstance(call, gast.Call) and isinstance(call.func, gast.Attribute)
+    return is_method and call.func.attr in LIST_METHODS and core.is_name(call.func.value)
+
+
+def _grown_in_loops(node: Any) -> set[str]:
+    """Lists to which a loop appends, or from which it takes elements."""
+    loops = [n for n in core.walk(node) if isinstance(n, (gast.For, gast.While))]
+    return {
+        n.func.value.id for loop in loops for s in loop.body for n in core.walk(s)
+        if isinstance(n, gast.Call) and isinstance(n.func, gast.Attribute)
+        and n.func.attr in LIST_METHODS and core.is_name(n.func.value)
+    }  # fmt: skip
+
+
+def _bound_together(target: Any, value: Any) -> list[tuple[str, Any]]:
+    """Names that an assignment binds, each with the expression that it gets, if there is one."""
+    if isinstance(target, gast.Tuple) and isinstance(value, gast.Tuple):
+        if len(target.elts) == len(value.elts):
+            pairs = zip(target.elts, value.elts, strict=True)
+            return [p for t, v in pairs for p in _bound_together(t, v)]
+    return [(name, None if not core.is_name(target) else value) for name in core.writes(target)]
+
+
+def _is_update(statement: Any) -> bool:
+    """Is it ``rt.add_at(x, i, v)``, which changes `x`?"""
+    call = statement.value if isinstance(statement, gast.Expr) else None
+    names = (
+        [n.id for n in core.walk(call.func) if core.is_name(n)]
+        if isinstance(call, gast.Call)
+        else []
+    )
+    return bool(names) and isinstance(call.func, gast.Attribute) and call.func.attr in UPDATES
+
+
+def _transform_of(value: Any) -> Any:
+    return None if value is UNKNOWN else getattr(value, "redraft_transform", None)
+
+
 def _leaves_loop(statement: Any) -> bool:
     """Is it the ``if flag: break`` at the end of a loop?"""
     return isinstance(statement, gast.If) and isinstance(statement.body[0], gast.Break)
@@ -1001,10 +1149,22 @@ def _read_before_set(body: list[Any]) -> set[str]:
     """Variables that a block may read before it sets them."""
     exposed: set[str] = set()
     bound: set[str] = set()
-    for statement in body:
+    for statement in _without_with(body):
         exposed |= set(_count_reads(statement)) - bound
         bound |= _certainly_bound(statement)
     return exposed
+
+
+def _without_with(body: list[Any]) -> list[Any]:
+    """The statements of a block, those in ``with`` blocks in place of the blocks."""
+    found: list[Any] = []
+    for statement in body:
+        if isinstance(statement, gast.With):
+            items = [gast.Expr(i.context_expr) for i in statement.items]
+            found += [*items, *_without_with(statement.body)]
+        else:
+            found.append(statement)
+    return found
 
 
 def _functions_in(statements: list[Any]) -> set[str]:
@@ -1149,6 +1309,8 @@ def _flows(node: Any) -> Any:
         yield {node.target.id}, [node.value]
     elif isinstance(node, (gast.For, gast.comprehension)):
         yield _stored(node.target), [node.iter]
+        if isinstance(node, gast.For) and isinstance(node.iter, gast.Call):
+            yield _stored(node.target), [None]  # in a rolled loop it is a tensor
         if isinstance(node, gast.For) and _leaves_loop(node.body[-1]):
             yield core.writes(node.body), [node.body[-1].test]
     elif isinstance(node, (gast.If, gast.While)):
