@@ -96,7 +96,7 @@ class Apart:
     def parts_of(self, x: Any) -> tuple[list[Any], Any, Callable] | None:
         """Children of a container, its data, and what makes one of other children."""
         from redraft.runtime.cotangents import Struct
-        from redraft.transpile import jit
+        from redraft.transpile import jit_call
 
         if isinstance(x, Struct):
             names = list(vars(x))
@@ -105,11 +105,11 @@ class Apart:
                 tuple(names),
                 lambda vs: Struct(dict(zip(names, vs, strict=True))),
             )
-        found = jit.children(x)
+        found = jit_call.children(x)
         if found is None:
             return None
         keys, values, extra = found
-        return values, (keys, extra), lambda new: jit.rebuilt(x, keys, new, extra)
+        return values, (keys, extra), lambda new: jit_call.rebuilt(x, keys, new, extra)
 
 
 def _identity(x: Any) -> Any:
