@@ -33,9 +33,15 @@ class Undefined:
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise TensorError(self.why)
 
-    __bool__ = __iter__ = __call__ = __len__ = __getitem__ = __float__ = __int__ = _refuse
     __hash__ = _refuse  # type: ignore[assignment]
-    __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __array__ = _refuse
+
+
+for _name in (
+    *"bool iter call len getitem setitem float int index array neg pos abs invert".split(),
+    *"lt le gt ge eq ne contains".split(),
+    *(r + n for r in ("", "r") for n in "add sub mul truediv floordiv mod pow matmul".split()),
+):
+    setattr(Undefined, f"__{_name}__", Undefined._refuse)
 
 
 UNDEFINED = Undefined()
