@@ -26,11 +26,22 @@ class Opened(Unrollable):
         self.growing = growing
 
 
+class Same:
+    """Rows that are all the same."""
+
+    def __init__(self, row: Any) -> None:
+        self.row = row
+
+    def __getitem__(self, places: slice) -> Same:
+        return self
+
+
 class Segment:
     """Elements that a loop has appended.
 
     Attributes:
-        stacks: an array for each leaf of an element; the rows are the elements.
+        stacks: an array for each leaf of an element; the rows are the elements. `Same` for a leaf that
+            the loop does not change.
         build: makes an element of the arrays and a place in them.
         key: what is the same in all elements; equal for elements of one kind.
         length: how many rows count: a number, or a tensor if it is known at run time alone.
@@ -48,10 +59,21 @@ class Segment:
         return self.build(self.stacks, place)
 
     @property
-    def size(self) -> Any:
+    def size(self) -> int:
         """How many rows there are at most."""
-        known = isinstance(self.length, int) or not self.stacks
-        return self.length if known else self.stacks[0].shape[0]
+        if isinstance(self.length, int):
+            return self.length
+        return next(s.shape[0] for s in self.stacks if not isinstance(s, Same))
+
+    def spread(self) -> Segment:
+        """The same elements, with an array for every leaf."""
+        if not any(isinstance(s, Same) for s in self.stacks):
+            return self
+        from redraft.runtime import tf_jit
+
+        stacks = [tf_jit.repeated(s.row, self.size) if isinstance(s, Same) else s
+                  for s in self.stacks]  # fmt: skip
+        return Segment(stacks, self.build, self.key, self.length, self.dropped)
 
     def without(self, count: Any) -> Segment:
         """The first elements, without so many at the end."""
@@ -65,11 +87,13 @@ class Use:
     Attributes:
         appended: values, and segments that inner loops append.
         popped: how many elements it takes from the end.
+        constants: which leaves of the first value come from outside of the loop.
     """
 
     def __init__(self, growing: Growing) -> None:
         self.growing = growing
         self.appended: list[Any] = []
+        self.constants: list[bool] = []
         self.popped = 0
 
 
@@ -262,7 +286,7 @@ class Growing(list):
         segment = self.segment()
         if segment is None or segment.key[0] != "leaf":
             return None
-        return segment.stacks[0][: known_length(segment.length)]
+        return segment.spread().stacks[0][: known_length(segment.length)]
 
     def plain(self) -> list[Any]:
         """The elements as a list: it is this list's own from now on.

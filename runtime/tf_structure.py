@@ -49,8 +49,8 @@ def zeros_of_list(x: Growing, zeros: Callable) -> Any:
     for part in x.parts:
         if not isinstance(part, Segment):
             found.parts.append(zeros(part))
-        elif all(is_floating(stack) for stack in part.stacks):
-            stacks = [tf.zeros_like(stack) for stack in part.stacks]
+        elif all(is_floating(stack) for stack in part.spread().stacks):
+            stacks = [tf.zeros_like(stack) for stack in part.spread().stacks]
             found.parts.append(Segment(stacks, part.build, part.key, part.length))
         else:
             return list(map(zeros, x))
@@ -61,7 +61,10 @@ def sum_of_lists(a: Any, b: Any) -> Growing | None:
     """The sum of the elements of two lists, if both are segments of one kind; else None."""
     first = a.segment() if isinstance(a, Growing) else None
     second = b.segment() if isinstance(b, Growing) and first is not None else None
-    if first is None or second is None or first.key != second.key or first.size != second.size:
+    if first is None or second is None:
+        return None
+    first, second = first.spread(), second.spread()
+    if first.key != second.key or first.size != second.size:
         return None
     if first.length is not second.length and first.length != first.size:
         return None

@@ -37,9 +37,28 @@ class Undefined:
 
 
 for _name in (
-    *"bool iter call len getitem setitem float int index array neg pos abs invert".split(),
-    *"lt le gt ge eq ne contains".split(),
-    *(r + n for r in ("", "r") for n in "add sub mul truediv floordiv mod pow matmul".split()),
+    *[
+        "bool",
+        "iter",
+        "call",
+        "len",
+        "getitem",
+        "setitem",
+        "float",
+        "int",
+        "index",
+        "array",
+        "neg",
+        "pos",
+        "abs",
+        "invert",
+    ],
+    *["lt", "le", "gt", "ge", "eq", "ne", "contains"],
+    *(
+        r + n
+        for r in ("", "r")
+        for n in ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"]
+    ),
 ):
     setattr(Undefined, f"__{_name}__", Undefined._refuse)
 
@@ -332,6 +351,7 @@ class Merge:
 
         if a.key != b.key or a.size != b.size:
             return None
+        a, b = a.spread(), b.spread()
         pairs = zip(a.stacks, b.stacks, strict=True)
         stacks = [tf_jit.select(self.truth, x, y) for x, y in pairs]
         same = a.length is b.length or (isinstance(a.length, int) and a.length == b.length)

@@ -455,7 +455,8 @@ class Stager:
         if any(isinstance(t, gast.Attribute) for t in targets):
             return False
         methods = [n.func.attr for n in nodes
-                   if isinstance(n, gast.Call) and isinstance(n.func, gast.Attribute)]  # fmt: skip
+                   if isinstance(n, gast.Call) and isinstance(n.func, gast.Attribute)
+                   and self.scope.value(n.func) is UNKNOWN]  # fmt: skip
         names = set().union(*map(_stored, targets)) if targets else set()
         if set(methods) & (MUTATORS - LIST_METHODS) or not names <= self.own:
             return False
