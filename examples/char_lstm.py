@@ -38,7 +38,8 @@ def loss(params, text):
     h = np.zeros((text.shape[1], HIDDEN), text.dtype)
     c = np.zeros_like(h)
     total = 0.0
-    for x, y in zip(text[:-1], text[1:], strict=True):
+    for t in range(len(text) - 1):
+        x, y = text[t], text[t + 1]
         h, c = cell(params, h, c, x)
         scores = h @ params["V"] + params["d"]
         scores = scores - np.max(scores, axis=1, keepdims=True)

@@ -218,6 +218,12 @@ def repeated(row: Any, count: int) -> Any:
     return tf.broadcast_to(row[None], [count, *row.shape])
 
 
+def reversed_rows(stack: Any, length: Any) -> Any:
+    """The first rows of an array, as many as count, in reversed order; behind them whatever."""
+    places = length - 1 - tf.range(stack.shape[0], dtype=tf.int64)
+    return tf.gather(stack, tf.maximum(places, 0))
+
+
 def listed_rows(stack: Any) -> Growing:
     """A list of the rows of an array."""
     key = ("leaf", None, dtype_of(stack), tuple(shape(stack)[1:]))

@@ -90,7 +90,7 @@ class Apart:
         def make(leaves: Iterator) -> Segment:
             stacks = [Same(next(leaves)) if is_same else next(leaves) for is_same in same]
             length = segment.length if is_fixed else next(leaves)
-            return Segment(stacks, segment.build, segment.key, length)
+            return Segment(stacks, segment.build, segment.key, length, bound=segment.bound)
 
         return ("segment", segment.key, kinds, segment.length if is_fixed else None, same), make
 

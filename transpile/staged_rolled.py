@@ -550,7 +550,7 @@ class Column:
         """What all rounds have appended."""
         constants = iter(self.constants)
         stacks = [Same(next(constants)) if same else next(rows) for same in self.same]
-        return Segment(stacks, self.build, self.key, count * self.per)
+        return Segment(stacks, self.build, self.key, count * self.per, bound=self.rows)
 
 
 class Tracer:
