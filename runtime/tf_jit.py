@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from redraft.runtime.growing import Growing, Segment
+from redraft.runtime.growing import Growing, Same, Segment
 from redraft.runtime.tensors import TensorError, is_tensor
 from redraft.runtime.tf_arrays import (
     MARK,
@@ -199,9 +199,29 @@ def row_of(stack: Any, place: Any) -> Any:
     """A row of an array, at a place that counts from the front."""
     from redraft.runtime.tf_indexing import in_order
 
+    if isinstance(stack, Same):
+        return stack.row
     if not is_tensor(place):
         return stack[place]
     return in_order(stack, lambda zero: tf.gather(stack, place + zero))
+
+
+def is_constant(x: Any) -> bool:
+    """Is it the same in all rounds of the loop that is being traced: does it come from outside?"""
+    graph = getattr(x, "graph", None) if is_tensor(x) and not hasattr(x, "numpy") else None
+    return graph is not tf.compat.v1.get_default_graph()
+
+
+def repeated(row: Any, count: int) -> Any:
+    """An array of equal rows."""
+    row = tensor(row)
+    return tf.broadcast_to(row[None], [count, *row.shape])
+
+
+def reversed_rows(stack: Any, length: Any) -> Any:
+    """The first rows of an array, as many as count, in reversed order; behind them whatever."""
+    places = length - 1 - tf.range(stack.shape[0], dtype=tf.int64)
+    return tf.gather(stack, tf.maximum(places, 0))
 
 
 def listed_rows(stack: Any) -> Growing:
