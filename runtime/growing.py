@@ -26,37 +26,63 @@ class Opened(Unrollable):
         self.growing = growing
 
 
+class Same:
+    """Rows that are all the same."""
+
+    def __init__(self, row: Any) -> None:
+        self.row = row
+
+    def __getitem__(self, places: slice) -> Same:
+        return self
+
+
 class Segment:
     """Elements that a loop has appended.
 
     Attributes:
-        stacks: an array for each leaf of an element; the rows are the elements.
+        stacks: an array for each leaf of an element; the rows are the elements. `Same` for a leaf that
+            the loop does not change.
         build: makes an element of the arrays and a place in them.
         key: what is the same in all elements; equal for elements of one kind.
         length: how many rows count: a number, or a tensor if it is known at run time alone.
+        bound: how many rows there are at most.
         dropped: how many rows at the end have ceased to count.
     """
 
     def __init__(
-        self, stacks: list[Any], build: Callable, key: Any, length: Any, dropped: int = 0
-    ) -> None:
+        self, stacks: list[Any], build: Callable, key: Any, length: Any, dropped: int = 0,
+        bound: int | None = None,
+    ) -> None:  # fmt: skip
         self.stacks, self.build, self.key, self.length = stacks, build, key, length
-        self.dropped = dropped
+        self.dropped, self.bound = dropped, bound
 
     def row(self, place: Any) -> Any:
         """The element at a place, which may be a tensor; it counts from the front."""
         return self.build(self.stacks, place)
 
     @property
-    def size(self) -> Any:
+    def size(self) -> int:
         """How many rows there are at most."""
-        known = isinstance(self.length, int) or not self.stacks
-        return self.length if known else self.stacks[0].shape[0]
+        if isinstance(self.length, int):
+            return self.length
+        known = next((s.shape[0] for s in self.stacks if not isinstance(s, Same)), self.bound)
+        assert known is not None
+        return known
+
+    def spread(self) -> Segment:
+        """The same elements, with an array for every leaf."""
+        if not any(isinstance(s, Same) for s in self.stacks):
+            return self
+        from redraft.runtime import tf_jit
+
+        stacks = [tf_jit.repeated(s.row, self.size) if isinstance(s, Same) else s
+                  for s in self.stacks]  # fmt: skip
+        return Segment(stacks, self.build, self.key, self.length, self.dropped, self.bound)
 
     def without(self, count: Any) -> Segment:
         """The first elements, without so many at the end."""
         dropped = self.dropped + count if isinstance(count, int) else 0
-        return Segment(self.stacks, self.build, self.key, self.length - count, dropped)
+        return Segment(self.stacks, self.build, self.key, self.length - count, dropped, self.bound)
 
 
 class Use:
@@ -65,11 +91,13 @@ class Use:
     Attributes:
         appended: values, and segments that inner loops append.
         popped: how many elements it takes from the end.
+        constants: which leaves of the first value come from outside of the loop.
     """
 
     def __init__(self, growing: Growing) -> None:
         self.growing = growing
         self.appended: list[Any] = []
+        self.constants: list[bool] = []
         self.popped = 0
 
 
@@ -262,7 +290,15 @@ class Growing(list):
         segment = self.segment()
         if segment is None or segment.key[0] != "leaf":
             return None
-        return segment.stacks[0][: known_length(segment.length)]
+        return segment.spread().stacks[0][: known_length(segment.length)]
+
+    def counted(self) -> tuple[Any, Any] | None:
+        """The elements as rows of one array, and how many rows count; None if they are not so kept."""
+        segment = self.segment() if any(isinstance(p, Segment) for p in self.parts) else None
+        if segment is None or segment.key[0] != "leaf":
+            return None
+        self.looked_at()
+        return segment.spread().stacks[0], segment.length
 
     def plain(self) -> list[Any]:
         """The elements as a list: it is this list's own from now on.
@@ -309,6 +345,13 @@ class Growing(list):
                     segment.build, segment.key, len(places),
                 )  # fmt: skip
                 return self.with_parts([taken] if places else [])
+            if segment is not None and index == slice(None, None, -1):
+                from redraft.runtime import tf_jit
+
+                stacks = [tf_jit.reversed_rows(s, segment.length) for s in segment.spread().stacks]
+                return self.with_parts(
+                    [Segment(stacks, segment.build, segment.key, segment.length)]
+                )
         return self.plain()[index]
 
     def at_end(self, index: int) -> tuple[Any] | None:

@@ -7,13 +7,14 @@ it with a constant of the compiled program or with an argument.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from redraft.runtime.growing import Growing, Segment
+from redraft.runtime.growing import Growing, Same, Segment
 from redraft.runtime.tensors import TensorError, is_tensor
 from redraft.runtime.tf_arrays import (
     MARK,
@@ -199,9 +200,29 @@ def row_of(stack: Any, place: Any) -> Any:
     """A row of an array, at a place that counts from the front."""
     from redraft.runtime.tf_indexing import in_order
 
+    if isinstance(stack, Same):
+        return stack.row
     if not is_tensor(place):
         return stack[place]
     return in_order(stack, lambda zero: tf.gather(stack, place + zero))
+
+
+def is_constant(x: Any) -> bool:
+    """Is it the same in all rounds of the loop that is being traced: does it come from outside?"""
+    graph = getattr(x, "graph", None) if is_tensor(x) and not hasattr(x, "numpy") else None
+    return graph is not tf.compat.v1.get_default_graph()
+
+
+def repeated(row: Any, count: int) -> Any:
+    """An array of equal rows."""
+    row = tensor(row)
+    return tf.broadcast_to(row[None], [count, *row.shape])
+
+
+def reversed_rows(stack: Any, length: Any) -> Any:
+    """The first rows of an array, as many as count, in reversed order; behind them whatever."""
+    places = length - 1 - tf.range(stack.shape[0], dtype=tf.int64)
+    return tf.gather(stack, tf.maximum(places, 0))
 
 
 def listed_rows(stack: Any) -> Growing:
@@ -300,10 +321,28 @@ class Compiled:
         body: takes a list of tensors, and returns a list of tensors.
         specifications: of the arguments (`specification`).
         device: a name of TensorFlow's, or None.
+        together: may small arguments be passed in one array?
+
+    Attributes:
+        concrete: the compiled function, which takes each argument by itself.
+        packs: places of arguments of one dtype that are passed together.
+        run: takes a list of tensors (the packs, then what is in none of them), None, and the number
+            of results, and returns these.
+        results: the number of results.
+        tensor: takes an array, `tensor_device` and None, and returns a tensor. It may share the
+            array's memory.
+        run_tensors: the same, for what may be tensors of a function that TensorFlow is tracing.
+        other_tensor: makes a tensor with memory of its own from any array or number.
+        read: the method of a tensor that gives its array. The array may share the tensor's memory,
+            which is no one else's: XLA gives each result memory of its own.
     """
 
     def __init__(
-        self, body: Callable, specifications: list[Any], device: str | None = None
+        self,
+        body: Callable,
+        specifications: list[Any],
+        device: str | None = None,
+        together: bool = False,
     ) -> None:
         self.device = device
 
@@ -311,82 +350,124 @@ class Compiled:
             return body(list(tensors))
 
         traced.__name__ = body.__name__  # the name of XLA's program
-        self.function = tf.function(traced, jit_compile=True, autograph=False)
+        self.function = compiled_by_xla(traced)
         with tf.device(device):
             self.concrete = self.function.get_concrete_function(*specifications)
-        self.direct = direct_call(self.concrete, len(specifications)) if device is None else None
+        self.results = len(self.concrete.outputs)
+        together = together and device is None and is_small(self.concrete.graph)
+        self.packs = packs_of(specifications) if together else []
+        self.launched = self.with_packs(specifications) if self.packs else self.concrete
+        self.run = (direct_run(self.launched) if device is None else None) or self.slowly
+        self.tensor, self.tensor_device, self.read = quick_ways()
+        self.other_tensor = as_tensor
 
-    def __call__(self, tensors: list[Any]) -> list[Any]:
-        """Run it; the public way is the fallback of the direct one."""
-        if self.direct is not None:
-            return self.direct(tensors)
-        return self.slowly(tensors)
+    def run_tensors(self, tensors: list[Any], _: None, count: int) -> list[Any]:
+        """Run it on tensors and variables."""
+        tensors = [tf.convert_to_tensor(x) for x in tensors]
+        return (self.slowly if tf.inside_function() else self.run)(tensors, None, count)
 
-    def slowly(self, tensors: list[Any]) -> list[Any]:
+    def slowly(self, tensors: list[Any], _: None = None, count: int = 0) -> list[Any]:
         """The public way to run a concrete function."""
         with tf.device(self.device):
-            return list(self.concrete(*tensors))
+            return list(self.launched(*tensors))
+
+    def with_packs(self, specifications: list[Any]) -> Any:
+        """The function that takes packs apart, and calls the compiled one."""
+        packs = [[specifications[place] for place in pack] for pack in self.packs]
+        alone = [i for i in range(len(specifications)) if not any(i in p for p in self.packs)]
+
+        def launch(*given: Any) -> list[Any]:
+            tensors = dict(zip(alone, given[len(packs) :], strict=True))
+            for pack, members, x in zip(self.packs, packs, given[: len(packs)], strict=True):
+                parts = tf.split(x, [s.shape.num_elements() for s in members])
+                for place, member, part in zip(pack, members, parts, strict=True):
+                    tensors[place] = tf.reshape(part, member.shape)
+            return list(self.concrete(*(tensors[i] for i in range(len(specifications)))))
+
+        lengths = [sum(s.shape.num_elements() for s in members) for members in packs]
+        joined = [tf.TensorSpec([n], s[0].dtype) for n, s in zip(lengths, packs, strict=True)]
+        return compiled_by_xla(launch).get_concrete_function(
+            *joined, *(specifications[i] for i in alone)
+        )
 
 
-def direct_call(concrete: Any, count: int) -> Callable | None:
-    """A function that runs a concrete function by its name; None where that is not possible.
+def compiled_by_xla(function: Callable) -> Any:
+    """The function as one of TensorFlow's that XLA compiles."""
+    return tf.function(function, jit_compile=True, autograph=False)
+
+
+PACKED = 1024  # bytes up to which an argument is passed together with others
+SMALL = 24  # operations up to which a function counts as small
+FREE = frozenset({"Placeholder", "Const", "Identity", "NoOp"})
+
+
+def is_small(graph: Any) -> bool:
+    """Does calling a function cost more than what it does? Then it is worth a longer compilation."""
+    types = [op.type for op in graph.get_operations() if op.type not in FREE]
+    return len(types) <= SMALL and not any("While" in t or "If" in t or "Call" in t for t in types)
+
+
+def packs_of(specifications: list[Any]) -> list[list[int]]:
+    """Places of small arguments of one dtype, where there are several.
+
+    Each tensor costs 2 to 3 us, which is more than to join small arrays.
+    """
+    found: dict[Any, list[int]] = {}
+    for place, one in enumerate(specifications):
+        if 0 < (one.shape.num_elements() or 0) * one.dtype.size <= PACKED:
+            found.setdefault(one.dtype, []).append(place)
+    return [places for places in found.values() if len(places) > 1]
+
+
+def direct_run(concrete: Any) -> Callable | None:
+    """What runs a concrete function by its name; None where that is not possible.
 
     It uses what TensorFlow uses itself, which is private: every step that may change is tried
-    here, and the public way stays.
+    here, and the public way stays. The concrete function must be kept: its name goes with it.
     """
     try:
         from tensorflow.python import pywrap_tfe
         from tensorflow.python.eager import context
 
-        if concrete.captured_inputs or not concrete.outputs:
+        if concrete.captured_inputs:
             return None
         bound = context.context()
         bound.ensure_initialized()
-        handle = bound._handle
-        name = concrete.name
-        results = len(concrete.outputs)
-        execute = pywrap_tfe.TFE_Py_Execute
+        return functools.partial(pywrap_tfe.TFE_Py_Execute, bound._handle, None, concrete.name)
     except Exception:
         return None
 
-    def run(tensors: list[Any]) -> list[Any]:
-        return execute(handle, None, name, tensors, None, results)
 
-    return run
+@functools.cache
+def quick_ways() -> tuple[Callable, str | None, str]:
+    """How arrays become tensors, and tensors arrays: see `Compiled`.
 
-
-def quick_tensor() -> Callable:
-    """The constructor that `tf.constant` ends in, if it can be called and copies; else `tf.constant`."""
+    The quick ways are what TensorFlow's own functions end in, without their copies. They are
+    private: if they do not do what is expected of them here, the public ways are taken.
+    """
     try:
         from tensorflow.python.eager import context
         from tensorflow.python.framework import ops
 
         bound = context.context()
         bound.ensure_initialized()
-        device = bound.device_name or next(
-            name for name in bound.devices() if name.endswith("CPU:0")
-        )
-        probe = np.arange(4.0)
-        made = ops.EagerTensor(probe[::-2], device, None)
-        probe[:] = 0.0
-        if made.numpy().tolist() != [3.0, 1.0]:
-            return tf.constant
-        return lambda x: ops.EagerTensor(x, device, None)
+        device = next(name for name in bound.devices() if name.endswith("CPU:0"))
+        made = ops.EagerTensor(np.arange(4.0)[::-2], device, None)
+        number = ops.EagerTensor(np.int64(3), device, None)
+        read = made._numpy_internal()
+        read += 1.0
+        if read.tolist() == [4.0, 2.0] and number.dtype is tf.int64 and number.shape.rank == 0:
+            return ops.EagerTensor, device, "_numpy_internal"
     except Exception:
-        return tf.constant
-
-
-_quick: list[Callable] = []
+        pass
+    return (lambda x, device, dtype: as_tensor(x)), None, "numpy"
 
 
 def as_tensor(x: Any) -> Any:
-    """An array as a tensor in memory of its own."""
-    if not _quick:
-        _quick.append(quick_tensor())
-    if x.__class__ is not np.ndarray or not x.dtype.isnative or tf.inside_function():
-        x = np.asarray(x)
+    """An array as an eager tensor in memory of its own."""
+    x = np.asarray(x)
+    with tf.init_scope():  # a caller may be tracing a function of its own
         return tf.constant(x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("=")))
-    return _quick[0](x)
 
 
 def traced_number(x: Any, number: type) -> Any:
@@ -399,12 +480,7 @@ def stands_for(x: Any) -> type | None:
     return getattr(x, MARK, None)
 
 
-def as_array(x: Any) -> Any:
-    """The value of a tensor in memory of its own; a NumPy scalar, if it has no axes."""
-    return x.numpy()
-
-
 __all__ = [
-    "Compiled", "as_array", "as_tensor", "devices", "dtype_name", "fitted", "identity", "is_tensor",
+    "Compiled", "as_tensor", "devices", "dtype_name", "fitted", "identity", "is_tensor",
     "negated", "select", "specification", "stands_for", "traced_number", "truth",
 ]  # fmt: skip

@@ -54,11 +54,26 @@ def matmul(x: Any, y: Any) -> Any:
         raise ValueError(f"matmul: shapes {shape(x)} and {shape(y)} do not fit")
     if ndim(x) == ndim(y) == 1:
         return cast(tf.reduce_sum(x * y), dtype)
+    (x, x_turned), (y, y_turned) = as_written(x), as_written(y)
     if ndim(y) == 1:
-        return cast(tf.linalg.matvec(x, y), dtype)
+        return cast(tf.linalg.matvec(x, y, transpose_a=x_turned), dtype)
     if ndim(x) == 1:
-        return cast(tf.squeeze(tf.linalg.matmul(x[None, :], y), -2), dtype)
-    return cast(tf.linalg.matmul(x, y), dtype)
+        product = tf.linalg.matmul(x[None, :], y, transpose_b=y_turned)
+        return cast(tf.squeeze(product, -2), dtype)
+    product = tf.linalg.matmul(x, y, transpose_a=x_turned, transpose_b=y_turned)
+    return cast(product, dtype)
+
+
+def as_written(x: Any) -> tuple[Any, bool]:
+    """The matrix behind ``x.T`` and True, where a trace knows it; otherwise the matrix and False.
+
+    A product reads a matrix either way. XLA would write its transpose first.
+    """
+    if not tf.is_symbolic_tensor(x) or ndim(x) < 2 or x.op.type != "Transpose":
+        return x, False
+    original, order = x.op.inputs
+    swapped = [*range(ndim(x) - 2), ndim(x) - 1, ndim(x) - 2]
+    return (original, True) if np.array_equal(tf.get_static_value(order), swapped) else (x, False)
 
 
 def dot(x: Any, y: Any) -> Any:

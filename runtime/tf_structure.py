@@ -49,8 +49,8 @@ def zeros_of_list(x: Growing, zeros: Callable) -> Any:
     for part in x.parts:
         if not isinstance(part, Segment):
             found.parts.append(zeros(part))
-        elif all(is_floating(stack) for stack in part.stacks):
-            stacks = [tf.zeros_like(stack) for stack in part.stacks]
+        elif all(is_floating(stack) for stack in part.spread().stacks):
+            stacks = [tf.zeros_like(stack) for stack in part.spread().stacks]
             found.parts.append(Segment(stacks, part.build, part.key, part.length))
         else:
             return list(map(zeros, x))
@@ -61,7 +61,10 @@ def sum_of_lists(a: Any, b: Any) -> Growing | None:
     """The sum of the elements of two lists, if both are segments of one kind; else None."""
     first = a.segment() if isinstance(a, Growing) else None
     second = b.segment() if isinstance(b, Growing) and first is not None else None
-    if first is None or second is None or first.key != second.key or first.size != second.size:
+    if first is None or second is None:
+        return None
+    first, second = first.spread(), second.spread()
+    if first.key != second.key or first.size != second.size:
         return None
     if first.length is not second.length and first.length != first.size:
         return None
@@ -122,12 +125,34 @@ def stack_of_rows(items: Any, dtype: Any, row: Sequence) -> Any:
 def rows_of_items(x: Any, items: Any, last: bool) -> Any:
     """Cotangent of `x` from those of its first or last rows; the others are zero."""
     dtype = dtype_of(x) if is_floating(x) else np.dtype(float)
+    counted = items.counted() if isinstance(items, Growing) else None
+    if counted is not None and is_tensor(counted[1]):
+        return rows_that_count(x, cast(counted[0], dtype), counted[1], last)
     missing = shape(x)[0] - len(items)
     zeros = full((missing, *shape(x)[1:]), 0.0, dtype)
     if not len(items):
         return zeros
     rows = stack_of_rows(items, dtype, shape(x)[1:])
     return tf.concat([zeros, rows] if last else [rows, zeros], 0)
+
+
+def rows_that_count(x: Any, rows: Any, count: Any, last: bool) -> Any:
+    """As `rows_of_items`, where a number of the rows counts that is known at run time alone."""
+    row = tuple(shape(x)[1:])
+    rows = tf.broadcast_to(
+        tf.reshape(rows, [shape(rows)[0], *fitting(rows, row)]), [shape(rows)[0], *row]
+    )
+    places = tf.range(shape(x)[0], dtype=tf.int64)
+    places = places - (shape(x)[0] - count) if last else places
+    counts = tf.logical_and(places >= 0, places < count)
+    inside = tf.clip_by_value(places, 0, shape(rows)[0] - 1)
+    return tf.where(beside(counts, x), tf.gather(rows, inside), tf.zeros([], rows.dtype))
+
+
+def fitting(rows: Any, row: tuple) -> list[int]:
+    """The lengths of the rows, with axes of length one in front, as many as a row of another has."""
+    own = list(shape(rows)[1:])
+    return [1] * (len(row) - len(own)) + own
 
 
 def item_bar(x_bar: Any, index: Any, value: Any, last: bool = True) -> Any:

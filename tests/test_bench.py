@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import redraft as rd
-from redraft.tools import bench
+from redraft.tools import bench, bench_jit
 from redraft.tools.bench_functions import PROBLEMS, element_loop, element_loop_by_hand, fifty_lines
 from redraft.tools.differences import flat, jacobian
 
@@ -71,3 +71,48 @@ def test_quick_run_prints_a_table(capsys, tmp_path):
     out = capsys.readouterr().out
     assert "tiny vector" in out and "redraft/hand" in out and "autograd/redraft" in out
     assert set(json.loads(output.read_text())["gradients"]) == {"tiny vector"}
+
+
+# Compiled functions
+
+QUICK = ("call of two", "call of eight", "mlp 8/16/32/4", "gaussian mixture", "recurrence 100")
+
+
+@pytest.mark.parametrize("entry", bench_jit.ENTRIES, ids=[e.name for e in bench_jit.ENTRIES])
+def test_entry_is_named_once_and_has_arguments(entry):
+    assert [e.name for e in bench_jit.ENTRIES].count(entry.name) == 1
+    assert entry.arguments(np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("entry", [e for e in bench_jit.ENTRIES if e.name in QUICK],
+                         ids=lambda e: e.name)  # fmt: skip
+def test_quick_entry_runs(entry):
+    pytest.importorskip("tensorflow")
+    found = bench_jit.measure(entry, 1, 1)
+    assert set(found["first"]) == {"redraft", "JAX"}
+    assert set(found["later"]) == {"redraft", "JAX", bench_jit.OWN}
+    assert f"{entry.name}: " in bench_jit.line(entry.name, found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", [e for e in bench_jit.ENTRIES if e.name not in QUICK],
+                         ids=lambda e: e.name)  # fmt: skip
+def test_long_entry_runs_or_says_that_it_takes_too_long(entry):
+    pytest.importorskip("tensorflow")
+    found = bench_jit.run(entry, 1, 1, 120)
+    assert "later" in found or found["skipped"].startswith("took longer")
+
+
+def test_entry_that_takes_too_long_is_skipped():
+    assert bench_jit.run(bench_jit.ENTRIES[0], 1, 1, 0.01) == {"skipped": "took longer than 0.01 s"}
+    assert bench_jit.line("f", {"skipped": "why"}) == "f: skipped, why"
+
+
+def test_jit_is_an_option(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(bench_jit, "run", lambda entry, *rest: {"skipped": entry.name})
+    output = tmp_path / "figures.json"
+    with pytest.raises(SystemExit) as stopped:
+        bench.main(["--jit", "--quick", "--only", "call of", "--json", str(output)])
+    assert stopped.value.code in (0, None)
+    assert set(json.loads(output.read_text())) == {"call of two", "call of eight"}
+    assert "call of two: skipped" in capsys.readouterr().out

@@ -64,7 +64,7 @@ def over_rows(x):
 
 def over_zip(x):
     total = 0.0
-    for i, (a, b) in enumerate(zip(x, x[1:], strict=False)):
+    for i, (a, b) in enumerate(zip(x, x[1:], strict=False)):  # noqa: RUF007
         total = total + np.sum(a * b) * (i + 1)
     return total
 

@@ -24,7 +24,7 @@ import click
 import numpy as np
 
 import redraft as rd
-from redraft.tools import bench_functions
+from redraft.tools import bench_functions, bench_jit
 from redraft.tools.bench_functions import PROBLEMS, Problem, with_numpy
 from redraft.tools.differences import flat
 
@@ -47,7 +47,13 @@ LENGTHS = (1000, 2000, 4000, 8000)
               help="Write the figures to FILE.")  # fmt: skip
 @click.option("--quick", is_flag=True, help="One repeat, small functions, no other measurements.")
 @click.option("--skip-jax", is_flag=True, help="Leave JAX out.")
-def main(only: str | None, repeats: int, output: Path | None, quick: bool, skip_jax: bool) -> None:
+@click.option("--jit", is_flag=True, help="Compare compiled functions with JAX's instead.")
+@click.option("--limit", default=120.0, show_default=True,
+              help="With --jit: seconds after which an entry is given up.")  # fmt: skip
+def main(
+    only: str | None, repeats: int, output: Path | None, quick: bool, skip_jax: bool, jit: bool,
+    limit: float,
+) -> None:  # fmt: skip
     """Compare generated gradients with hand-written ones, autograd's and JAX's.
 
     \b
@@ -55,7 +61,12 @@ def main(only: str | None, repeats: int, output: Path | None, quick: bool, skip_
       python -m redraft.tools.bench
       python -m redraft.tools.bench --only mlp --repeats 31
       python -m redraft.tools.bench --json bench.json
+      python -m redraft.tools.bench --jit --only recurrence
     """
+    if jit:
+        found = bench_jit.report(only, 1 if quick else repeats, 1 if quick else 3, limit)
+        write(found, output)
+        return
     problems = [p for p in PROBLEMS if only is None or only in p.name]
     if quick:
         problems, repeats = [p for p in problems if p.small], 1
@@ -69,6 +80,11 @@ def main(only: str | None, repeats: int, output: Path | None, quick: bool, skip_
         figures["rewriting"] = rewriting(repeats)
         figures["first gradient"] = first_gradient(max(5, repeats // 3))
         print_rest(figures)
+    write(figures, output)
+
+
+def write(figures: dict[str, Any], output: Path | None) -> None:
+    """Write the figures to a file, if one is wanted."""
     if output is not None:
         output.write_text(json.dumps(figures, indent=2) + "\n")
 

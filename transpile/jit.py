@@ -8,30 +8,38 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import copy
 import dataclasses
 import functools
+import gc
 import inspect
 import threading
 import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from redraft.runtime.growing import Growing
-from redraft.runtime.memory import TRACE, Memory, is_array, tracing
+from redraft.runtime.memory import TRACE, Memory, is_array
 from redraft.runtime.tensors import TensorError, is_tensor, require_tensorflow
-from redraft.runtime.tree import _registry
 from redraft.transpile import trace_errors
 from redraft.transpile.errors import Span, TransformError
 from redraft.transpile.fields import Again, fields_in
 from redraft.transpile.front.source import read_source
+from redraft.transpile.jit_call import (
+    Constant,
+    Result,
+    children,
+    mapped,
+    may_be_joined,
+    write_call,
+    write_leaves_of,
+)
 from redraft.transpile.staged import StagedSource, by_file, staged, staged_source
 from redraft.transpile.staged_control import Undefined
 
 ENTRIES = 256  # compiled versions that a function keeps
+RECENT = 4  # versions whose own test of arguments is tried before they are looked up
 MANY = 50  # versions after which a warning asks why
 NUMBERS = {bool: "b", int: "i", float: "f", complex: "c"}
 Leaf = collections.namedtuple("Leaf", "kind dtype shape")
@@ -121,6 +129,7 @@ class Jitted:
         if both:
             raise ValueError(f"jit: {sorted(both, key=str)} cannot be both static and donated")
         self.entries: collections.OrderedDict[Any, Entry] = collections.OrderedDict()
+        self.recent: tuple[Entry, ...] = ()  # tried in turn before the key of a call is made
         self.compiled = 0
         self.lock = threading.RLock()
 
@@ -149,15 +158,29 @@ class Jitted:
         return f"<redraft jit of {getattr(self.fun, '__qualname__', repr(self.fun))}>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if tracing():
+        if TRACE.memories:
             return staged(self.fun)(*args, **kwargs)
+        for entry in self.recent:
+            leaves = entry.leaves_of(args, kwargs)
+            if leaves is not None:
+                try:
+                    return entry.call(leaves)
+                except Exception as error:
+                    entry.explain(error)
+                    raise
+        return self.call_slowly(args, kwargs)
+
+    def call_slowly(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """A call of a kind that was not seen lately."""
         leaves: list[Any] = []
         key = self.key_of(args, kwargs, leaves)
         entry = self.entries.get(key)
         if entry is None or not entry.is_current():
             entry = self.compile(key, args, kwargs)
+        if entry.leaves_of is not None:
+            self.recent = (entry, *(e for e in self.recent if e is not entry))[:RECENT]
         try:
-            return entry(leaves)
+            return entry.call(leaves)
         except Exception as error:
             entry.explain(error)
             raise
@@ -222,7 +245,8 @@ class Jitted:
             found = self.entries.get(key)
             if found is not None and found.is_current():
                 return found
-            entry = self.entry_class(self, args, kwargs)
+            with without_collection():
+                entry = self.entry_class(self, args, kwargs)
             self.compiled += 1
             if self.compiled == MANY:
                 warnings.warn(self.complaint(key), stacklevel=4)
@@ -242,6 +266,22 @@ class Jitted:
         ]
         which = f"; it is {' and '.join(changing)} that changes" if changing else ""
         return f"`{name}` was compiled {MANY} times{which}"
+
+
+@contextlib.contextmanager
+def without_collection() -> Iterator[None]:
+    """Put off the collection of cycles.
+
+    Rewriting and tracing make many objects that are kept. In a process that has imported TensorFlow they
+    set off full collections, which find nothing, and take as long as the tracing itself.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _parameters(fun: Any) -> list[inspect.Parameter]:
@@ -304,8 +344,9 @@ def flatten(x: Any, leaves: list[Any], name: str) -> Any:
     if cls is np.ndarray or isinstance(x, (np.ndarray, np.generic)):
         if x.dtype.kind in "OSUmMV" and x.dtype.name != "bfloat16":
             raise TypeError(f"jit: `{name}` holds an array of dtype {x.dtype}; pass numbers")
-        leaves.append(x)
-        return Leaf("array" if isinstance(x, np.ndarray) else "scalar", x.dtype, x.shape)
+        is_array = isinstance(x, np.ndarray)
+        leaves.append(np.asarray(x) if is_array else x)
+        return Leaf("array" if is_array else "scalar", x.dtype, x.shape)
     if cls in NUMBERS:
         leaves.append(x)
         return Leaf("number", cls, ())
@@ -324,50 +365,6 @@ def flatten(x: Any, leaves: list[Any], name: str) -> Any:
     return (cls, keys, extra, tuple(flatten(v, leaves, name) for v in values))
 
 
-def children(x: Any) -> tuple[Any, list[Any], Any] | None:
-    """Keys, values and data of a container; None if it is none."""
-    if type(x) in _registry:
-        values, extra = _registry[type(x)][0](x)
-        return None, list(values), extra
-    if isinstance(x, (list, tuple)):
-        return None, list(x), None
-    if isinstance(x, dict):
-        keys = tuple(x)
-        return keys, [x[k] for k in keys], None
-    if dataclasses.is_dataclass(x) and not isinstance(x, type):
-        keys = tuple(f.name for f in dataclasses.fields(x))
-        return keys, [getattr(x, k) for k in keys], None
-    return None
-
-
-def mapped(function: Callable, x: Any) -> Any:
-    """The structure with `function` applied to its leaves."""
-    parts = children(x)
-    if parts is None:
-        return function(x)
-    keys, values, extra = parts
-    return rebuilt(x, keys, [mapped(function, v) for v in values], extra)
-
-
-def rebuilt(x: Any, keys: Any, new: list[Any], extra: Any) -> Any:
-    """A container like `x` with other children (`children`)."""
-    cls = type(x)
-    if cls in _registry:
-        return _registry[cls][1](extra, new)
-    if isinstance(x, dict):
-        made = copy.copy(x)
-        made.update(zip(keys, new, strict=True))
-        return made
-    if isinstance(x, tuple):
-        return cls(*new) if hasattr(x, "_fields") else cls(new)
-    if isinstance(x, list):
-        return new if isinstance(x, Growing) else cls(new)
-    made = copy.copy(x)
-    for key, value in zip(keys, new, strict=True):
-        object.__setattr__(made, key, value)
-    return made
-
-
 # --- what is compiled
 
 
@@ -384,11 +381,12 @@ class Entry:
         self.device = device_name(jitted.options)
         leaves: list[Any] = []
         self.args, self.kwargs = self.templates(args, kwargs, leaves)
-        self.tensors = any(is_tensor(x) for x in leaves)
         self.kinds = [type(x) if type(x) in NUMBERS else None for x in leaves]
-        self.convert = [self.converter(x) for x in leaves]
         specifications = self.specifications(args, kwargs, leaves)
         self.compiled = self.traced(fields_in((args, kwargs)), leaves, specifications)
+        self.leaves_of = write_leaves_of(args, kwargs, jitted.static, self.all_guards())
+        check = self.check if self.checks else None
+        self.call = write_call(self.compiled, leaves, self.answer, check, len(self.checks))
         self.args = self.kwargs = None  # the caller's arrays need not live as long as this
 
     def templates(self, args: tuple, kwargs: dict[str, Any], leaves: list[Any]) -> Any:
@@ -405,15 +403,6 @@ class Entry:
         named = {k: _Static(kwargs[k]) if k in names else mapped(numbered, kwargs[k])
                  for k in sorted(kwargs)}  # fmt: skip
         return new, named
-
-    def converter(self, x: Any) -> Any:
-        """What makes a tensor of an argument at this place."""
-        if is_tensor(x):
-            return lambda x: x
-        if type(x) in NUMBERS:
-            dtype = np.dtype(type(x))
-            return lambda x: self.tf.as_tensor(np.asarray(x, dtype))
-        return self.tf.as_tensor
 
     def specification(self, x: Any) -> Any:
         if is_tensor(x):
@@ -473,7 +462,9 @@ class Entry:
         body.__name__ = getattr(self.jitted.fun, "__name__", body.__name__)
         saved = TRACE.guards
         try:
-            compiled = self.tf.Compiled(body, specifications, self.device)
+            compiled = self.tf.Compiled(
+                body, specifications, self.device, together=may_be_joined(leaves)
+            )
         except TransformError:
             raise
         except Exception as error:
@@ -485,7 +476,6 @@ class Entry:
         self.others = [*cell_guards(self.jitted.fun), *held["cells"]]
         self.answer = held["ans"]
         self.checks = [error for _, error in held["checks"]]
-        self.single = isinstance(self.answer, _Result)
         return compiled
 
     def run(self, tensors: list[Any], leaves: list[Any], memory: Memory) -> Any:
@@ -512,9 +502,14 @@ class Entry:
         if isinstance(x, Undefined):
             raise TensorError(x.why)
         if not is_tensor(x):
-            return _Constant(x) if isinstance(x, np.ndarray) else x
+            return Constant(x) if isinstance(x, np.ndarray) else x
         results.append(self.tf.identity(x))
-        return _Result(len(results) - 1, self.tf.stands_for(x))
+        return Result(len(results) - 1, self.tf.stands_for(x))
+
+    def all_guards(self) -> list[tuple[Any, str | None, Any]]:
+        """What must still mean what it meant, for the compiled function to be the right one."""
+        named = [guard for source in self.guards for guard in source.dependencies]
+        return [*named, *((cell, None, value) for cell, value in self.others)]
 
     def is_current(self) -> bool:
         """Do the names that the function reads still mean what they meant?"""
@@ -523,39 +518,15 @@ class Entry:
                 return False
         return all(_still(*guard) for guard in self.others)
 
-    def __call__(self, leaves: list[Any]) -> Any:
-        tensors = [convert(x) for convert, x in zip(self.convert, leaves, strict=True)]
-        results = self.compiled(tensors)
-        if self.checks:
-            self.check(results)
-        if self.tensors:
-            finish = lambda x: self.as_tensor(x, results)  # noqa: E731
-        elif self.single:
-            return self.finish(self.answer, results)
-        else:
-            finish = lambda x: self.finish(x, results)  # noqa: E731
-        return mapped(finish, self.answer)
-
-    def check(self, results: list[Any]) -> None:
+    def check(self, results: tuple) -> None:
         """Look at what must not be true in the end.
 
         Raises:
             TransformError: a loop would have gone on beyond its bound.
         """
-        for failed, (message, place) in zip(results[-len(self.checks) :], self.checks, strict=True):
-            if bool(self.tf.as_array(failed)):
+        for failed, (message, place) in zip(results, self.checks, strict=True):
+            if bool(failed):
                 raise TransformError(message, place, "write a larger bound in `rd.while_bound`")
-
-    def finish(self, x: Any, results: list[Any]) -> Any:
-        if x.__class__ is _Result:
-            value = self.tf.as_array(results[x.number])
-            return value if x.number_type is None else x.number_type(value)
-        return x.value.copy() if x.__class__ is _Constant else x
-
-    def as_tensor(self, x: Any, results: list[Any]) -> Any:
-        if x.__class__ is _Result:
-            return results[x.number]
-        return self.tf.as_tensor(x.value) if x.__class__ is _Constant else x
 
 
 @dataclasses.dataclass(frozen=True)
@@ -566,20 +537,6 @@ class _Static:
 class _Place:
     def __init__(self, number: int) -> None:
         self.number = number
-
-
-class _Result:
-    __slots__ = ("number", "number_type")
-
-    def __init__(self, number: int, number_type: type | None) -> None:
-        self.number, self.number_type = number, number_type
-
-
-class _Constant:
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value.copy()
 
 
 def cell_guards(fun: Any) -> list[Any]:

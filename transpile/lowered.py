@@ -14,6 +14,7 @@ import numpy as np
 
 from redraft.runtime.tensors import is_tensor, require_tensorflow
 from redraft.transpile import jit as jitting
+from redraft.transpile import jit_call
 
 DIALECTS = ("stablehlo", "hlo")
 
@@ -78,10 +79,10 @@ class Lowered:
         shapes = tf_lowered.result_shapes(self._entry.compiled)
 
         def described(x: Any) -> Any:
-            if x.__class__ is jitting._Result:
+            if x.__class__ is jit_call.Result:
                 shape, dtype = shapes[x.number]
                 return ShapeDtype(shape, np.dtype(dtype))
-            return x.value.copy() if x.__class__ is jitting._Constant else x
+            return x.value.copy() if x.__class__ is jit_call.Constant else x
 
         return jitting.mapped(described, self._entry.answer)
 
@@ -168,7 +169,7 @@ class Compiled:
         key = jitting.Jitted.key_of(jitted, args, kwargs, leaves)
         if key != lowered._key:
             raise TypeError(_difference(jitted, lowered._key, key, len(args)))
-        return lowered._entry(leaves)
+        return lowered._entry.call(leaves)
 
 
 @dataclasses.dataclass

@@ -33,9 +33,34 @@ class Undefined:
     def _refuse(self, *_: Any, **__: Any) -> Any:
         raise TensorError(self.why)
 
-    __bool__ = __iter__ = __call__ = __len__ = __getitem__ = __float__ = __int__ = _refuse
     __hash__ = _refuse  # type: ignore[assignment]
-    __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __array__ = _refuse
+
+
+for _name in (
+    *[
+        "bool",
+        "iter",
+        "call",
+        "len",
+        "getitem",
+        "setitem",
+        "float",
+        "int",
+        "index",
+        "array",
+        "neg",
+        "pos",
+        "abs",
+        "invert",
+    ],
+    *["lt", "le", "gt", "ge", "eq", "ne", "contains"],
+    *(
+        r + n
+        for r in ("", "r")
+        for n in ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"]
+    ),
+):
+    setattr(Undefined, f"__{_name}__", Undefined._refuse)
 
 
 UNDEFINED = Undefined()
@@ -326,6 +351,7 @@ class Merge:
 
         if a.key != b.key or a.size != b.size:
             return None
+        a, b = a.spread(), b.spread()
         pairs = zip(a.stacks, b.stacks, strict=True)
         stacks = [tf_jit.select(self.truth, x, y) for x, y in pairs]
         same = a.length is b.length or (isinstance(a.length, int) and a.length == b.length)

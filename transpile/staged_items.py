@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from redraft.runtime.growing import Growing, known_length
-from redraft.runtime.tensors import is_tensor
+from redraft.runtime.growing import Growing, Segment, Unrollable, known_length
+from redraft.runtime.tensors import holds_tensor, is_tensor
 
 
 class Items:
@@ -160,11 +160,23 @@ def _item_of_range(numbers: range, place: Any) -> Any:
 
 
 def _items_of_list(x: Growing) -> Items | None:
+    """The elements as they are, by their number; as rows of arrays at a place that is traced."""
+    segments = [p for p in x.parts if isinstance(p, Segment)]
+    if all(isinstance(p.length, int) for p in segments):
+        return Items(len(x), lambda i: _element(x, i), len(x), holds_tensor(x))
+    segment = x.segment()
+    x.looked_at()
+    return None if segment is None else Items(segment.length, segment.row, segment.size, True)
+
+
+def _element(x: Growing, place: Any) -> Any:
+    if isinstance(place, int):
+        return x[place]
+    x.looked_at()
     segment = x.segment()
     if segment is None:
-        return None
-    x.looked_at()
-    return Items(segment.length, segment.row, segment.size, True)
+        raise Unrollable("a list of elements of different kinds")
+    return segment.row(place)
 
 
 def _items_of_zip(x: Zipped) -> Items | None:

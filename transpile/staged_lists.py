@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from redraft.runtime.growing import Growing, Segment
+from redraft.runtime.growing import Growing, Same, Segment
 from redraft.runtime.memory import TRACE
 from redraft.runtime.tensors import is_tensor
 
@@ -82,21 +82,22 @@ class Apart:
         from redraft.runtime import tf_jit
 
         is_fixed = isinstance(segment.length, int)
-        count = len(segment.stacks)
-        self.leaves += segment.stacks if is_fixed else [*segment.stacks, segment.length]
-        kinds = tuple(tf_jit.kind_of_variable(s) for s in segment.stacks)
+        rows = [s.row if isinstance(s, Same) else s for s in segment.stacks]
+        same = tuple(isinstance(s, Same) for s in segment.stacks)
+        self.leaves += rows if is_fixed else [*rows, segment.length]
+        kinds = tuple(map(tf_jit.kind_of_variable, rows))
 
         def make(leaves: Iterator) -> Segment:
-            stacks = [next(leaves) for _ in range(count)]
+            stacks = [Same(next(leaves)) if is_same else next(leaves) for is_same in same]
             length = segment.length if is_fixed else next(leaves)
-            return Segment(stacks, segment.build, segment.key, length)
+            return Segment(stacks, segment.build, segment.key, length, bound=segment.bound)
 
-        return ("segment", segment.key, kinds, segment.length if is_fixed else None), make
+        return ("segment", segment.key, kinds, segment.length if is_fixed else None, same), make
 
     def parts_of(self, x: Any) -> tuple[list[Any], Any, Callable] | None:
         """Children of a container, its data, and what makes one of other children."""
         from redraft.runtime.cotangents import Struct
-        from redraft.transpile import jit
+        from redraft.transpile import jit_call
 
         if isinstance(x, Struct):
             names = list(vars(x))
@@ -105,11 +106,11 @@ class Apart:
                 tuple(names),
                 lambda vs: Struct(dict(zip(names, vs, strict=True))),
             )
-        found = jit.children(x)
+        found = jit_call.children(x)
         if found is None:
             return None
         keys, values, extra = found
-        return values, (keys, extra), lambda new: jit.rebuilt(x, keys, new, extra)
+        return values, (keys, extra), lambda new: jit_call.rebuilt(x, keys, new, extra)
 
 
 def _identity(x: Any) -> Any:
@@ -173,7 +174,7 @@ def _rows(part: Any, key: Any) -> list[Any] | None:
     if not isinstance(part, Segment):
         leaves = fitted(_current(part), key)
         return None if leaves is None else [(leaf,) for leaf in leaves]
-    return [stack[: part.size] for stack in part.stacks] if part.key == key else None
+    return [stack[: part.size] for stack in part.spread().stacks] if part.key == key else None
 
 
 def _current(x: Any) -> Any:
@@ -200,6 +201,7 @@ def with_element(segment: Segment, place: int, value: Any) -> Segment | None:
     """
     from redraft.runtime import tf_jit
 
+    segment = segment.spread()
     leaves = fitted(_current(value), segment.key)
     if leaves is None or not isinstance(segment.length, int):
         return None
@@ -236,7 +238,7 @@ def rekeyed(key: Any, kinds: Iterator[Any]) -> Any:
         own = tuple(next(kinds) for _ in key[2])
         if key[3] is None:
             next(kinds)
-        return (*key[:2], own, key[3])
+        return (*key[:2], own, *key[3:])
     return key
 
 

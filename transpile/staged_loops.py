@@ -17,7 +17,7 @@ from redraft.runtime import memory
 from redraft.runtime.growing import Unrollable
 from redraft.runtime.memory import TRACE
 from redraft.runtime.tensors import TensorError, is_tensor
-from redraft.transpile.staged_control import cond, not_
+from redraft.transpile.staged_control import Watched, cond, not_
 from redraft.transpile.staged_items import items_of
 from redraft.transpile.staged_rolled import Loop, Rolled
 
@@ -47,21 +47,39 @@ def for_each(
     if not isinstance(items.length, int):
         loop = Loop(body, state, leaves, bars, items)
         return _given(_certainly(loop, "a loop whose number of rounds is known only at run time"))
-    place, left, count = 0, False, items.length
+    place, left, count, is_left_later = 0, False, items.length, False
     while place < count and (leaves or count - place > SHORT):
-        if count - place > SHORT or is_tensor(left):
+        if count - place > SHORT or is_left_later:
             loop = Loop(body, state, leaves, bars, items.after(place), left=left)
             done = _tried(loop)
             if done is not None:
                 return _given(done)
             if not loop.may_settle or place == PEELED or is_tensor(left):
                 break
-        state, left = one_round(body, items.of(place), state, leaves)
-        place += 1
+        undo = _remembered(body, state)
+        after, left = one_round(body, items.of(place), state, leaves)
+        if is_tensor(left) and not is_left_later:
+            undo()  # nobody knows yet how many rounds there are: they are better all in one loop
+            is_left_later, left = True, False
+            continue
+        state, place = after, place + 1
         if left is True:
             return _given(state)
     rest = map(items.of, range(place, count))
     return _given(by_rounds(rest, body, state, leaves, left))
+
+
+def _remembered(body: Callable, state: list[Any]) -> Callable[[], None]:
+    """What puts back all that a round changes."""
+    held, watched = memory.current(), Watched((body, tuple(state)))
+    before = None if held is None else held.state()
+
+    def undo() -> None:
+        watched.undo()
+        if held is not None:
+            held.restore(before)
+
+    return undo
 
 
 def while_loop(test: Callable, body: Callable, *values: Any, bars: bool = False) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from redraft.runtime import memory
-from redraft.runtime.growing import Growing, Opened, Round, Segment, Unrollable, Use
+from redraft.runtime.growing import Growing, Opened, Round, Same, Segment, Unrollable, Use
 from redraft.runtime.memory import TRACE, Order
 from redraft.runtime.tensors import TensorError, is_tensor
 from redraft.transpile.staged_control import UNDEFINED, Watched
@@ -236,6 +236,7 @@ class Rolled:
             given = iter(leaves)
             values, left = self.loop.step(count, [v.of(given) for v in self.variables])
             outcome = Outcome(values, left, now)
+            note_constants(now)
             outcome.rows = [x for o in self.opened for x in o.rows_after(count)]
             return outcome
         finally:
@@ -375,6 +376,16 @@ class Rolled:
                     held.join(new, h)
 
 
+def note_constants(now: Round) -> None:
+    """Note which leaves of what a round appends come from outside of the loop."""
+    from redraft.runtime import tf_jit
+
+    for use in now.uses.values():
+        if use.appended and not isinstance(use.appended[0], Segment):
+            leaves = Apart(use.appended[0], numbers=False).leaves
+            use.constants = list(map(tf_jit.is_constant, leaves))
+
+
 def starts_as_number(own: Variable, new: Variable) -> bool:
     """Is it a Python number (or nothing) before the first round, and then a scalar that includes it?"""
     is_number = own.is_number() or own.value is UNDEFINED
@@ -406,7 +417,7 @@ class Open:
         segment = growing.segment()
         if segment is None or not isinstance(segment.length, int) or not isinstance(bound, int):
             raise Unrollable("a list that is read and changed,")
-        self.growing, self.first, self.bound = growing, segment, bound
+        self.growing, self.first, self.bound = growing, segment.spread(), bound
         self.net, self.most = 0, 0
         self.found = (0, 0)
         self.parts, self.made_in = growing.parts, growing.made_in
@@ -477,6 +488,7 @@ class Column:
     Attributes:
         growing: the list.
         per: how many elements a round appends.
+        same: which leaves of an element come from outside of the loop, and need no array.
     """
 
     def __init__(self, use: Use, bound: int) -> None:
@@ -485,18 +497,23 @@ class Column:
         if isinstance(first, Segment):
             self.is_nested, self.key, self.build = True, first.key, first.build
             self.per = first.length
+            self.same = [False] * len(first.stacks)
             if len(use.appended) > 1 or not isinstance(self.per, int):
                 raise Unrollable("a list to which inner loops append an unknown number of elements")
         else:
             apart = Apart(first, numbers=False)
             self.is_nested, self.key, self.build = False, apart.key, builder(apart)
             self.per = len(use.appended)
+            alone = self.per == 1
+            self.same = [alone and is_same for is_same in use.constants]
         self.rows = bound * self.per
+        self.constants: list[Any] = []
         self.written(use, None)
 
     def kinds(self) -> list[Any]:
         """Of the arrays."""
-        return [(None, dtype, (self.rows, *shape)) for _, dtype, shape in kinds_of(self.key)]
+        pairs = zip(kinds_of(self.key), self.same, strict=True)
+        return [(None, dtype, (self.rows, *shape)) for (_, dtype, shape), same in pairs if not same]
 
     def written(self, use: Use, put: Callable[[int, list[Any]], None] | None) -> None:
         """Write what a round appends.
@@ -508,6 +525,8 @@ class Column:
         Raises:
             Unrollable: it is of another kind than what was appended before.
         """
+        from redraft.runtime import tf_jit
+
         per = use.appended[0].length if self.is_nested else len(use.appended)
         if per != self.per:
             raise Unrollable("a list that grows by another number of elements in each round")
@@ -516,13 +535,22 @@ class Column:
             part: Any = value if is_nested else Apart(value, numbers=False)
             if is_nested != self.is_nested or part.key != self.key:
                 raise Unrollable("a list of elements of different kinds")
-            if put is not None:
-                leaves = [s[: self.per] for s in value.stacks] if is_nested else part.leaves
-                put(place, leaves)
+            if put is None:
+                continue
+            if is_nested:
+                put(place, [s[: self.per] for s in value.spread().stacks])
+                continue
+            pairs = list(zip(part.leaves, self.same, strict=True))
+            self.constants = [x for x, same in pairs if same]
+            if not all(map(tf_jit.is_constant, self.constants)):
+                raise Unrollable("a list of elements that change in some rounds")
+            put(place, [x for x, same in pairs if not same])
 
     def segment(self, rows: Iterator[Any], count: Any) -> Segment:
         """What all rounds have appended."""
-        return Segment([next(rows) for _ in self.kinds()], self.build, self.key, count * self.per)
+        constants = iter(self.constants)
+        stacks = [Same(next(constants)) if same else next(rows) for same in self.same]
+        return Segment(stacks, self.build, self.key, count * self.per, bound=self.rows)
 
 
 class Tracer:

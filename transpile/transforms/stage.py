@@ -390,7 +390,7 @@ class Stager:
 
     def stage_For(self, node: gast.For) -> list[Any]:
         leave = node.body[-1]
-        leaves = _leaves_loop(leave) and self.may_be_tensor(leave.test)
+        leaves = _leaves_loop_at_end(node) and self.may_be_tensor(leave.test)
         body = node.body[:-1] if leaves else node.body
         if not node.orelse and self.may_be_rolled(node, body):
             node.body = body
@@ -469,7 +469,8 @@ class Stager:
         if any(isinstance(t, gast.Attribute) for t in targets):
             return False
         methods = [n.func.attr for n in nodes
-                   if isinstance(n, gast.Call) and isinstance(n.func, gast.Attribute)]  # fmt: skip
+                   if isinstance(n, gast.Call) and isinstance(n.func, gast.Attribute)
+                   and self.scope.value(n.func) is UNKNOWN]  # fmt: skip
         names = set().union(*map(_stored, targets)) if targets else set()
         if set(methods) & (MUTATORS - LIST_METHODS) or not names <= self.own:
             return False
@@ -1072,8 +1073,16 @@ def _binds(node: Any) -> bool:
 
 
 def _leaves_loop_at_end(statement: Any) -> bool:
-    """Is it a loop that ends in ``if flag: break``?"""
-    return isinstance(statement, (gast.For, gast.While)) and _leaves_loop(statement.body[-1])
+    """Is it a loop that ends in ``if flag: break``, as loops of derivatives do?"""
+    if not isinstance(statement, (gast.For, gast.While)) or statement.orelse:
+        return False
+    end = statement.body[-1]
+    if not _leaves_loop(end):
+        return False
+    target = core.writes(statement.target) if isinstance(statement, gast.For) else set()
+    flags = (gast.Name, gast.BoolOp, gast.Or, gast.expr_context)
+    is_flag = all(isinstance(n, flags) for n in core.walk(end.test))
+    return is_flag and not (core.reads(end.test) & target)
 
 
 def _binds_names(target: Any) -> bool:
