@@ -26,6 +26,7 @@ import types
 from typing import Any
 
 import gast
+import numpy as np
 
 from redraft.transpile import core
 from redraft.transpile.analysis.liveness import mark_live
@@ -47,12 +48,14 @@ OPERATORS = {
 IN_PLACE = {"and_": "iand", "or_": "ior", "xor": "ixor"}
 MAPPING_METHODS = frozenset({"items", "keys", "values", "get"})
 CLASSES_CALLED = frozenset(
-    {"float", "int", "bool", "complex", "list", "tuple", "set", "frozenset", "type"}
+    {"float", "int", "bool", "complex", "list", "tuple", "set", "frozenset", "type", "str"}
 )
 NEVER_TENSORS = (len, isinstance, issubclass, hasattr, callable, range, type, id, repr, str)
 DISPLAYS = (
     gast.List, gast.ListComp, gast.Dict, gast.DictComp, gast.Set, gast.SetComp, gast.JoinedStr,
 )  # fmt: skip
+ON_VALUES = (ArithmeticError, np.linalg.LinAlgError)  # errors that depend on elements of arrays
+LENGTHS = frozenset({"shape", "size", "nbytes"})
 JUMPS = (gast.Break, gast.Continue)
 LIST_METHODS = frozenset({"append", "extend", "pop"})
 UPDATES = frozenset({"at", "add_at", "set_at", "add_field"})
@@ -68,12 +71,20 @@ class Stager:
         called: global names that are called, and never read as a value.
         marks: lines of a derivative that set a variable which has no value yet (``unset``), and
             those of its backward part (``backward``).
+        lengths_vary: may the length of an axis be known only when the compiled function runs?
+        fields: attributes that objects of the user's have, or compute: they are asked for them.
     """
 
     def __init__(
-        self, source: Source, dependencies: list[Any], marks: dict[int, str] | None = None
+        self,
+        source: Source,
+        dependencies: list[Any],
+        marks: dict[int, str] | None = None,
+        lengths_vary: bool = False,
+        fields: frozenset[str] = frozenset(),
     ) -> None:
-        self.source, self.marks = source, marks or {}
+        self.fields = fields
+        self.source, self.marks, self.lengths_vary = source, marks or {}, lengths_vary
         self.node = core.copy(source.node)
         self.parameters = set(source.parameters)
         bound = self.parameters | _bound_inside(self.node)
@@ -82,6 +93,7 @@ class Stager:
         self.own = self.parameters | core.writes(self.node.body)  # of this function alone
         self.outer: set[str] = set()
         self.counter = 0
+        self.is_raising = False
         self.temporaries: set[str] = set()
         self.lifted = _functions_called_only(self.node)
         self.called = self._called_only()
@@ -183,8 +195,9 @@ class Stager:
             return False
         if isinstance(node, gast.Name):
             return node.id in self.tainted
-        if isinstance(node, gast.Attribute) and node.attr in SHAPE_ATTRIBUTES:
-            return False
+        if isinstance(node, gast.Attribute) and node.attr in SHAPE_ATTRIBUTES - self.fields:
+            varies = self.lengths_vary and node.attr in LENGTHS
+            return varies and self.may_be_tensor(node.value)
         if isinstance(node, gast.Call) and self._gives_no_tensor(node):
             return False
         if isinstance(node, gast.Compare) and all(
@@ -197,10 +210,11 @@ class Stager:
         value = self.scope.value(node.func)
         if value is UNKNOWN:
             return False
+        if self.lengths_vary and (value is len or value is range):
+            return False
         row = table.row_of(value)
-        return any(value is f for f in NEVER_TENSORS) or (
-            row is not None and row.name in ("np.shape", "np.ndim", "np.size")
-        )
+        measuring = ("np.ndim",) if self.lengths_vary else ("np.shape", "np.ndim", "np.size")
+        return any(value is f for f in NEVER_TENSORS) or (row is not None and row.name in measuring)
 
     # --- the function
 
@@ -553,11 +567,38 @@ class Stager:
         self.assigned = before
         return [node]
 
+    def stage_Raise(self, node: gast.Raise) -> list[Any]:
+        """That it is raised matters more than what its text would be."""
+        self.is_raising = True
+        self.expressions_of(node)
+        self.is_raising = False
+        return [node]
+
     def stage_Try(self, node: gast.Try) -> list[Any]:
+        """The user's handlers must not take a refusal for an error of the program."""
+        touched = any(map(self.may_be_tensor, _expressions_in(node.body)))
+        for handler in node.handlers if touched else ():
+            self.check_handler(handler)
         before = set(self.assigned)
         self.blocks_of(node)
         self.assigned = before
+        if touched and node.handlers:
+            again = gast.Raise(None, None)
+            again.stands_for = node
+            node.handlers.insert(0, gast.ExceptHandler(core.call("rt.refused"), None, [again]))
         return [node]
+
+    def check_handler(self, handler: gast.ExceptHandler) -> None:
+        """Errors that depend on the values of arrays are never raised by a compiled program."""
+        kinds = handler.type.elts if isinstance(handler.type, gast.Tuple) else [handler.type]
+        for kind in kinds:
+            value = UNKNOWN if kind is None else self.scope.value(kind)
+            if isinstance(value, type) and issubclass(value, ON_VALUES):
+                raise self.refuse(
+                    kind, f"whether `{value.__name__}` is raised is known only when the compiled "
+                    "function runs, and nothing can be raised there",
+                    "test the values with `np.where`, or handle the error outside of `jit`",
+                )  # fmt: skip
 
     def stage_Assign(self, node: gast.Assign) -> list[Any]:
         if self.marks.get(getattr(node, "lineno", None)) == "unset":
@@ -755,6 +796,14 @@ class Stager:
                 value[:] = [self.expression(v) if isinstance(v, gast.AST) else v for v in value]
         return node
 
+    def express_FormattedValue(self, node: gast.FormattedValue) -> Any:
+        """Text needs the value itself, which may be known at run time alone."""
+        touched = self.may_be_tensor(node.value)
+        node = self.parts_of(node)
+        if touched and not self.is_raising:
+            node.value = core.call("rt.shown", node.value)
+        return node
+
     def express_Lambda(self, node: gast.Lambda) -> Any:
         return node  # a value: it is staged where it is called
 
@@ -792,7 +841,7 @@ class Stager:
 
     def express_Compare(self, node: gast.Compare) -> Any:
         if not self.may_be_tensor(node):
-            return self.parts_of(node)
+            return self.identity(node)
         operands = [self.expression(o) for o in (node.left, *node.comparators)]
         parts: list[Any] = []
         for place, operator in enumerate(node.ops):
@@ -806,6 +855,18 @@ class Stager:
         if any(map(_binds, parts[1:])):
             return gast.BoolOp(gast.And(), parts)
         return joined(gast.And(), parts)
+
+    def identity(self, node: gast.Compare) -> Any:
+        """``x is True``: a tensor in the place of a truth value would be neither True nor False."""
+        operands = [node.left, *node.comparators]
+        if any(isinstance(o, gast.Constant) and isinstance(o.value, bool) for o in operands):
+            touched = list(map(self.may_be_tensor, operands))
+            operands = [self.expression(o) for o in operands]
+            node.left, *node.comparators = [
+                core.call("rt.known", o) if t else o for o, t in zip(operands, touched, strict=True)
+            ]
+            return node
+        return self.parts_of(node)
 
     def comparison(self, operator: Any, left: Any, right: Any) -> Any:
         if isinstance(operator, (gast.Is, gast.IsNot)):
@@ -842,7 +903,10 @@ class Stager:
             return node
         touched = self.may_be_tensor(node.value)
         node.value = self.expression(node.value)
-        if touched and node.attr in table.rows_index()["attribute"]:
+        if touched and (
+            node.attr in table.rows_index()["attribute"]
+            or (node.attr in self.fields and isinstance(node.ctx, gast.Load))
+        ):
             return core.call(f"{self.names['array']}.{node.attr}", node.value)
         return node
 
@@ -951,8 +1015,6 @@ class Stager:
 
     def is_container(self, node: Any) -> bool:
         """Is every value of a variable a list or a dict that the function itself has built?"""
-        if isinstance(node, gast.Constant) and isinstance(node.value, str):
-            return True
         if not core.is_name(node) or node.id in self.parameters:
             return False
         values = [
@@ -1116,6 +1178,16 @@ def _without_with(body: list[Any]) -> list[Any]:
 
 def _functions_in(statements: list[Any]) -> set[str]:
     return {s.name for s in statements if isinstance(s, (gast.FunctionDef, gast.ClassDef))}
+
+
+def _expressions_in(body: list[Any]) -> list[Any]:
+    """The expressions that stand in the statements of a block, nested ones included."""
+    return [
+        part
+        for statement in core.walk_statements(body)
+        for part in core.children(statement)
+        if isinstance(part, gast.expr)
+    ]
 
 
 def _certainly_bound(node: Any) -> set[str]:
