@@ -1,22 +1,98 @@
-"""Does a function write into what it is given? Read off its text, for calls that stay as they are."""
+"""Does a function write into what it is given? Read off its text, and that of what it calls."""
 
 from __future__ import annotations
 
-from typing import Any
+import weakref
+from typing import Any, NamedTuple
 
 import gast
 
 from redraft.transpile import core
+from redraft.transpile.errors import SourceError
+from redraft.transpile.front.callee import is_python_function
 from redraft.transpile.front.coarse import MUTATORS
+from redraft.transpile.front.scope import Dependency, Scope
+from redraft.transpile.front.source import Source, read_source
 
 
-def writes_arguments(source: Any) -> bool:
-    """Does the function change an argument, or a variable that it captured, in place?"""
+class Text(NamedTuple):
+    """What the text of one function says.
+
+    Attributes:
+        writes: it changes an argument, or a variable that it captured, in place.
+        calls: functions that it passes such values on to.
+        local: names that belong to the function.
+        node, extras, renamed: as of its `Source`.
+    """
+
+    writes: bool
+    calls: list[gast.expr]
+    local: set[str]
+    node: Any
+    extras: dict[str, Any]
+    renamed: dict[str, str]
+
+
+_texts: weakref.WeakKeyDictionary[Any, Text | None] = weakref.WeakKeyDictionary()  # by code
+
+
+def writes_arguments(function: Any, dependencies: list[Dependency]) -> bool:
+    """Does a function, or one that it calls, change an argument or a captured variable in place?
+
+    Args:
+        function: a Python function or a `Source`; anything else changes nothing.
+        dependencies: where to record the names that the answer hangs on.
+    """
+    todo, seen = [function], set()
+    while todo:
+        current = todo.pop()
+        text = None if id(current) in seen else _text_of(current)
+        seen.add(id(current))
+        if text is None:
+            continue
+        if text.writes:
+            return True
+        if text.calls:
+            scope = Scope(_names_of(current, text), text.local, dependencies)
+            todo += map(scope.value, text.calls)
+    return False
+
+
+def _text_of(function: Any) -> Text | None:
+    if isinstance(function, Source):
+        return _text(function)
+    if not is_python_function(function):
+        return None
+    code = function.__code__
+    if code not in _texts:
+        try:
+            _texts[code] = _text(read_source(function))
+        except SourceError:
+            _texts[code] = None
+    return _texts[code]
+
+
+def _names_of(function: Any, text: Text) -> Source:
+    """As much of a function's `Source` as says what its names mean."""
+    if isinstance(function, Source):
+        return function
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    names = function.__globals__.get("__redraft_globals__", function.__globals__)
+    return Source(text.node, "", [], names, cells, extras=text.extras, renamed=text.renamed)
+
+
+def _text(source: Source) -> Text:
     given = set(source.parameters) | set(source.cells)
     for statement in core.walk_statements(source.node.body):
         if isinstance(statement, gast.Assign) and _root(statement.value) in given:
             given |= core.writes(statement.targets)  # another name, or a view
-    return any(_written(node) & given for node in core.walk(source.node))
+    nodes = list(core.walk(source.node))
+    calls = [n.func for n in nodes if isinstance(n, gast.Call) and core.reads(n) & given]
+    return Text(
+        any(_written(node) & given for node in nodes), calls,
+        set(source.parameters) | core.writes(source.node.body),
+        source.node, source.extras, source.renamed,
+    )  # fmt: skip
 
 
 def _written(node: Any) -> set[str]:

@@ -29,6 +29,7 @@ from redraft.transpile.front.expressions import (
     has_literal_defaults,
     is_simple,
 )
+from redraft.transpile.front.order import bound_in
 from redraft.transpile.front.scope import UNKNOWN, Dependency, Scope
 from redraft.transpile.front.source import Origin, Source
 from redraft.transpile.primitives import table
@@ -65,6 +66,7 @@ class Lowerer(Expressions):
         opaque = self.object_names | self.plain_names
         self.coarse = Coarse(body, active, self.is_no_derivative, opaque)
         self.body = body
+        self.some_effects = self.may_have_effects(body)
         self.out = []
         self.origin = source.node
 
@@ -139,7 +141,7 @@ class Lowerer(Expressions):
         *body, result = self.body
         self.statements(body)
         self.origin, self.known_reads = result, {}
-        node, aux = result.value, None
+        node, aux = self.settled(result.value), None
         if has_aux:
             node, aux = self.split_aux(node)
         value = self.atom(node) if self.coarse.active(node) else self.plain(node)
@@ -202,11 +204,12 @@ class Lowerer(Expressions):
         if isinstance(node, gast.Delete) and all(core.is_name(t) for t in node.targets):
             return  # the derivative may still need the value: the name just goes out of use
         if isinstance(node, gast.FunctionDef):
+            self.settle_statement(node)
             self.check_nonlocal(node)
-        known = isinstance(node, gast.FunctionDef) or is_shape_check(node)
-        if known or not self.coarse.mentions(node):
+        if self.stays(node):
             self.emit(node)
             return
+        self.settle_statement(node)
         lower = getattr(self, "stmt_" + type(node).__name__, None)
         if lower is None:
             if any(n.id in self.coarse.names for n in core.free_names(node)):
@@ -214,6 +217,15 @@ class Lowerer(Expressions):
             self.emit(node)
         else:
             lower(node)
+
+    def stays(self, node: gast.stmt) -> bool:
+        """Is a statement left as the user wrote it?"""
+        if isinstance(node, gast.FunctionDef) or is_shape_check(node):
+            return True
+        if self.coarse.mentions(node):
+            return False
+        binds = self.some_effects and any(isinstance(n, gast.NamedExpr) for n in core.walk(node))
+        return not (binds and hasattr(self, "stmt_" + type(node).__name__))
 
     def check_outer_names(self, node: gast.stmt) -> None:
         """Refuse to bind a `global` or `nonlocal` name to a value that is differentiated."""
@@ -416,6 +428,9 @@ class Lowerer(Expressions):
         return new
 
     def stmt_AugAssign(self, node: gast.AugAssign) -> None:
+        if core.is_name(node.target) and node.target.id in bound_in(node.value):
+            self.augment_old(node)
+            return
         value = self.atom(node.value)
         target = node.target
         self.known_reads = {}
@@ -437,6 +452,14 @@ class Lowerer(Expressions):
             result = self.temporary(new)
             self.emit(gast.Assign([self._access(place, access, gast.Store())], result, None))
         write_back()
+
+    def augment_old(self, node: gast.AugAssign) -> None:
+        """``y += (y := v)`` adds to what `y` was."""
+        name, old = node.target.id, self.named(core.name(node.target.id))
+        node.target = core.store(old.id)
+        self.settle_statement(node)
+        self.stmt_AugAssign(node)
+        self.emit(core.assign(name, core.name(old.id)))
 
     def augmented_name(self, node: gast.AugAssign, target: str, value: gast.expr) -> gast.stmt:
         new = gast.copy_location(gast.BinOp(core.name(target), node.op, value), node)
@@ -565,22 +588,27 @@ class Lowerer(Expressions):
             self.assign(target, core.name(fresh))
 
     def stmt_While(self, node: gast.While) -> None:
-        test = node.test
-        if any(isinstance(n, gast.NamedExpr) for n in core.walk(test)):
-            self.while_walrus(node)
+        if self.has_effects(node.test):
+            self.while_effects(node)
             return
         body = self.nested(node.body)
-        self.emit(gast.copy_location(gast.While(self.test(test), body, []), node))
+        self.emit(gast.copy_location(gast.While(self.test(node.test), body, []), node))
 
-    def while_walrus(self, node: gast.While) -> None:
+    def while_effects(self, node: gast.While) -> None:
         """``while (y := f(x)) > 0`` evaluates its test at the start and after every round."""
-        first = self.fresh("again")
-        self.emit(core.assign(first, self.test(core.copy(node.test))))
+        again = self.fresh("again")
+        self.evaluate_test(again, node)
         body = self.nested(node.body)
-        tail = self.block_of(lambda: self.emit(core.assign(first, self.test(core.copy(node.test)))))
-        exit_ = body.pop() if body and _is_exit(body[-1]) else None
-        loop = gast.While(core.name(first), [*body, *tail, *([exit_] if exit_ else [])], [])
+        leave = body.pop() if body and _is_exit(body[-1]) else None
+        tail = self.block_of(lambda: self.evaluate_test(again, node))
+        if leave is not None:  # after a `break` the test is not evaluated any more
+            stay = gast.UnaryOp(gast.Not(), core.copy(leave.test))
+            tail = [*self.block_of(lambda: self.emit(gast.If(stay, tail, []))), leave]
+        loop = gast.While(core.name(again), [*body, *tail], [])
         self.emit(gast.copy_location(loop, node))
+
+    def evaluate_test(self, target: str, node: gast.While) -> None:
+        self.emit(core.assign(target, self.test(core.copy(node.test))))
 
     def stmt_With(self, node: gast.With) -> None:
         contexts = [
