@@ -46,7 +46,7 @@ def walrus_behind_or_reached(x):
 @case(X3)
 def walrus_behind_both(x):
     a, b = x[0], x[1]
-    if (a := a * x[2]) > 100 and (b := a * 2) > 0 or (a := a + b) > -100 and (b := b * a) < 100:
+    if ((a := a * x[2]) > 100 and (b := a * 2) > 0) or ((a := a + b) > -100 and (b := b * a) < 100):
         return a * b
     return a
 
@@ -275,7 +275,7 @@ def walrus_as_statement(x):
 @case(X3)
 def walrus_in_assert(x):
     y = x[0]
-    assert (y := y * x[1]) < 100, "no"
+    assert (y := y * x[1]) < 100, "no"  # noqa: RUF018
     return y * x[2]
 
 
@@ -432,3 +432,162 @@ def pop_after_a_read(x, y):
     cs = [2.0, 3.0, 5.0]
     z = cs[-1] * (x * cs.pop()) + cs[-1] * y
     return np.sum(z * z)
+
+
+# Calls that change what is not differentiated ---------------------------------------------------
+
+
+def noted(b, i):
+    b[0] += i
+    return b[0]
+
+
+def noted_behind(b, i):
+    for row in (b, b):
+        part = row[:1]
+        noted(part, i)
+    return b[0]
+
+
+class Book:
+    def __init__(self):
+        self.pages = np.ones(2)
+
+    def note(self, i):
+        self.pages[0] += i
+        return self.pages[0]
+
+
+@case(X3, _jax=False)
+def call_changes_constants(x):
+    b = np.ones(2)
+    y = x[0]
+    for i in range(3):
+        y = y * x[1] * b[0]
+        noted(b, i)
+        y = y * b[0]
+        k = noted_behind(b, 0.1 * i)
+        y = y * b[0] * k
+    return y
+
+
+@case(X3, _jax=False)
+def condition_changes_constants(x):
+    b = np.ones(2)
+    y = x[0]
+    for i in range(3):
+        y = y * x[1] * b[0]
+        if noted(b, i) > 0 and noted_behind(b, 0.1) > 0:
+            y = y * b[0]
+        while noted(b, 0.5) < 4:
+            y = y * b[0]
+    return y
+
+
+@case(X3, _jax=False)
+def argument_changes_constants(x):
+    b = np.ones(2)
+    y = x[0]
+    for i in range(3):
+        y = y * x[1] * b[0]
+        y = y * b[1] + noted(b, i) * b[0]
+    return y
+
+
+@case(X3, _jax=False)
+def method_changes_constants(x):
+    book = Book()
+    y = x[0]
+    for i in range(3):
+        y = y * x[1] * book.pages[0]
+        if book.note(i) > 0:
+            y = y * book.pages[0]
+        book.note(0.1)
+    return np.sum(y * book.pages)
+
+
+@case(X3, _jax=False)
+def closure_changes_constants(x):
+    b = np.ones(2)
+
+    def note(i):
+        b[0] += i
+        return b[0]
+
+    y = x[0]
+    for i in range(3):
+        y = y * x[1] * b[0]
+        note(i)
+        y = y * b[0] if note(1) > 0 else y
+    return y
+
+
+@case(X3, _jax=False)
+def queue_of_constants(x):
+    b = [1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
+    y = x[0] * x[1] * b[0]
+    t = b.pop(0)
+    y = y * x[1] * b[0] * t
+    if b.pop(0) and b.pop() > 1:
+        y = y * x[1] * b[0] * b[-1]
+    return y
+
+
+@case(X3, _jax=False)
+def numpy_changes_constants(x):
+    b = np.ones(2)
+    y = x[0] * x[1] * b[0]
+    np.add(b, 1, out=b)
+    y = y * x[1] * b[0]
+    b.fill(3.0)
+    y = y * x[1] * b[0]
+    np.copyto(b, 4.0)
+    y = y * x[1] * b[0]
+    np.put(b, 0, 5.0)
+    return y * x[1] * b[0]
+
+
+@case(X3, _jax=False)
+def shuffled_constants(x):
+    rng = np.random.default_rng(0)
+    b = np.array([3.0, 1.0, 2.0])
+    y = x[0] * x[1] * b[0]
+    rng.shuffle(b)
+    y = y * x[1] * b[0]
+    rng.shuffle(b)
+    return y * x[1] * b[0]
+
+
+@case(X3, _jax=False)
+def dict_of_constants_in_condition(x):
+    d = {"a": 2.0}
+    y = x[0] * x[1] * d["a"]
+    if d.setdefault("c", 5) > 3 and d.update(a=7.0) is None:
+        y = y * x[1] * d["a"]
+    return y
+
+
+@case(X3, _jax=False)
+def constants_by_another_name(x):
+    b = np.ones(2)
+    c = b
+    y = x[0] * x[1] * b[0]
+    noted(c, 2)
+    y = y * x[1] * b[0]
+    c[0] = 5.0
+    return y * x[1] * b[0]
+
+
+@case(X3, _jax=False)
+def constants_by_view_of_loop(x):
+    b = np.ones((2, 2))
+
+    def first():
+        return b[0, 0]
+
+    y = x[0] * first()
+    for row in b:
+        row[0] = 3.0
+    y = y * x[1] * first()
+    b[0, 0] = 4.0
+    return y * x[1] * first()

@@ -21,7 +21,7 @@ import gast
 
 from redraft.transpile import core
 from redraft.transpile.analysis.liveness import mark_live_values
-from redraft.transpile.analysis.versions import root_of, updated_name
+from redraft.transpile.analysis.versions import is_touch, root_of, updated_name
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.annotations import is_shape_check, promised
 from redraft.transpile.front.callee import PARTIAL_CALL, Primitive, Transformed
@@ -244,6 +244,10 @@ class Facts:
         """A call that changes a list or an array in place."""
         owner = updated_name(statement)
         if owner is None or not isinstance(value, gast.Call):
+            return
+        if is_touch(statement):
+            if owner in env:
+                self.change(statement, owner, NUMBER, env)
             return
         given = value.args[1:] if getattr(statement, "accumulate", False) else value.args
         facts = [self.value(a, env, statement) for a in given]

@@ -39,10 +39,15 @@ def updated_name(statement: gast.stmt) -> str | None:
     if isinstance(statement, gast.AugAssign) and not core.is_name(statement.target):
         return root_of(statement.target.value)
     if isinstance(statement, gast.Expr):
-        if getattr(statement, "accumulate", False):
+        if getattr(statement, "accumulate", False) or is_touch(statement):
             return statement.value.args[0].id
         return _mutated_by_call(statement.value)
     return None
+
+
+def is_touch(statement: gast.stmt) -> bool:
+    """Is it a note that a call before it may have changed something (front/unseen.py)?"""
+    return getattr(statement, "touch", False)
 
 
 def _mutated_by_call(value: Any) -> str | None:
@@ -104,6 +109,7 @@ class Versions:
     def plain(self, statement: gast.stmt, env: Environment) -> None:
         updated = updated_name(statement)
         compound = bool(getattr(statement, "body", None)) or isinstance(statement, gast.AugAssign)
+        compound = compound or any(isinstance(n, gast.NamedExpr) for n in core.walk(statement))
         self.read(statement, env)
         before = dict(env)
         stores = core.writes(statement)

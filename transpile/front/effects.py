@@ -14,6 +14,16 @@ from redraft.transpile.front.coarse import MUTATORS
 from redraft.transpile.front.scope import Dependency, Scope
 from redraft.transpile.front.source import Source, read_source
 
+# functions that write into their first argument, and methods or functions that give views
+CHANGES_FIRST = frozenset({
+    "at", "copyto", "put", "place", "putmask", "fill_diagonal", "put_along_axis", "shuffle",
+    "setattr", "delattr", "setitem", "heappush", "heappop", "heapify", "insort", "next",
+})  # fmt: skip
+VIEWS = frozenset({
+    "reshape", "ravel", "view", "squeeze", "transpose", "swapaxes", "asarray", "atleast_1d",
+    "atleast_2d", "values", "items", "get", "diagonal", "moveaxis", "expand_dims",
+})  # fmt: skip
+
 
 class Text(NamedTuple):
     """What the text of one function says.
@@ -82,10 +92,14 @@ def _names_of(function: Any, text: Text) -> Source:
 
 
 def _text(source: Source) -> Text:
-    given = set(source.parameters) | set(source.cells)
-    for statement in core.walk_statements(source.node.body):
-        if isinstance(statement, gast.Assign) and _root(statement.value) in given:
-            given |= core.writes(statement.targets)  # another name, or a view
+    given, known = set(source.parameters) | set(source.cells), -1
+    while len(given) > known:  # other names of what is given, and views of it
+        known = len(given)
+        for statement in core.walk_statements(source.node.body):
+            if isinstance(statement, gast.Assign) and _parts(statement.value) & given:
+                given |= core.writes(statement.targets)
+            elif isinstance(statement, gast.For) and _parts(statement.iter) & given:
+                given |= core.writes(statement.target)
     nodes = list(core.walk(source.node))
     calls = [n.func for n in nodes if isinstance(n, gast.Call) and core.reads(n) & given]
     return Text(
@@ -95,18 +109,44 @@ def _text(source: Source) -> Text:
     )  # fmt: skip
 
 
+def _parts(node: Any) -> set[str]:
+    """Variables that an expression gives, or a part or a view of them."""
+    if isinstance(node, (gast.Name, gast.Subscript, gast.Attribute)):
+        root = _root(node)
+        return set() if root is None else {root}
+    if isinstance(node, gast.Call):
+        if isinstance(node.func, gast.Attribute) and node.func.attr in VIEWS:
+            return set().union(*map(_parts, [node.func.value, *node.args]))
+        if core.is_name(node.func) and node.func.id in ("zip", "enumerate", "reversed"):
+            return set().union(*map(_parts, node.args))
+        return set()
+    if isinstance(node, (gast.Tuple, gast.List, gast.IfExp, gast.BoolOp, gast.Starred)):
+        return set().union(*map(_parts, core.children(node)))
+    return set()
+
+
 def _written(node: Any) -> set[str]:
     """Names whose objects a statement or call changes."""
     if isinstance(node, (gast.Assign, gast.Delete)):
-        return {
-            _root(t) or "" for t in node.targets if isinstance(t, (gast.Subscript, gast.Attribute))
-        }
+        parts = [n for t in node.targets for n in core.walk(t) if _is_stored_part(n)]
+        return {_root(part) or "" for part in parts}
     if isinstance(node, (gast.AugAssign, gast.AnnAssign)):
         return {_root(node.target) or ""}
-    if isinstance(node, gast.Call) and isinstance(node.func, gast.Attribute):
-        if node.func.attr in MUTATORS:
-            return {_root(node.func.value) or ""}
-    return set()
+    if not isinstance(node, gast.Call):
+        return set()
+    found = {_root(k.value) or "" for k in node.keywords if k.arg == "out"}
+    name = getattr(node.func, "attr", None) or getattr(node.func, "id", None)
+    if isinstance(node.func, gast.Attribute) and name in MUTATORS:
+        found.add(_root(node.func.value) or "")
+    if name in CHANGES_FIRST and node.args:
+        found.add(_root(node.args[0]) or "")
+    return found
+
+
+def _is_stored_part(node: Any) -> bool:
+    return isinstance(node, (gast.Subscript, gast.Attribute)) and not isinstance(
+        node.ctx, gast.Load
+    )
 
 
 def _root(node: Any) -> str | None:

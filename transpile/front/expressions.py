@@ -48,6 +48,7 @@ from redraft.transpile.front.order import Order, with_own_names
 from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Origin, Source
+from redraft.transpile.front.unseen import Unseen
 from redraft.transpile.primitives import table
 
 COLLECTORS = (list, tuple, sum, min, max, sorted)
@@ -67,7 +68,7 @@ class Construct:
     fields: list[str]
 
 
-class Expressions(Order):
+class Expressions(Order, Unseen):
     """Lowers expressions into `self.out`; see the module's docstring."""
 
     source: Source
@@ -81,6 +82,7 @@ class Expressions(Order):
     plain_names: frozenset[str]
     met_names: frozenset[str]
     some_effects: bool
+    unsteady: frozenset[str]
 
     def __init__(self) -> None:
         self.counter = 0
@@ -95,13 +97,16 @@ class Expressions(Order):
     def refuse(self, node: Any, message: str, hint: str) -> TransformError:
         return TransformError(message, self.source.span(node), hint)
 
-    def emit(self, statement: gast.stmt) -> None:
+    def emit(self, statement: gast.stmt, **marks: bool) -> None:
+        statement.__dict__.update(marks)
         statement.origin = Origin(self.source, self.origin)
         self.out.append(statement)
+        if not getattr(statement, "body", None):
+            self.emit_touched(statement)
 
-    def temporary(self, value: gast.expr, base: str = "t") -> gast.Name:
+    def temporary(self, value: gast.expr, base: str = "t", **marks: bool) -> gast.Name:
         target = self.fresh(base)
-        self.emit(core.assign(target, value))
+        self.emit(core.assign(target, value), **marks)
         return core.name(target)
 
     # --- entry points
@@ -121,13 +126,14 @@ class Expressions(Order):
 
     def inactive_atom(self, node: gast.expr) -> gast.expr:
         node = self.plain(node)
-        return node if is_simple(node) else self.temporary(node)
+        steady = is_simple(node) and not self.is_unsteady(node)
+        return node if steady else self.temporary(node)
 
     def plain(self, node: gast.expr) -> gast.expr:
         """An expression without a derivative, as the user wrote it, apart from its effects."""
         node = self.settled(node)
         self.check_unchanged(node)
-        return node
+        return self.looked_at(node)
 
     def check_unchanged(self, node: Any) -> None:
         """Refuse code that stays as it is, but changes a list that may hold active values."""
@@ -219,7 +225,8 @@ class Expressions(Order):
 
     def test(self, node: gast.expr) -> gast.expr:
         """A condition; it never carries a derivative, so it stays as it is."""
-        return self.plain(node)
+        node = self.plain(node)
+        return self.temporary(node) if self.touched(node) else node
 
     # --- access and displays
 
@@ -393,7 +400,8 @@ class Expressions(Order):
         """What a loop runs over: the helpers (`zip`, `enumerate`, …) stay, sources become atoms."""
         node = self.settled(node)
         if not self.coarse.active(node):
-            return self.plain(node)
+            node = self.plain(node)
+            return self.temporary(node, "items") if self.touched(node) else node
         if isinstance(node, gast.Call) and isinstance(node.func, gast.Name):
             value = self.scope.value(node.func)
             if value in (zip, enumerate, reversed) and not any(

@@ -67,6 +67,7 @@ class Lowerer(Expressions):
         self.coarse = Coarse(body, active, self.is_no_derivative, opaque)
         self.body = body
         self.some_effects = self.may_have_effects(body)
+        self.unsteady = self.find_unsteady(body)
         self.out = []
         self.origin = source.node
 
@@ -208,6 +209,8 @@ class Lowerer(Expressions):
             self.check_nonlocal(node)
         if self.stays(node):
             self.emit(node)
+            if getattr(node, "body", None) and not isinstance(node, gast.FunctionDef):
+                self.emit_touched(node)
             return
         self.settle_statement(node)
         lower = getattr(self, "stmt_" + type(node).__name__, None)
@@ -360,17 +363,12 @@ class Lowerer(Expressions):
             outer, write_back = self.place(node.value)
             index = self.index(node.slice) if isinstance(node, gast.Subscript) else node.attr
             read = self._access(outer, index, gast.Load())
-            inner = self.temporary(read, "part")
-            self.out[-1].write_back = True
+            inner = self.temporary(read, "part", write_back=True)
             self.coarse.names.add(inner.id)
 
             def put_back() -> None:
-                self.emit(
-                    gast.Assign(
-                        [self._access(outer, index, gast.Store())], core.name(inner.id), None
-                    )
-                )
-                self.out[-1].write_back = True
+                whole = self._access(outer, index, gast.Store())
+                self.emit(gast.Assign([whole], core.name(inner.id), None), write_back=True)
                 write_back()
 
             return core.name(inner.id), put_back
@@ -486,7 +484,7 @@ class Lowerer(Expressions):
         elif isinstance(func, gast.Attribute) and func.attr in MUTATORS and known is UNKNOWN:
             self.mutation(node, func, value)
         elif is_harmless(known):
-            self.check_unchanged(value)
+            node.value = self.plain(value)
             self.emit(node)  # print and the like: kept in the forward part
         elif known is not UNKNOWN and row is None and not core_function(known):
             raise self.refuse(
@@ -502,8 +500,8 @@ class Lowerer(Expressions):
         """``rt.add_at(x, i, v)`` is ``x[i] += v`` where repeated indices accumulate."""
         place, write_back = self.place(call.args[0])
         args = [place, self.index(call.args[1]), self.atom(call.args[2])]
-        self.emit(gast.Expr(gast.copy_location(gast.Call(call.func, args, []), call)))
-        self.out[-1].accumulate = True
+        update = gast.copy_location(gast.Call(call.func, args, []), call)
+        self.emit(gast.Expr(update), accumulate=True)
         write_back()
 
     def mutation(self, node: gast.Expr, func: gast.Attribute, call: gast.Call) -> None:
@@ -526,8 +524,7 @@ class Lowerer(Expressions):
         backward = gast.Slice(None, None, core.constant(-1))
         items = self.temporary(self.subscript(place, backward), "items")
         whole = gast.Subscript(core.name(place.id), gast.Slice(None, None, None), gast.Store())
-        self.emit(gast.Assign([whole], items, None))
-        self.out[-1].same_length = True
+        self.emit(gast.Assign([whole], items, None), same_length=True)
         write_back()
 
     def update(self, call: gast.Call, place: gast.Name) -> None:
@@ -540,11 +537,11 @@ class Lowerer(Expressions):
 
     def stmt_Assert(self, node: gast.Assert) -> None:
         self.check_unchanged(node)
-        self.emit(node)
+        self.emit(self.looked_at(node))
 
     def stmt_Raise(self, node: gast.Raise) -> None:
         self.check_unchanged(node)
-        self.emit(node)
+        self.emit(self.looked_at(node))
 
     def stmt_Pass(self, node: gast.Pass) -> None:
         self.emit(node)
@@ -588,7 +585,7 @@ class Lowerer(Expressions):
             self.assign(target, core.name(fresh))
 
     def stmt_While(self, node: gast.While) -> None:
-        if self.has_effects(node.test):
+        if self.has_effects(node.test) or self.touched(node.test):
             self.while_effects(node)
             return
         body = self.nested(node.body)

@@ -30,6 +30,7 @@ from redraft.transpile.front.scope import UNKNOWN
 
 Place = tuple[Any, str, int | None]  # an operand: its owner, the field, the place in a list
 CONSUMERS = (list, tuple, sum, min, max, sorted)
+FUNCTION_VALUES = (gast.Name, gast.Attribute, gast.Lambda)
 DISPLAYS = (gast.Tuple, gast.List, gast.Slice, gast.Starred, gast.JoinedStr, gast.FormattedValue)
 
 
@@ -74,11 +75,17 @@ class Order:
         """Is it the call of a user's function that changes its arguments?"""
         found = getattr(call, "writes", None)
         if found is None:
-            bound = bound_parts(self.scope.value(call.func))
-            known = self.known_function(call.func) if bound is None else None
-            function = bound[0] if bound is not None else getattr(known, "function", None)
-            found = call.writes = writes_arguments(function, self.scope.dependencies)
+            passed = (*call.args, *(k.value for k in call.keywords))  # `map(f, xs)` calls `f`
+            functions = [call.func, *(a for a in passed if isinstance(a, FUNCTION_VALUES))]
+            found = call.writes = any(map(self.writes_its_arguments, functions))
         return found
+
+    def writes_its_arguments(self: Any, func: gast.expr) -> bool:
+        """Is it the name of a user's function that changes its arguments?"""
+        bound = bound_parts(self.scope.value(func))
+        known = self.known_function(func) if bound is None else None
+        function = bound[0] if bound is not None else getattr(known, "function", None)
+        return writes_arguments(function, self.scope.dependencies)
 
     def changes_data(self: Any, node: Any) -> bool:
         """Does a call change a list, dict or array that may hold values with a derivative?"""

@@ -20,7 +20,7 @@ import gast
 
 from redraft.transpile import core
 from redraft.transpile.analysis.liveness import shape_positions
-from redraft.transpile.analysis.versions import changed_names, updated_name
+from redraft.transpile.analysis.versions import changed_names, is_touch, updated_name
 from redraft.transpile.front.callee import Primitive
 
 
@@ -45,7 +45,7 @@ class Residuals:
         self.mutations = [s for s in core.walk_statements(self.body) if updated_name(s) is not None]
         self.mutated_roots = frozenset().union(
             *(
-                s.facts[updated_name(s)].roots
+                changed_memory(s)
                 for s in self.mutations
                 if updated_name(s) in getattr(s, "facts", {})
             )
@@ -299,11 +299,10 @@ class Residuals:
         order = self.order
         here = order[id(site)]
         for mutation in self.mutations:
-            owner = updated_name(mutation)
-            known = mutation.facts.get(owner)
-            if known is None:
+            if updated_name(mutation) not in mutation.facts:
                 continue
-            grown = known.roots | {("old", *r) for r in known.roots}
+            changed = changed_memory(mutation)
+            grown = changed | {("old", *r) for r in changed}
             if grown & roots and (
                 order[id(mutation)] >= here or self.in_common_loop(site, mutation)
             ):
@@ -728,3 +727,9 @@ def _certain(body: list[gast.stmt], saves: Any, replaced: Any) -> set[str]:
 
 def _certain_target(statement: Any) -> set[str]:
     return core.writes(statement.target) if isinstance(statement, gast.For) else set()
+
+
+def changed_memory(mutation: gast.stmt) -> frozenset[Any]:
+    """What a change in place changes; a call that nobody sees into, all that it can reach."""
+    fact = mutation.facts[updated_name(mutation)]
+    return fact.reach if is_touch(mutation) else fact.roots
