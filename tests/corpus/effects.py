@@ -591,3 +591,16 @@ def constants_by_view_of_loop(x):
     y = y * x[1] * first()
     b[0, 0] = 4.0
     return y * x[1] * first()
+
+
+@case(X3, _jax=False)
+def walrus_in_target_of_nested_function(x):
+    def inner(v):
+        i = 0
+        y = v * 2.0
+        y[(i := i + 1)] = v[0] * i
+        if y[0] > 100 and (i := i + 1) > 0:
+            return y[i]
+        return np.sum(y * y) * i
+
+    return inner(x) * x[0]

@@ -193,36 +193,6 @@ class Expressions(Order, Unseen):
             )
         return Primitive(row)
 
-    def lower_IfExp(self, node: gast.IfExp) -> gast.expr:
-        target = self.fresh()
-        test = self.test(node.test)
-        body = self.block_of(lambda: self.emit(core.assign(target, self.expression(node.body))))
-        orelse = self.block_of(lambda: self.emit(core.assign(target, self.expression(node.orelse))))
-        self.emit(gast.copy_location(gast.If(test, body, orelse), node))
-        return core.name(target)
-
-    def lower_BoolOp(self, node: gast.BoolOp) -> gast.expr:
-        target = self.fresh()
-        self.emit(core.assign(target, self.expression(node.values[0])))
-        for value in node.values[1:]:
-            test: gast.expr = core.name(target)
-            if isinstance(node.op, gast.Or):
-                test = gast.UnaryOp(gast.Not(), test)
-            assign = self.block_of(
-                lambda v=value: self.emit(core.assign(target, self.expression(v)))
-            )
-            self.emit(gast.copy_location(gast.If(test, assign, []), node))
-        return core.name(target)
-
-    def block_of(self, emit: Any) -> list[gast.stmt]:
-        """The lines that `emit` writes, apart from the current block."""
-        saved, self.out = self.out, []
-        reads, self.known_reads = self.known_reads, {}
-        emit()
-        block, self.out = self.out, saved
-        self.known_reads = reads
-        return block
-
     def test(self, node: gast.expr) -> gast.expr:
         """A condition; it never carries a derivative, so it stays as it is."""
         node = self.plain(node)

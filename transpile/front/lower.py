@@ -591,22 +591,6 @@ class Lowerer(Expressions):
         body = self.nested(node.body)
         self.emit(gast.copy_location(gast.While(self.test(node.test), body, []), node))
 
-    def while_effects(self, node: gast.While) -> None:
-        """``while (y := f(x)) > 0`` evaluates its test at the start and after every round."""
-        again = self.fresh("again")
-        self.evaluate_test(again, node)
-        body = self.nested(node.body)
-        leave = body.pop() if body and _is_exit(body[-1]) else None
-        tail = self.block_of(lambda: self.evaluate_test(again, node))
-        if leave is not None:  # after a `break` the test is not evaluated any more
-            stay = gast.UnaryOp(gast.Not(), core.copy(leave.test))
-            tail = [*self.block_of(lambda: self.emit(gast.If(stay, tail, []))), leave]
-        loop = gast.While(core.name(again), [*body, *tail], [])
-        self.emit(gast.copy_location(loop, node))
-
-    def evaluate_test(self, target: str, node: gast.While) -> None:
-        self.emit(core.assign(target, self.test(core.copy(node.test))))
-
     def stmt_With(self, node: gast.With) -> None:
         contexts = [
             self.scope.value(getattr(i.context_expr, "func", i.context_expr)) for i in node.items
@@ -674,10 +658,6 @@ def _is_hashable(value: Any) -> bool:
 def core_function(value: Any) -> bool:
     """Is it a Python function whose body may do something to its arguments?"""
     return hasattr(value, "__code__") and value.__module__ not in ("warnings", "logging")
-
-
-def _is_exit(statement: gast.stmt) -> bool:
-    return isinstance(statement, gast.If) and any(isinstance(s, gast.Break) for s in statement.body)
 
 
 def _without_docstring(body: list[gast.stmt]) -> list[gast.stmt]:

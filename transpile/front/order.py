@@ -208,6 +208,36 @@ class Order:
         both = gast.BoolOp(gast.And(), [gast.copy_location(part, node) for part in (left, right)])
         return self.settled(gast.copy_location(both, node), wide)
 
+    def lower_IfExp(self: Any, node: gast.IfExp) -> gast.expr:
+        target = self.fresh()
+        test = self.test(node.test)
+        body = self.block_of(lambda: self.emit(core.assign(target, self.expression(node.body))))
+        orelse = self.block_of(lambda: self.emit(core.assign(target, self.expression(node.orelse))))
+        self.emit(gast.copy_location(gast.If(test, body, orelse), node))
+        return core.name(target)
+
+    def lower_BoolOp(self: Any, node: gast.BoolOp) -> gast.expr:
+        target = self.fresh()
+        self.emit(core.assign(target, self.expression(node.values[0])))
+        for value in node.values[1:]:
+            test: gast.expr = core.name(target)
+            if isinstance(node.op, gast.Or):
+                test = gast.UnaryOp(gast.Not(), test)
+            assign = self.block_of(
+                lambda v=value: self.emit(core.assign(target, self.expression(v)))
+            )
+            self.emit(gast.copy_location(gast.If(test, assign, []), node))
+        return core.name(target)
+
+    def block_of(self: Any, emit: Any) -> list[gast.stmt]:
+        """The lines that `emit` writes, apart from the current block."""
+        saved, self.out = self.out, []
+        reads, self.known_reads = self.known_reads, {}
+        emit()
+        block, self.out = self.out, saved
+        self.known_reads = reads
+        return block
+
     # --- comprehensions become loops, and what they bind stays bound
 
     def settled_ListComp(self: Any, node: gast.ListComp, wide: bool) -> gast.expr:
@@ -268,6 +298,10 @@ class Order:
     def settle_Expr(self: Any, node: gast.Expr) -> None:
         effect = isinstance(node.value, gast.Call)  # a call in a line of its own stays one
         self.settle(list(operands(node.value)) if effect else [(node, "value", None)])
+
+    def settle_Return(self: Any, node: gast.Return) -> None:
+        if node.value is not None:
+            self.settle([(node, "value", None)])
 
     def settle_FunctionDef(self: Any, node: gast.FunctionDef) -> None:
         self.settle(list(operands(node.args)))
@@ -337,11 +371,31 @@ class Order:
             for n in in_scope(node)
         )
 
+    def while_effects(self: Any, node: gast.While) -> None:
+        """``while (y := f(x)) > 0`` evaluates its test at the start and after every round."""
+        again = self.fresh("again")
+        self.evaluate_test(again, node)
+        body = self.nested(node.body)
+        leave = body.pop() if body and _is_exit(body[-1]) else None
+        tail = self.block_of(lambda: self.evaluate_test(again, node))
+        if leave is not None:  # after a `break` the test is not evaluated any more
+            stay = gast.UnaryOp(gast.Not(), core.copy(leave.test))
+            tail = [*self.block_of(lambda: self.emit(gast.If(stay, tail, []))), leave]
+        loop = gast.While(core.name(again), [*body, *tail], [])
+        self.emit(gast.copy_location(loop, node))
+
+    def evaluate_test(self: Any, target: str, node: gast.While) -> None:
+        self.emit(core.assign(target, self.test(core.copy(node.test))))
+
     def refuse_effect(self: Any, node: Any) -> Exception:
         return self.refuse(
             node, "an expression that binds or changes something, where its order is not clear",
             "write it as a line of its own",
         )  # fmt: skip
+
+
+def _is_exit(statement: gast.stmt) -> bool:
+    return isinstance(statement, gast.If) and any(isinstance(s, gast.Break) for s in statement.body)
 
 
 def in_scope(node: Any) -> Iterator[Any]:

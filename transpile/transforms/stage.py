@@ -34,6 +34,7 @@ from redraft.transpile.errors import TransformError
 from redraft.transpile.front.coarse import MUTATORS, SHAPE_ATTRIBUTES
 from redraft.transpile.front.exits import ANS, always_exits, leaves_statement, structure_exits
 from redraft.transpile.front.scope import UNKNOWN, Scope
+from redraft.transpile.front.settle import binds_within, settle_bindings
 from redraft.transpile.front.source import Source
 from redraft.transpile.primitives import table
 
@@ -86,6 +87,10 @@ class Stager:
         self.fields = fields
         self.source, self.marks, self.lengths_vary = source, marks or {}, lengths_vary
         self.node = core.copy(source.node)
+        for inner in core.walk(self.node):
+            if isinstance(inner, gast.FunctionDef) and binds_within(inner.body):
+                body = _structured(_without_docstring(inner.body))
+                inner.body = _readable(settle_bindings(body, source))
         self.parameters = set(source.parameters)
         bound = self.parameters | _bound_inside(self.node)
         self.scope = Scope(source, bound, dependencies)
@@ -281,12 +286,10 @@ class Stager:
         own, outer = self.own, self.outer
         self.own = set(core.parameter_names(node.args)) | core.writes(node.body)
         self.outer = set()
-        assigned, self.assigned = (
-            self.assigned,
-            self.assigned | set(core.parameter_names(node.args)),
-        )
-        unsure, self.unsure = self.unsure, set()
         declared = {n for s in node.body if isinstance(s, gast.Nonlocal) for n in s.names}
+        seen = self.assigned - (core.writes(node.body) - declared)
+        assigned, self.assigned = self.assigned, seen | set(core.parameter_names(node.args))
+        unsure, self.unsure = self.unsure, set()
         node.body = self.block(_without_docstring(node.body))
         missing = sorted(self.outer - declared)
         for name in sorted(self.unsure, reverse=True):
