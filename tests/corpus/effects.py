@@ -604,3 +604,122 @@ def walrus_in_target_of_nested_function(x):
         return np.sum(y * y) * i
 
     return inner(x) * x[0]
+
+
+# Objects and containers that calls change, while their values are differentiated through ---------
+
+
+class Stage:
+    def __init__(self, scale):
+        self.scale, self.count, self.weights = scale, 0, np.ones(3) * scale
+
+    def scaled(self, v):
+        self.count += 1
+        y = v * self.scale
+        self.scale = self.scale * 1.5
+        return y
+
+    def weighed(self, v):
+        self.weights[0] += 1.0
+        return v * self.weights * self.current()
+
+    def current(self):
+        return self.scale
+
+    def repeated(self, v):
+        for _ in range(3):
+            v = np.sin(v * self.scale)
+            self.scale += 0.5
+        return v
+
+
+def scaled_by(stage, v):
+    stage.scale *= 2.0
+    return v * stage.scale
+
+
+def read_by(stage, v):
+    return np.sin(v * stage.scale)
+
+
+STAGE = Stage(1.5)
+
+
+@case(X3, _jax=False)
+def methods_change_their_object(x):
+    stage = Stage(0.3)
+    y = x
+    for _ in range(3):
+        y = stage.scaled(np.sin(y))
+        y = stage.weighed(y) * 0.1
+    return np.sum(stage.repeated(y)) * stage.count
+
+
+@case(X3, _jax=False)
+def helpers_change_an_object(x):
+    stage = Stage(0.5)
+    y = x
+    for _ in range(3):
+        y = scaled_by(stage, np.sin(y))
+        y = read_by(stage, y) * stage.scale
+        stage.scale += 0.1
+    return np.sum(y) * stage.scale
+
+
+@case(X3, _jax=False)
+def truth_of_a_list_that_shrinks(x):
+    ys, total = [x[0], x[1], x[2]], x[0]
+    while ys and ys.pop() > -10:
+        total = total * 2 + (ys[-1] if ys else 0.0)
+        if ys:
+            total = total * ys[0]
+    return total
+
+
+@case(X3, _jax=False)
+def mask_changes_after_use(x):
+    mask = x > 0
+    y = np.where(mask, x * x, np.sin(x)) * mask
+    mask[:] = False
+    return np.sum(y) + np.sum(x * mask)
+
+
+@case(X3, _jax=False)
+def object_of_the_module_changes(x):
+    STAGE.scale = 1.5
+    y = x
+    for _ in range(3):
+        y = STAGE.scaled(np.sin(y)) * STAGE.scale
+        STAGE.scale += 0.1
+    return np.sum(y)
+
+
+def read_and_changed(d, v):
+    y = v * d["s"] * d["a"]
+    d["s"] = d["s"] * 2
+    d["a"][1] += 1
+    return y
+
+
+def read_only(d, v):
+    return v * d["s"] * d["a"]
+
+
+@case(X3, _jax=False)
+def helpers_change_a_dict(x):
+    d = {"s": 0.5, "a": np.ones(3)}
+
+    def inner(v):
+        y = v * d["s"] * d["a"]
+        d["s"] = d["s"] + 0.5
+        d["a"][0] += 1
+        return y
+
+    y = x
+    for _ in range(3):
+        y = read_and_changed(d, np.sin(y))
+        y = read_only(d, y)
+        d["s"] = d["s"] * 0.3
+        d["a"][2] += 0.5
+        y = inner(np.sin(y))
+    return np.sum(y)

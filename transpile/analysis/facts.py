@@ -431,8 +431,12 @@ class Facts:
         return self.unknown_value(node, env, place)
 
     def unknown_value(self, node: Any, env: Environment, place: Any) -> Fact:
-        if isinstance(node, (gast.Compare, gast.JoinedStr)):
-            return Fact(kind="mask" if isinstance(node, gast.Compare) else "other")
+        if isinstance(node, gast.JoinedStr):
+            return Fact(kind="other")
+        if isinstance(node, gast.Compare):
+            operands = [self.value(o, env, place) for o in (node.left, *node.comparators)]
+            number = all(o.rank == 0 for o in operands)
+            return Fact(kind="mask", roots=NOTHING if number else frozenset({self.site(place)}))
         names = core.reads(node)
         roots = self.roots_of_names(names, env) | {self.site(place)}
         if isinstance(node, (gast.BinOp, gast.UnaryOp)):

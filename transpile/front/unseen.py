@@ -18,6 +18,8 @@ there; where the function is known only when the code runs, `rt.only_reads` look
 from __future__ import annotations
 
 import functools
+import inspect
+import types
 from typing import Any
 
 import gast
@@ -25,8 +27,9 @@ import numpy as np
 
 from redraft.transpile import core
 from redraft.transpile.front.callee import bound_parts, is_python_function
-from redraft.transpile.front.coarse import MUTATORS
+from redraft.transpile.front.coarse import MUTATORS, SHAPE_ATTRIBUTES
 from redraft.transpile.front.effects import CHANGES_FIRST, writes_arguments
+from redraft.transpile.front.order import is_mutator, root_of
 from redraft.transpile.front.scope import UNKNOWN
 from redraft.transpile.front.source import Source
 from redraft.transpile.primitives import table
@@ -51,9 +54,20 @@ class Unseen:
     # --- what is not differentiated
 
     def find_unsteady(self: Any, body: list[gast.stmt]) -> frozenset[str]:
-        """Variables that calls may change somewhere in a function."""
-        calls = [n for s in body for n in core.walk(s) if isinstance(n, gast.Call)]
-        return frozenset().union(*map(self.touched_by, calls))
+        """Variables that calls may change somewhere in a function, and globals that it changes."""
+        nodes = [n for s in body for n in core.walk(s)]
+        calls = [n for n in nodes if isinstance(n, gast.Call)]
+        parts = [n for n in nodes if isinstance(n, (gast.Subscript, gast.Attribute))]
+        written = {root_of(n) for n in parts if not isinstance(n.ctx, gast.Load)}
+        written |= {root_of(c.func) for c in calls if is_mutator(c)}
+        outside = {n for n in written if n is not None and n not in self.scope.local}
+        found = outside.union(*map(self.touched_by, calls))
+        return frozenset(n for n in found if not self.is_constant(n))
+
+    def is_constant(self: Any, name: str) -> bool:
+        """Does a name stand for a module, a function or a class: nothing that calls change?"""
+        value = self.scope.value(core.name(name))
+        return isinstance(value, types.ModuleType) or (value is not UNKNOWN and callable(value))
 
     def touched(self: Any, node: Any) -> set[str]:
         """Variables without a derivative whose objects the calls in a node may change."""
@@ -76,11 +90,44 @@ class Unseen:
             return given | set(known.function.captured) if writes else set()
         if not isinstance(func, gast.Attribute):
             return given | core.reads(func)
+        method = self.method_of(func)
+        if method is not None:
+            writes = writes_arguments(method, self.scope.dependencies)
+            return given | core.reads(func) if writes else set()
         if func.attr in CHANGING:
             return core.reads(func) | (given if func.attr == "shuffle" else set())
         if func.attr in KNOWN_METHODS and func.attr not in self.object_names:
             return core.reads(out)
         return given | core.reads(func)
+
+    def method_of(self: Any, func: gast.Attribute) -> Any:
+        """The method that ``x.f`` names, where the class of `x` is known from the text."""
+        cls = self.class_of(func.value.id) if core.is_name(func.value) else None
+        method = None if cls is None else inspect.getattr_static(cls, func.attr, None)
+        return method if is_python_function(method) else None
+
+    def class_of(self: Any, name: str) -> type | None:
+        """The class of a variable that is bound once, to a new object; that of `self`."""
+        if self.source.parameters[:1] == [name] == ["self"]:
+            head, _, method = getattr(self.source.function, "__qualname__", "").rpartition(".")
+            value = self.scope.value(core.name(head)) if head.isidentifier() else None
+            known = inspect.getattr_static(value, method, None) if isinstance(value, type) else None
+            return value if known is self.source.function and known is not None else None
+        made = self.made_once.get(name)
+        value = self.scope.value(made.func) if isinstance(made, gast.Call) else None
+        return value if isinstance(value, type) else None
+
+    @functools.cached_property
+    def made_once(self: Any) -> dict[str, Any]:
+        """Variables that are bound once, by a plain assignment -> what they are bound to."""
+        stores = [n.id for n in core.free_names(self.body) if not isinstance(n.ctx, gast.Load)]
+        found = {}
+        for statement in core.walk_statements(self.body):
+            if isinstance(statement, gast.Assign) and core.is_name(statement.targets[0]):
+                name = statement.targets[0].id
+                if stores.count(name) == 1 and name not in self.source.parameters:
+                    found[name] = statement.value
+        return found
 
     def may_write(self: Any, value: Any, func: gast.expr) -> bool:
         """May a known function or object, when called, write into its arguments?"""
@@ -103,17 +150,27 @@ class Unseen:
     def emit_touched(self: Any, statement: gast.stmt) -> None:
         """Say what the calls in a statement may have changed."""
         for name in sorted(self.touched(statement)):
+            statement.__dict__.setdefault("touches", set()).add(name)
             touch = gast.Expr(core.call("rt.touched", core.name(name)))
             touch.touch, touch.origin = True, statement.origin
             self.out.append(touch)
 
     def is_unsteady(self: Any, node: Any) -> bool:
-        """Is it a part of something that a call may change?"""
+        """Is it part of something that a call may change, or of an object that anyone may change?"""
+        if not isinstance(node, (gast.Subscript, gast.Attribute)):
+            return False
+        member = False
         while isinstance(node, (gast.Subscript, gast.Attribute)):
+            if isinstance(node, gast.Attribute):
+                member = member or node.attr not in SHAPE_ATTRIBUTES | set(self.array_members)
             node = node.value
-            if core.is_name(node):
-                return node.id in self.unsteady and node.id not in self.coarse.names
-        return False
+        if not core.is_name(node) or node.id in self.coarse.names:
+            return False
+        return node.id in self.unsteady or (member and node.id in self.scope.local)
+
+    @property
+    def array_members(self: Any) -> dict[str, Any]:
+        return table.rows_index()["attribute"]
 
     # --- what is differentiated
 

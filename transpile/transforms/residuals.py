@@ -145,7 +145,11 @@ class Residuals:
 
     def can_repeat(self, definition: gast.Assign) -> bool:
         """May the item be read again in the backward part, at no risk and no cost?"""
+        if self.split and isinstance(definition.value, gast.Attribute):
+            return False  # an object may be another one when the backward function runs
         for name in core.reads(definition.value):
+            if name in self.prepared.lowerer.unsteady:
+                return False
             if name in self.ranges:
                 continue
             if name in self.definitions and self.can_repeat(self.definitions[name]):
@@ -303,9 +307,10 @@ class Residuals:
                 continue
             changed = changed_memory(mutation)
             grown = changed | {("old", *r) for r in changed}
-            if grown & roots and (
-                order[id(mutation)] >= here or self.in_common_loop(site, mutation)
-            ):
+            if not grown & roots:
+                continue
+            again = self.split and any(r[0] == "argument" for r in changed)  # by the next call
+            if again or order[id(mutation)] >= here or self.in_common_loop(site, mutation):
                 return True
         return False
 
@@ -441,8 +446,16 @@ class Residuals:
         if cheap and stable:
             return self.reading_at(test, statement), None
         flag = self.fresh_name("cond")
-        keep = core.assign(flag, core.copy(test), statement.origin)
+        kept = core.copy(test)
+        if core.is_name(test) and self.may_turn(test.id, statement):
+            kept = core.call("bool", kept)
+        keep = core.assign(flag, kept, statement.origin)
         return self.mark_forward(flag), keep
+
+    def may_turn(self, name: str, statement: gast.stmt) -> bool:
+        """Is it a container or an array that changes later, and may be false then?"""
+        fact = statement.facts.get(name)
+        return fact is not None and fact.rank != 0 and bool(fact.roots & self.mutated_roots)
 
     def reading_at(self, node: Any, statement: gast.stmt) -> Any:
         saved, self.statement = self.statement, statement

@@ -29,7 +29,8 @@ from redraft.transpile.transforms.residuals import Residuals
 class Reverse(Residuals, Pull):
     """Reverses one function; `forward` and `backward` hold the result of `run`."""
 
-    def __init__(self, prepared: Any, unit: Any) -> None:
+    def __init__(self, prepared: Any, unit: Any, split: bool = False) -> None:
+        self.split = split  # into two functions, between which anything may happen
         self.prepared, self.unit = prepared, unit
         self.source, self.facts = prepared.source, prepared.facts
         self.body = prepared.body
@@ -672,6 +673,8 @@ class Reverse(Residuals, Pull):
         root = root_of(argument)
         if root is None:
             return argument
+        if core.base(root) in getattr(self.statement, "touches", ()):
+            return argument  # the callee changes it, and keeps what it needs itself
         fact = self.fact(root)
         if fact.rank == 0 or not fact.reach & self.mutated_roots:
             return argument
