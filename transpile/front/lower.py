@@ -404,6 +404,8 @@ class Lowerer(Expressions):
 
     def unpack_starred(self, elements: list[Any], star: int, value: gast.Name) -> None:
         after = len(elements) - star - 1
+        if value.id in {n.id for e in elements for n in core.free_names(e)}:
+            value = self.named(core.name(value.id))  # ``x, *rest = x`` takes all from the old `x`
         for position, element in enumerate(elements):
             if position == star:
                 stop = core.constant(-after) if after else None
