@@ -31,7 +31,6 @@ REFUSED = {
     "branches.value_of_and": "chooses between",
     "branches.value_of_and_or": "chooses between",
     "branches.walrus_in_comprehension": "a condition depends on values",
-    "branches.walrus_in_while": "a condition depends on values",
     "bystanders.assert_messages": "a condition depends on values",
     "bystanders.global_statement": "cannot rebind a `global`",
     "bystanders.print_in_the_forward_part": "text is made of a value",
@@ -50,9 +49,8 @@ REFUSED = {
     "effects.walrus_in_assert": "a condition depends on values",
     "effects.walrus_in_condition_with_list": "a condition depends on values",
     "effects.walrus_in_filter_behind_and": "a condition depends on values",
-    "effects.walrus_in_generator_for_all": "a condition depends on values",
     "effects.walrus_in_generator_for_any": "a condition depends on values",
-    "effects.walrus_in_text": "Python needs a value here",
+    "effects.walrus_in_text": "text is made of a value",
     "functions.map_and_filter": "a condition depends on values",
     "functions.recursion_on_value": "a recursion ends on a condition",
     "little.k_means_assignment": "a list is indexed by a number",
@@ -68,11 +66,12 @@ REFUSED = {
     "loops.while_with_list_as_queue": "is changed under a condition",
 }
 REFUSED_VALUE = {  # the gradient reads other code
+    "effects.walrus_in_generator_for_all": "a condition depends on values",
     "loops.max_and_min_of_generator": "a condition depends on values",
 }
 REFUSED_GRADIENT = {
-    "loops.nested_flow": "is changed under a condition",
     "branches.walrus_in_while": "nobody knows how many there are at most",
+    "loops.nested_flow": "is changed under a condition",
     "branches.walrus_in_comprehension": "is changed under a condition",
     "containers.dict_views_in_builtins": "sort_order has no lowering",
     "containers.dict_views_sorted": "sort_order has no lowering",
@@ -85,9 +84,8 @@ REFUSED_GRADIENT = {
     "effects.walrus_in_assert": "a condition depends on values",
     "effects.walrus_in_condition_with_list": "is changed under a condition",
     "effects.walrus_in_filter_behind_and": "is changed under a condition",
-    "effects.walrus_in_generator_for_all": "how many elements a list has",
     "effects.walrus_in_generator_for_any": "changes its dtype or its shape",
-    "effects.walrus_in_text": "Python needs a value here",
+    "effects.walrus_in_text": "text is made of a value",
     "effects.walrus_in_while_behind_and": "keeps something of each round of this loop",
     "effects.walrus_in_while_with_break": "keeps something of each round of this loop",
     "effects.walrus_in_while_with_continue": "keeps something of each round of this loop",
