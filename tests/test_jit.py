@@ -795,6 +795,32 @@ def test_refused_loops(function, words):
     assert caught.value.lineno is not None
 
 
+def changed_through_another_name(x):
+    if x[0] > 5:
+        y = x * 2.0
+    else:
+        y = np.zeros_like(x)
+        k = np.asarray(y)
+        k[1] = np.sin(x[0] + 2.0)
+    return np.sum(y * y)
+
+
+def changed_through_a_view(x):
+    y = x.copy()
+    if x[0] < 5:
+        y = x * 3.0
+        part = y[:2]
+        part[0] = 7.0
+    return y
+
+
+def test_changes_under_another_name_in_a_branch():
+    agrees(changed_through_another_name, X3)
+    agrees(changed_through_another_name, X3 + 9.0)
+    with pytest.raises(rd.TransformError, match="shares memory"):
+        rd.jit(changed_through_a_view)(X3)
+
+
 # --- derivatives
 
 
