@@ -190,7 +190,11 @@ def static(x: Any) -> Any:
 def shape(x: Any) -> tuple:
     """Lengths of the axes: numbers, where they are known, else scalar tensors."""
     if not is_tensor(x):
-        return tuple(np.shape(x)) if not holds_tensor(x) else (len(x), *shape(x[0]))
+        if not holds_tensor(x):
+            return tuple(np.shape(x))
+        if not isinstance(x, (list, tuple)):
+            raise TensorError("an operator or a property of an object, where an array is expected")
+        return (len(x), *shape(x[0]))
     if x.shape.rank is None:
         raise TensorError("the rank of a tensor must be known")
     known = x.shape.as_list()

@@ -566,3 +566,68 @@ def test_a_loop_of_python_numbers_runs_while_tracing():
         return x * scale
 
     agrees(lambda x: power(x, 50), V20)
+
+
+# --- inner functions read variables that blocks change
+
+
+def inner_function_in_a_loop(x):
+    s = x[0]
+
+    def scaled(q):
+        return s * q
+
+    for i in range(len(x)):
+        s = np.sin(scaled(2.0) + x[i])
+    return s
+
+
+def lambda_in_a_loop(x):
+    s = x[0]
+    scaled = lambda q: s * q  # noqa: E731
+    held = [scaled]
+    for i in range(len(x)):
+        s = np.sin(s + x[i]) + held[0](0.5)
+    return s
+
+
+def inner_function_in_while(x):
+    s, n = np.abs(x[0]), 0
+
+    def scaled(q):
+        return s * q + n
+
+    while scaled(1.0) < 30.0:
+        s = s + scaled(0.5)
+        n += 1
+    return s + n
+
+
+@pytest.mark.parametrize(
+    "function", [inner_function_in_a_loop, lambda_in_a_loop, inner_function_in_while]
+)
+def test_inner_functions_see_what_loops_change(function):
+    agrees(function, V20)
+    if function is inner_function_in_a_loop:  # the gradient of the other is refused
+        agrees(rd.grad(function), V20)
+
+
+def test_inner_functions_and_branches():
+    def branch(x, flag):
+        s = x[0]
+
+        def scaled(q):
+            return s * q
+
+        if flag:
+            s = s * 3.0
+            y = scaled(2.0)
+        else:
+            y = scaled(1.0)
+        return y + s
+
+    static = rd.jit(branch, static_argnames="flag")
+    for flag in (True, False):
+        assert static(V20, flag=flag) == branch(V20, flag)
+    agrees(lambda x: branch(x, x[1] > 0), V20)
+    agrees(lambda x: branch(x, x[1] > 0), -V20)

@@ -26,6 +26,7 @@ class Reason(NamedTuple):
 LATER = "known only when the compiled function runs"
 STATIC = "make what it depends on static (`static_argnums`)"
 HINTS = {
+    "of an object": "call a method or a function by its name",
     "how many there are at most": "write `with rd.while_bound(n):` around the loop",
     "index": "make it an array, or make the index static",
     "shape": STATIC,

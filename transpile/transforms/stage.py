@@ -34,6 +34,7 @@ from redraft.transpile.errors import TransformError
 from redraft.transpile.front.coarse import MUTATORS, SHAPE_ATTRIBUTES
 from redraft.transpile.front.exits import ANS, always_exits, leaves_statement, structure_exits
 from redraft.transpile.front.scope import UNKNOWN, Scope
+from redraft.transpile.front.settle import binds_within, settle_bindings
 from redraft.transpile.front.source import Source
 from redraft.transpile.primitives import table
 
@@ -86,6 +87,10 @@ class Stager:
         self.fields = fields
         self.source, self.marks, self.lengths_vary = source, marks or {}, lengths_vary
         self.node = core.copy(source.node)
+        for inner in core.walk(self.node):
+            if isinstance(inner, gast.FunctionDef) and binds_within(inner.body):
+                body = _structured(_without_docstring(inner.body))
+                inner.body = _readable(settle_bindings(body, source))
         self.parameters = set(source.parameters)
         bound = self.parameters | _bound_inside(self.node)
         self.scope = Scope(source, bound, dependencies)
@@ -104,6 +109,8 @@ class Stager:
         self.readings = _count_reads(self.node)
         self.knows_live = self.mark_live()
         self.grown = _grown_in_loops(self.node)
+        self.captured = {n.id for n in core.free_names(_inner_functions(self.node))}
+        self.closures = _names_of_functions(self.node)
 
     def mark_live(self) -> bool:
         """Mark statements with the variables that are read after them; False if that is not known."""
@@ -281,12 +288,10 @@ class Stager:
         own, outer = self.own, self.outer
         self.own = set(core.parameter_names(node.args)) | core.writes(node.body)
         self.outer = set()
-        assigned, self.assigned = (
-            self.assigned,
-            self.assigned | set(core.parameter_names(node.args)),
-        )
-        unsure, self.unsure = self.unsure, set()
         declared = {n for s in node.body if isinstance(s, gast.Nonlocal) for n in s.names}
+        seen = self.assigned - (core.writes(node.body) - declared)
+        assigned, self.assigned = self.assigned, seen | set(core.parameter_names(node.args))
+        unsure, self.unsure = self.unsure, set()
         node.body = self.block(_without_docstring(node.body))
         missing = sorted(self.outer - declared)
         for name in sorted(self.unsure, reverse=True):
@@ -312,18 +317,20 @@ class Stager:
             self.branches_of(node)
             return [node]
         inner = self.inner_names(node, [node.body, node.orelse])
+        shared = self.shared([*node.body, *node.orelse])
         test = self.expression(node.test)
         before = set(self.assigned)
         body, open_body = self.own_block(node.body)
         self.assigned = set(before)
         orelse, open_orelse = self.own_block(node.orelse) if node.orelse else ([], set())
         self.assigned = before
+        inner -= shared
         names = sorted(self.changed([*body, *orelse]) - _functions_in(inside) - inner)
         self.unsure |= set(names) - self.assigned
-        then = self.branch("then", body, names, node, open_body)
+        then = self.branch("then", body, names, node, open_body, shared=shared)
         lines, functions = [then], [core.name(then.name)]
         if orelse:
-            otherwise = self.branch("otherwise", orelse, names, node, open_orelse)
+            otherwise = self.branch("otherwise", orelse, names, node, open_orelse, shared=shared)
             lines.append(otherwise)
             functions.append(core.name(otherwise.name))
         else:
@@ -372,7 +379,7 @@ class Stager:
 
     def branch(
         self, name: str, body: list[Any], names: list[str], place: Any, unsure: set[str],
-        flag: Any = None,
+        flag: Any = None, shared: Any = (),
     ) -> gast.FunctionDef:  # fmt: skip
         """A branch, or the body of a loop, as a function of the variables that are changed."""
         for own in sorted(unsure - set(names), reverse=True):
@@ -384,9 +391,22 @@ class Stager:
             end = gast.Return(value)
             end.stands_for = place
             body = [s for s in body if not isinstance(s, gast.Pass)] + [end]
-        parameters = [gast.Name(n, gast.Param(), None, None) for n in names]
+        given = self.given(names, shared)
+        body = [*self.sharing(given), *body]
+        parameters = [gast.Name(n, gast.Param(), None, None) for n in given.values()]
         arguments = gast.arguments(parameters, [], None, [], [], None, [])
         return gast.FunctionDef(self.names[name], arguments, body, [], None, None, [])
+
+    def given(self, names: list[str], shared: Any) -> dict[str, str]:
+        """The parameter that stands for each variable."""
+        return {n: self.fresh() if n in shared else n for n in names}
+
+    def sharing(self, given: dict[str, str]) -> list[Any]:
+        """What makes a function change variables of the function around it, from given values on."""
+        names = [n for n, parameter in given.items() if n != parameter]
+        if not names:
+            return []
+        return [gast.Nonlocal(names), *(core.assign(n, core.name(given[n])) for n in names)]
 
     def stage_For(self, node: gast.For) -> list[Any]:
         leave = node.body[-1]
@@ -476,6 +496,16 @@ class Stager:
             return False
         return bool(names & self.tainted) or any(map(_grows_list, statements))
 
+    def shared(self, body: list[Any]) -> set[str]:
+        """Variables that a block changes, and that an inner function reads which may run in the block.
+
+        The block becomes a function, and must not have variables of its own in their place.
+        """
+        written = core.writes(body) & self.captured
+        nodes = [n for s in body for n in core.walk(s)] if written else []
+        named = any(core.is_name(n) and n.id in self.closures for n in nodes)
+        return written if named or any(isinstance(n, core.FUNCTIONS) for n in nodes) else set()
+
     def is_bound(self, node: Any) -> bool:
         """Is it ``with rd.while_bound(n):``, or what a derivative writes for it?"""
         if isinstance(node, gast.With):
@@ -491,6 +521,8 @@ class Stager:
         backward = self.marks.get(getattr(node, "lineno", None)) == "backward"
         inner = self.inner_names(node, [node.body], frozenset(core.writes(node.target)))
         inner -= core.reads(leave) if leave is not None else set()
+        shared = self.shared([node])
+        inner -= shared
         item = self.item_of(node, inner)
         iterable = self.iterable(node.iter)
         before = set(self.assigned)
@@ -500,7 +532,7 @@ class Stager:
         self.assigned = before
         names = sorted(self.changed(body) - inner - {item})
         self.unsure |= set(names) - self.assigned
-        function = self.branch("body", body, names, node, unsure - {item}, test)
+        function = self.branch("body", body, names, node, unsure - {item}, test, shared)
         function.args.args.insert(0, gast.Name(item, gast.Param(), None, None))
         call = core.call("rt.for_each", iterable, core.name(function.name))
         call.args += [core.name(n) for n in names]
@@ -533,7 +565,8 @@ class Stager:
 
     def rolled_while(self, node: gast.While) -> list[Any]:
         """``while test``: test and body as functions of the variables that the body changes."""
-        inner = self.inner_names(node, [[gast.Expr(node.test), *node.body]])
+        shared = self.shared([gast.Expr(node.test), *node.body])
+        inner = self.inner_names(node, [[gast.Expr(node.test), *node.body]]) - shared
         before = set(self.assigned)
         test = self.expression(node.test)
         body, unsure = self.own_block(node.body)
@@ -542,10 +575,12 @@ class Stager:
         self.unsure |= set(names) - self.assigned
         end = gast.Return(test)
         end.stands_for = node
-        parameters = [gast.Name(n, gast.Param(), None, None) for n in names]
+        given = self.given(names, shared)
+        parameters = [gast.Name(n, gast.Param(), None, None) for n in given.values()]
         arguments = gast.arguments(parameters, [], None, [], [], None, [])
-        asks = gast.FunctionDef(self.names["test"], arguments, [end], [], None, None, [])
-        runs = self.branch("body", body, names, node, unsure)
+        lines = [*self.sharing(given), end]
+        asks = gast.FunctionDef(self.names["test"], arguments, lines, [], None, None, [])
+        runs = self.branch("body", body, names, node, unsure, shared=shared)
         call = core.call("rt.while_loop", core.name(asks.name), core.name(runs.name))
         call.args += [core.name(n) for n in names]
         self.mark_call(call, bars=self.marks.get(getattr(node, "lineno", None)) == "backward")
@@ -1102,6 +1137,27 @@ def _grows_list(statement: Any) -> bool:
     call = statement.value if isinstance(statement, gast.Expr) else None
     is_method = isinstance(call, gast.Call) and isinstance(call.func, gast.Attribute)
     return is_method and call.func.attr in LIST_METHODS and core.is_name(call.func.value)
+
+
+def _inner_functions(node: Any) -> list[Any]:
+    return [n for n in core.walk(node) if isinstance(n, core.FUNCTIONS) and n is not node]
+
+
+def _names_of_functions(node: Any) -> set[str]:
+    """Variables that hold inner functions, or something that holds one."""
+    found = {n.name for n in _inner_functions(node) if isinstance(n, gast.FunctionDef)}
+    changed = True
+    while changed:
+        before = len(found)
+        for inner in core.walk(node):
+            for targets, values in _flows(inner):
+                parts = [n for v in values if v is not None for n in core.walk(v)]
+                if any(
+                    isinstance(n, gast.Lambda) or (core.is_name(n) and n.id in found) for n in parts
+                ):
+                    found |= targets
+        changed = len(found) > before
+    return found
 
 
 def _grown_in_loops(node: Any) -> set[str]:
