@@ -843,6 +843,20 @@ def test_compositions_agree():
     same(rd.jit(rd.grad(loss, argnums=(0, 1)))(w, x), rd.grad(loss, argnums=(0, 1))(w, x))
 
 
+def test_the_gradient_of_a_compiled_function_is_compiled():
+    @rd.jit(static_argnames="power")
+    def scaled(x, power):
+        return np.sum(x) ** power
+
+    slope = rd.value_and_grad(scaled)
+    assert isinstance(slope, type(scaled))
+    same(slope(X3, power=3), (np.sum(X3) ** 3, 3 * np.sum(X3) ** 2 * np.ones(3)))
+    assert slope.compiled == 1
+    curve = rd.grad(rd.grad(rd.jit(lambda x: np.sin(x) * x)))
+    same(curve(0.7), rd.grad(rd.grad(lambda x: np.sin(x) * x))(0.7))
+    same(rd.grad(rd.jit(loss), argnums="x")(M33, M23), rd.grad(loss, argnums="x")(M33, M23))
+
+
 def test_second_derivatives_agree():
     def inner(w, x):
         return np.sum(rd.grad(loss)(w, x) ** 2)

@@ -316,8 +316,21 @@ def comprehension_of_rows(x):
     return sum(np.sum(np.sin(row)) * i for i, row in enumerate(x))
 
 
+def one_name_inside_and_outside(x):
+    part = x[0] * 2.0
+    total = part
+    for i in range(len(x)):
+        if x[i] > 0.0:
+            part = x[i] * total
+        else:
+            part = x[i] - 1.0
+        total = total * 0.5 + np.sin(part)
+    part = total * 3.0
+    return part * part
+
+
 VECTOR = [
-    recurrence, store_and_read, read_after_write, over_numbers, appends_pairs, appends_and_reads,
+    one_name_inside_and_outside, recurrence, store_and_read, read_after_write, over_numbers, appends_pairs, appends_and_reads,
     grows_and_shrinks, list_then_loop, triangle, leaves, continues, returns, two_ways_out,
     leaves_nested, carries_the_item, swaps, adds_at, sums_in_the_loop, short_with_break,
 ]  # fmt: skip
@@ -329,12 +342,21 @@ CASES = [(f, V20) for f in VECTOR] + [(f, X20) for f in MATRIX]
 IDS = [f.__name__ for f, _ in CASES]
 
 
+def every(step):
+    """All cases, of which one in `step` runs by default."""
+    return [
+        pytest.param(*case, id=name, marks=() if place % step == 0 else pytest.mark.slow)
+        for place, (case, name) in enumerate(zip(CASES, IDS, strict=True))
+    ]
+
+
+
 @pytest.mark.parametrize(("function", "x"), CASES, ids=IDS)
 def test_value(function, x):
     agrees(function, x)
 
 
-@pytest.mark.parametrize(("function", "x"), CASES[::3], ids=IDS[::3])
+@pytest.mark.parametrize(("function", "x"), every(4))
 def test_single_precision(function, x):
     x = x.astype(np.float32)
     got, want = rd.jit(function)(x), function(x)
@@ -342,18 +364,18 @@ def test_single_precision(function, x):
     np.testing.assert_allclose(got, want, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("function", "x"), CASES, ids=IDS)
+@pytest.mark.parametrize(("function", "x"), every(2))
 def test_gradient(function, x):
     agrees(rd.value_and_grad(function), x)
     agrees(rd.grad(function), -x)
 
 
-@pytest.mark.parametrize(("function", "x"), CASES, ids=IDS)
+@pytest.mark.parametrize(("function", "x"), every(4))
 def test_tangent(function, x):
     agrees(lambda x: rd.jvp(function, (x,), (np.cos(x),)), x)
 
 
-@pytest.mark.parametrize(("function", "x"), CASES, ids=IDS)
+@pytest.mark.parametrize(("function", "x"), every(6))
 def test_second_derivative(function, x):
     agrees(rd.grad(lambda x: np.sum(rd.grad(function)(x) ** 2)), x)
 

@@ -111,6 +111,7 @@ class Jitted:
     """A function that is compiled at its first call for arguments of a kind."""
 
     redraft_identity = True  # its derivative is that of the function
+    redraft_jitted = True
 
     def __init__(self, fun: Any, **options: Any) -> None:
         for attribute in functools.WRAPPER_ASSIGNMENTS:
@@ -137,6 +138,11 @@ class Jitted:
     def entry_class(self) -> type[Entry]:
         """The class of what is compiled."""
         return Entry
+
+    def compiled_as_well(self, function: Any) -> Jitted:
+        """Another function of the same arguments, compiled with the same options."""
+        nothing_is_donated = {"donate_argnums": None, "donate_argnames": None}
+        return type(self)(function, **{**self.options, **nothing_is_donated})
 
     @property
     def __wrapped__(self) -> Any:

@@ -320,11 +320,12 @@ class Stager:
         shared = self.shared([*node.body, *node.orelse])
         test = self.expression(node.test)
         before = set(self.assigned)
+        inner -= shared
+        self.assigned -= inner  # they are variables of the functions, whatever has the name outside
         body, open_body = self.own_block(node.body)
-        self.assigned = set(before)
+        self.assigned = before - inner
         orelse, open_orelse = self.own_block(node.orelse) if node.orelse else ([], set())
         self.assigned = before
-        inner -= shared
         names = sorted(self.changed([*body, *orelse]) - _functions_in(inside) - inner)
         self.unsure |= set(names) - self.assigned
         then = self.branch("then", body, names, node, open_body, shared=shared)
@@ -526,7 +527,7 @@ class Stager:
         item = self.item_of(node, inner)
         iterable = self.iterable(node.iter)
         before = set(self.assigned)
-        self.assigned |= {item}
+        self.assigned = (before - inner) | {item}
         body, unsure = self.own_block(node.body)
         test = None if leave is None else self.expression(leave)
         self.assigned = before
@@ -569,6 +570,7 @@ class Stager:
         inner = self.inner_names(node, [[gast.Expr(node.test), *node.body]]) - shared
         before = set(self.assigned)
         test = self.expression(node.test)
+        self.assigned = before - inner
         body, unsure = self.own_block(node.body)
         self.assigned = before
         names = sorted(self.changed(body) - inner)
