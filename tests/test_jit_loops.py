@@ -322,7 +322,7 @@ def one_name_inside_and_outside(x):
     for i in range(len(x)):
         if x[i] > 0.0:
             part = x[i] * total
-        else:
+        if x[i] <= 0.0:
             part = x[i] - 1.0
         total = total * 0.5 + np.sin(part)
     part = total * 3.0
