@@ -9,7 +9,9 @@ import redraft as rd
 from redraft.transpile import core
 from redraft.transpile.back.emit import print_function
 
-IDS = [f"{case.name}-{transform}" for case, transform in FILES]
+# staged text is printed from a tree of its own: tests/test_golden.py runs it
+WRITTEN = [(case, transform) for case, transform in FILES if transform != "jit"]
+IDS = [f"{case.name}-{transform}" for case, transform in WRITTEN]
 
 
 def reads_back(function):
@@ -19,7 +21,7 @@ def reads_back(function):
         assert gast.dump(printed) == gast.dump(statement)
 
 
-@pytest.mark.parametrize(("case", "transform"), FILES, ids=IDS)
+@pytest.mark.parametrize(("case", "transform"), WRITTEN, ids=IDS)
 def test_text_reads_back_as_its_tree(case, transform):
     for function in case.generated(transform).unit.functions:
         reads_back(function)
