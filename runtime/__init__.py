@@ -18,6 +18,7 @@ from redraft.runtime.apply import (
     star_fwd,
     star_jvp,
 )
+from redraft.runtime.batching import align, inner_axes, rows, spread, spread_inside
 
 # The compiler's helpers
 from redraft.runtime.cotangents import (
@@ -96,6 +97,7 @@ from redraft.runtime.linalg import (
     times_columns,
     vector_only,
 )
+from redraft.runtime.products import each_product, each_product_bar_x, each_product_bar_y
 from redraft.runtime.reduce import (
     at_extremes,
     count_numbers,

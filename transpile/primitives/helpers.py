@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from redraft.transpile.primitives import batching
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import choosing, forms, with_options
 from redraft.transpile.primitives.table import elementwise, missing, no_derivative, primitive
@@ -192,7 +193,7 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "rt.finite(factor, z_bar)", d={}, selects=True,
-    tf="tf_helpers.finite(factor, z_bar)",
+    tf="tf_helpers.finite(factor, z_bar)", batch=batching.elementwise_of("factor"),
     **choosing("z_bar", **forms(factor="rt.finite({}, z_bar)")),
     samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (3,))), (0.5, 1.5)],
 )  # fmt: skip
@@ -203,10 +204,12 @@ elementwise(
     samples=s.one(s.apart()),
     tf="tf_helpers.sign(x)",
 )
-no_derivative("rt.sign_slope(x)", like="x", tf="tf_helpers.sign_slope(x)")
+no_derivative(
+    "rt.sign_slope(x)", batch=batching.elementwise, like="x", tf="tf_helpers.sign_slope(x)"
+)
 elementwise(
     "rt.unimag(z_bar, x)", vjp={"z_bar": "np.imag(ans_bar)"}, shape_only="x", like="x",
-    tf="tf_helpers.unimag(z_bar, x)",
+    tf="tf_helpers.unimag(z_bar, x)", batch=batching.elementwise_of("x", "z_bar"),
     jvp={"z_bar": "rt.unimag(z_bar_dot, x)"}, d={},
 )  # fmt: skip
 elementwise(

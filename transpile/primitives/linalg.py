@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from redraft.transpile.primitives import batching
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import keywords, trailing, with_options
 from redraft.transpile.primitives.table import UNKNOWN, BindError, Call, missing, primitive
@@ -73,6 +74,7 @@ def dot_rank(call: Call) -> int | None:
 
 primitive(
     "np.matmul(x, y)", aliases="operator.matmul", operator="@",
+    batch=batching.matmul,
     tf="tf_linalg.matmul(x, y)",
     jvp={"x": "x_dot @ y", "y": "x @ y_dot"}, rank=matmul_rank, vjp={"x": matmul_x, "y": matmul_y},
     samples=s.arrays(
@@ -83,6 +85,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.dot(x, y)", method="dot", rank=dot_rank,
+    batch=batching.dot,
     tf="tf_linalg.dot(x, y)",
     jvp={"x": "np.dot(x_dot, y)", "y": "np.dot(x, y_dot)"},
     vjp={
@@ -97,6 +100,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.vdot(x, y)", jvp={"x": "np.vdot(x_dot, y)", "y": "np.vdot(x, y_dot)"}, rank=0,
+    batch=batching.vdot,
     tf="tf_linalg.vdot(x, y)",
     vjp={
         "x": "np.conj(np.reshape(ans_bar * np.ravel(y), np.shape(x)))",
@@ -106,6 +110,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.inner(x, y)", jvp={"x": "np.inner(x_dot, y)", "y": "np.inner(x, y_dot)"},
+    batch=batching.inner,
     tf="tf_linalg.inner(x, y)",
     vjp={
         "x": lambda c: (
@@ -122,6 +127,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.outer(x, y)", jvp={"x": "np.outer(x_dot, y)", "y": "np.outer(x, y_dot)"}, rank=2,
+    batch=batching.outer,
     tf="tf_linalg.outer(x, y)",
     vjp={
         "x": lambda c: (
@@ -137,6 +143,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.tensordot(x, y, axes=2)",
+    batch=batching.tensordot,
     tf="tf_linalg.tensordot(x, y, axes)",
     jvp={
         "x": with_options("np.tensordot(x_dot, y...)", "axes"),
@@ -155,6 +162,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.kron(x, y)", jvp={"x": "np.kron(x_dot, y)", "y": "np.kron(x, y_dot)"},
+    batch=batching.kron,
     tf="tf_linalg.kron(x, y)",
     vjp={"x": "rt.kron_bar_x(ans_bar, x, y)", "y": "rt.kron_bar_y(ans_bar, x, y)"},
     samples=s.arrays(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from redraft.transpile.primitives import batching
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import forms
 from redraft.transpile.primitives.table import Call, elementwise, missing, no_derivative, primitive
@@ -94,8 +95,17 @@ primitive(
 
 # math
 
+
+def logarithm(b: batching.Batching) -> str:
+    """The quotient of two logarithms, as in ``math``."""
+    if not b.given("base"):
+        return "np.log(x)"
+    texts = batching.aligned(b, ("x", "base"))
+    return f"np.log({texts['x']}) / np.log({texts['base']})"
+
+
 elementwise(
-    "math.log(x, base=2.718281828459045)", d={},
+    "math.log(x, base=2.718281828459045)", d={}, batch=logarithm,
     tf="tf_elementwise.log_to_base(x, base)",
     **forms(
         x=lambda c: "{} / (x * np.log(base))" if c.given("base") else "{} / x",
@@ -103,8 +113,19 @@ elementwise(
     ),
     samples=lambda rng: [(1.5,), (1.5, 2.5)],
 )  # fmt: skip
+
+
+def hypotenuse(b: batching.Batching) -> str:
+    """Coordinates two by two: each of them is a number, or one per example."""
+    first, *rest = b.parts("coordinates")
+    text = first if rest else f"np.abs({first})"
+    for part in rest:
+        text = f"np.hypot({text}, {part})"
+    return text
+
+
 primitive(
-    "math.hypot(*coordinates)", rank=0,
+    "math.hypot(*coordinates)", rank=0, batch=hypotenuse,
     tf="tf_python.hypot(coordinates)",
     vjp={"coordinates": lambda c, i: f"ans_bar * coordinates_{i} / ans"},
     jvp={"coordinates": lambda c, i: f"coordinates_{i}_dot * coordinates_{i} / ans"},
@@ -112,6 +133,7 @@ primitive(
 )  # fmt: skip
 elementwise(
     "math.ldexp(x, i)",
+    batch="x * 2.0 ** i",
     d={"x": "2.0 ** i"},
     samples=lambda rng: [(1.5, 3), (0.5, -1)],
     tf="tf_elementwise.ldexp(x, i)",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from redraft.transpile.primitives import batching
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import keywords, trailing, with_options
 from redraft.transpile.primitives.table import UNKNOWN, Call, missing, no_derivative, primitive
@@ -98,6 +99,7 @@ def rank_of_reduction(call: Call) -> Any:
 def reduction(text: str, **options: Any) -> None:
     """Declare a reduction; methods and the rank of the result are alike for all."""
     options.setdefault("samples", s.calls(*AXES))
+    options.setdefault("batch", batching.reduce)
     primitive(text, rank=rank_of_reduction, **options)
 
 

@@ -1,0 +1,201 @@
+"""Every batching rule of the table, without the compiler: the batched call is a stack of calls.
+
+Each row's `samples` give the examples: the same shapes, three times with other values. Every
+combination of batched and unbatched arguments is built by `batch_call`, run, and compared with the
+stack of the single calls in value, dtype and shape; with the ranks known and unknown.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import warnings
+import zlib
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import numpy as np
+import pytest
+import scipy.special
+
+import redraft.runtime as rt
+from redraft.transpile import core
+from redraft.transpile.back import emit
+from redraft.transpile.primitives import batching, check, table
+
+N = 3  # examples in a batch
+MODES = ("ranks known", "ranks unknown")
+ROWS = [row for row in table.all_rows() if row.samples is not None and row.kind != "missing"]
+RULES = [row for row in ROWS if batching.rule_of(row) is not None]
+
+
+def named(rows):
+    return pytest.mark.parametrize("row", rows, ids=lambda row: row.name)
+
+
+def is_array(value):
+    return isinstance(value, (np.ndarray, np.generic, float))
+
+
+def is_sequence(row, name, value):
+    return isinstance(value, (list, tuple)) and name in row.sequences and bool(value)
+
+
+class Case:
+    """One sample of a row, with `N` examples for each argument that may be batched."""
+
+    def __init__(self, row, samples):
+        self.row = row
+        self.examples = [check.bound(row, *as_call(sample)) for sample in samples]
+        self.places = list(self._places())
+
+    def _places(self):
+        """Names of what may be batched; the parts of ``*parameters`` have names of their own."""
+        for name, value in self.examples[0].items():
+            if self.is_variadic(name):
+                parts = enumerate(value)
+                yield from (f"{name}_{i}" for i, part in parts if self.may_move(name, part))
+            elif self.may_move(name, value):
+                yield name
+
+    def may_move(self, name, value):
+        if is_sequence(self.row, name, value):
+            return all(is_array(part) for part in value)
+        return is_array(value) and name not in OPTIONS
+
+    def is_variadic(self, name):
+        kind = self.row.parameters[name].kind
+        return kind is table.inspect.Parameter.VAR_POSITIONAL
+
+    def values(self, batched, example):
+        """The arguments of one example: what is not batched is that of the first."""
+        chosen = {}
+        for name, first in self.examples[0].items():
+            own = self.examples[example][name]
+            if self.is_variadic(name):
+                pairs = enumerate(zip(first, own, strict=True))
+                chosen[name] = [o if f"{name}_{i}" in batched else f for i, (f, o) in pairs]
+            else:
+                chosen[name] = own if name in batched else first
+        return chosen
+
+    def expected(self, batched):
+        answers = [self.run(self.values(batched, i)) for i in range(N)]
+        return stacked(answers)
+
+    def run(self, values):
+        args, keywords = [], {}
+        for name, value in values.items():
+            parameter = self.row.parameters[name]
+            if self.is_variadic(name):
+                args.extend(value)
+            elif (
+                parameter.kind is parameter.KEYWORD_ONLY
+                or keywords
+                or len(args) != list(self.row.parameters).index(name)
+            ):
+                keywords[name] = value
+            else:
+                args.append(value)
+        if self.row.name == "rt.add_at":
+            args[0] = np.array(args[0])
+        return function_of(self.row)(*args, **keywords)
+
+    def batched_text(self, batched, known):
+        nodes, ranks, names = {}, {}, {}
+        for name, first in self.examples[0].items():
+            if self.is_variadic(name):
+                nodes[name] = [
+                    self.node(f"{name}_{i}", part, [e[name][i] for e in self.examples], batched,
+                              ranks, names)
+                    for i, part in enumerate(first)
+                ]  # fmt: skip
+            else:
+                column = [e[name] for e in self.examples]
+                nodes[name] = self.node(name, first, column, batched, ranks, names)
+        expression = batching.batch_call(
+            self.row, nodes, batched, ranks if known else {}, called=None
+        )
+        return emit._source(expression).strip(), names
+
+    def node(self, name, first, column, batched, ranks, names):
+        if name in batched:
+            names[name] = stacked(column)
+            if is_array(first):
+                ranks[name] = np.ndim(first)
+            return core.name(name)
+        found = {}
+        node = check._expression(name, first, found)
+        ranks.update(found)
+        names[name] = first
+        return node
+
+
+OPTIONS = {"rtol", "atol", "fill_value_of"}
+
+
+def as_call(sample):
+    keyed = len(sample) == 2 and isinstance(sample[0], tuple) and isinstance(sample[1], dict)
+    return sample if keyed else (sample, {})
+
+
+def function_of(row):
+    if row.name.startswith("ndarray."):
+        return lambda x, *rest, **kw: getattr(np.asarray(x), row.name[8:])(*rest, **kw)
+    return table.resolve(row.name, load=True)
+
+
+def stacked(answers):
+    """A tree of arrays with the examples in front of each."""
+    first = answers[0]
+    if isinstance(first, (list, tuple)):
+        return [stacked(list(parts)) for parts in zip(*answers, strict=True)]
+    return np.stack([np.asarray(a) for a in answers])
+
+
+def cases_of(row):
+    generators = [np.random.default_rng(zlib.crc32(row.text.encode()) + i) for i in range(N)]
+    for samples in zip(*map(row.samples, generators), strict=True):
+        yield Case(row, samples)
+
+
+def combinations(places):
+    for count in range(1, len(places) + 1):
+        yield from itertools.combinations(places, count)
+
+
+def same(result, expected, what):
+    if isinstance(expected, list):
+        assert len(result) == len(expected), what
+        for r, e in zip(result, expected, strict=True):
+            same(r, e, what)
+        return
+    assert np.shape(result) == np.shape(expected), what
+    assert np.result_type(result) == np.result_type(expected), what
+    np.testing.assert_allclose(result, expected, 1e-9, 1e-12, err_msg=what)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=MODES)
+@named(RULES)
+def test_a_batch_is_a_stack_of_calls(row, known):
+    tested = 0
+    for case in cases_of(row):
+        for batched in combinations(case.places):
+            try:
+                text, names = case.batched_text(frozenset(batched), known)
+            except batching.NoBatchRule:
+                continue
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    expected = case.expected(batched)
+                except ValueError:
+                    continue  # results of different shapes
+                what = f"{text} with {batched} of {case.examples[0]}"
+                try:
+                    result = eval(text, {"np": np, "rt": rt, "scipy": scipy, **names})
+                except Exception as error:
+                    raise AssertionError(what) from error
+            same(result, expected, what)
+            tested += 1
+    assert tested
