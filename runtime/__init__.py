@@ -18,7 +18,22 @@ from redraft.runtime.apply import (
     star_fwd,
     star_jvp,
 )
-from redraft.runtime.batching import align, inner_axes, rows, spread, spread_inside
+from redraft.runtime.batching import (
+    align,
+    each_diag,
+    each_unbroadcast,
+    each_undiag,
+    inner_axes,
+    inner_order,
+    inner_shape,
+    inner_widths,
+    matrix_shape,
+    new_axes,
+    rows,
+    single_axes,
+    spread,
+    spread_inside,
+)
 
 # The compiler's helpers
 from redraft.runtime.cotangents import (

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from redraft.runtime.indexing import undiagonal
+from redraft.runtime.shapes import cast_like
+
 
 def align(x: Any, *ndims: int, lead: int = 1) -> Any:
     """Put axes of length one behind the batch axis of `x`, so that it broadcasts example by example.
@@ -61,3 +64,77 @@ def inner_axis(axis: int, ndim: int, lead: int = 1) -> int:
     if not lead - ndim <= axis < ndim - lead:
         raise np.exceptions.AxisError(axis, ndim - lead)
     return axis + lead if axis >= 0 else axis + ndim
+
+
+def inner_shape(count: int, shape: Any) -> tuple[int, ...]:
+    """The shape of a batch of so many arrays of this shape."""
+    return (count, *shape) if isinstance(shape, (tuple, list)) else (count, shape)
+
+
+def single_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes of length one in a batch of this shape, without the batch axis."""
+    return tuple(i for i, n in enumerate(shape) if i and n == 1)
+
+
+def new_axes(axis: Any) -> Any:
+    """Axes that are counted in the result: those from the end stay, the others move by one."""
+    if isinstance(axis, (tuple, list)):
+        return tuple(map(new_axes, axis))
+    return axis + 1 if axis >= 0 else axis
+
+
+def inner_order(axes: Any, ndim: int) -> tuple[int, ...]:
+    """The order of a batch's axes that brings those of the examples into an order."""
+    axes = range(ndim - 2, -1, -1) if axes is None else axes
+    axes = axes if np.iterable(axes) else (axes,)
+    return (0, *(a % (ndim - 1) + 1 for a in axes))
+
+
+def inner_widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
+    """Widths of a padding for the axes of a batch."""
+    widths = np.broadcast_to(pad_width, (ndim - 1, 2)).tolist()
+    return ((0, 0), *map(tuple, widths))
+
+
+def matrix_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a batch of matrices; a vector stands for a square one."""
+    return (*shape, shape[-1]) if len(shape) == 2 else shape
+
+
+def each_diag(x: Any, k: int = 0, lead: int = 1) -> Any:
+    """``np.diag(x, k)`` of each example, a vector or a matrix."""
+    if np.ndim(x) > lead + 1:
+        return np.diagonal(x, k, lead, lead + 1)
+    shape = np.shape(x)
+    size = shape[-1] + abs(k)
+    result = np.zeros((*shape[:-1], size, size), np.result_type(x))
+    i = np.arange(shape[-1])
+    result[..., i + max(-k, 0), i + max(k, 0)] = x
+    return result
+
+
+def each_undiag(z_bar: Any, x: Any, k: int = 0, lead: int = 1) -> Any:
+    """Cotangent of `x` in `each_diag`."""
+    if np.ndim(x) == lead + 1:
+        return np.diagonal(z_bar, k, lead, lead + 1)
+    return undiagonal(z_bar, x, k, lead, lead + 1)
+
+
+def each_unbroadcast(z_bar: Any, x: Any, lead: int = 1, of_x: int = 1) -> Any:
+    """Sum the cotangents of a batch over the axes along which each `x` was broadcast.
+
+    Args:
+        z_bar: the cotangents.
+        x: the primals, or a single one.
+        lead: number of batch axes of `z_bar`.
+        of_x: number of batch axes of `x`.
+    """
+    shape = np.shape(x)[of_x:]
+    extra = np.ndim(z_bar) - lead - len(shape)
+    if extra > 0:
+        z_bar = np.add.reduce(z_bar, tuple(range(lead, lead + extra)))
+    inner = np.shape(z_bar)[lead:]
+    stretched = [lead + i for i, n in enumerate(shape) if n == 1 != inner[i]]
+    if stretched:
+        z_bar = np.add.reduce(z_bar, tuple(stretched), keepdims=True)
+    return cast_like(z_bar, x)

@@ -6,8 +6,9 @@ from typing import Any
 
 from redraft.runtime import numpy as rnp
 from redraft.runtime import products
-from redraft.runtime.tf_arrays import ndim, reshape, shape
-from redraft.runtime.tf_helpers import cast_like
+from redraft.runtime.tf_arrays import is_one, ndim, reshape, shape
+from redraft.runtime.tf_helpers import cast_like, undiagonal
+from redraft.runtime.tf_shapes import laid_on_diagonal
 
 
 def align(x: Any, ndims: Any, lead: int) -> Any:
@@ -57,3 +58,31 @@ def each_product_bar_y(
     """Cotangent of `y` in `each_product`."""
     y_bar = products.each_product_bar_y(kind, z_bar, x, y, of_z, of_x, of_y, axes, rnp)
     return cast_like(y_bar, y)
+
+
+def each_unbroadcast(z_bar: Any, x: Any, lead: int, of_x: int) -> Any:
+    """Sum the cotangents of a batch over the axes along which each `x` was broadcast."""
+    lengths = tuple(shape(x))[of_x:]
+    extra = ndim(z_bar) - lead - len(lengths)
+    if extra > 0:
+        z_bar = rnp.sum(z_bar, axis=tuple(range(lead, lead + extra)))
+    inner = tuple(shape(z_bar))[lead:]
+    stretched = [lead + i for i, n in enumerate(lengths) if is_one(n) and not is_one(inner[i])]
+    if stretched:
+        z_bar = rnp.sum(z_bar, axis=tuple(stretched), keepdims=True)
+    return cast_like(z_bar, x)
+
+
+def each_diag(x: Any, k: int, lead: int) -> Any:
+    """``np.diag(x, k)`` of each example."""
+    if ndim(x) > lead + 1:
+        return rnp.diagonal(x, k, lead, lead + 1)
+    size = shape(x)[-1] + abs(k)
+    return laid_on_diagonal(x, (size, size), k)
+
+
+def each_undiag(z_bar: Any, x: Any, k: int, lead: int) -> Any:
+    """Cotangent of `x` in `each_diag`."""
+    if ndim(x) == lead + 1:
+        return rnp.diagonal(z_bar, k, lead, lead + 1)
+    return undiagonal(z_bar, x, k, lead, lead + 1)

@@ -62,6 +62,59 @@ no_derivative(
     "rt.inner_axes(axis, ndim, lead=1)", tf="rt.inner_axes(axis, ndim, lead)"
 )  # a number or a tuple
 
+for text in (
+    "rt.inner_shape(count, shape)", "rt.single_axes(shape)", "rt.new_axes(axis)",
+    "rt.inner_order(axes, ndim)", "rt.inner_widths(pad_width, ndim)", "rt.matrix_shape(shape)",
+):  # fmt: skip
+    no_derivative(text, tf=text)
+
+
+def unbroadcast_deeper(b: Batching) -> str:
+    """One batch axis more; a single primal stays single."""
+    if "z_bar" not in b.batched:
+        b.spread("z_bar")
+    texts = {"lead": "2" if b.constant("lead") == 1 else "lead + 1"}
+    if "x" in b.batched:
+        texts["of_x"] = str(b.constant("of_x") + 1)
+    return b.again(**texts)
+
+
+primitive(
+    "rt.each_unbroadcast(z_bar, x, lead=1, of_x=1)", linear_in="z_bar", shape_only="x",
+    view_of="z_bar",
+    tf="tf_batching.each_unbroadcast(z_bar, x, lead, of_x)",
+    vjp={"z_bar": "np.broadcast_to(rt.align(ans_bar, np.ndim(z_bar), lead=lead), np.shape(z_bar))"},
+    batch=unbroadcast_deeper,
+    samples=lambda rng: [
+        (s.anything(rng, (2, 4, 3)), s.anything(rng, (2, 3))),
+        (s.anything(rng, (2, 4, 3)), s.anything(rng, (2, 4, 1))),
+        ((s.anything(rng, (2, 4, 3)), s.anything(rng, (1, 3))), {"of_x": 0}),
+        ((s.anything(rng, (2, 2, 4, 3)), s.anything(rng, (2, 2, 3))), {"lead": 2, "of_x": 2}),
+    ],
+)  # fmt: skip
+primitive(
+    "rt.each_diag(x, k=0, lead=1)", linear_in="x", view_of="x",
+    tf="tf_batching.each_diag(x, k, lead)",
+    vjp={"x": "rt.each_undiag(ans_bar, x, k, lead)"},
+    batch=deeper,
+    samples=s.calls(((2, 3), {}), ((2, 3), {"k": 1}), ((2, 3, 3), {"k": -1}), ((2, 2, 3), {"lead": 2})),
+)  # fmt: skip
+
+
+def undiag_deeper(b: Batching) -> str:
+    """One batch axis more."""
+    b.spread("z_bar", "x")
+    return deeper(b)
+
+
+primitive(
+    "rt.each_undiag(z_bar, x, k=0, lead=1)", linear_in="z_bar", shape_only="x", view_of="z_bar",
+    tf="tf_batching.each_undiag(z_bar, x, k, lead)",
+    vjp={"z_bar": "rt.each_diag(ans_bar, k, lead)"},
+    batch=undiag_deeper,
+    samples=s.arrays(((2, 3, 3), (2, 3)), ((2, 3), (2, 3, 3))),
+)  # fmt: skip
+
 # Products. Leading batch axes are counted, and literals in generated code
 
 

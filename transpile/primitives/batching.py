@@ -88,6 +88,33 @@ class Batching:
                 self.nodes[name] = core.call("rt.spread", self.nodes[name], self.nodes[like])
                 self.batched |= {name}
 
+    def items(self, name: str) -> list[str]:
+        """Give every item of a sequence a batch axis; returns the names of the items of a display.
+
+        A sequence is a display of which some parts are batched (``arrays_0`` …), a list or tuple
+        whose items are all batched (``arrays_items``), or an array, with the batch axis in front.
+        """
+        node, parts = self.nodes[name], self.parts(name)
+        if name in self.batched:
+            self.nodes[name] = core.call("np.moveaxis", node, core.constant(1), core.constant(0))
+        elif parts and not isinstance(node, list):
+            like = next(n for n, p in zip(node.elts, parts, strict=True) if p in self.batched)
+            items = [
+                part if p in self.batched else core.call("rt.spread", part, like)
+                for part, p in zip(node.elts, parts, strict=True)
+            ]
+            self.nodes[name] = type(node)(items, gast.Load())
+        elif f"{name}_items" not in self.batched:
+            raise self.refuse("this sequence has no batching rule")
+        return parts or [name]
+
+    def ranks_of(self, name: str) -> set[int | None]:
+        """Ranks of the items of a sequence: one example's."""
+        if self.parts(name):
+            return {self.rank(part) for part in self.parts(name)}
+        whole = self.ranks.get(name)
+        return {self.ranks.get(f"{name}_items") if whole is None else whole - 1}
+
     def refuse(self, why: str) -> NoBatchRule:
         """The error that says that this form of the call has no rule."""
         return NoBatchRule(f"{self.row.name}: {why}")
@@ -207,14 +234,22 @@ def _aligned(b: Batching, name: str, others: list[str]) -> str:
 # Axes
 
 
-def inner_axis(b: Batching, axis: str = "axis", of: str = "x", rank: int | None = None) -> str:
-    """Text of an axis argument that counts the axes of one example, in the batch."""
-    value, rank = b.constant(axis), b.rank(of) if rank is None else rank
+def inner_axis(b: Batching, axis: str = "axis", of: str = "x", numbers: bool = False) -> str:
+    """Text of an axis argument that counts the axes of one example, in the batch.
+
+    Args:
+        b: the call.
+        axis: the parameter.
+        of: the array whose axes they are.
+        numbers: the function takes a number too, as if it had one axis.
+    """
+    value, rank = b.constant(axis), b.rank(of)
     known = isinstance(value, int) or (
         isinstance(value, (tuple, list)) and all(isinstance(a, int) for a in value)
     )
     if isinstance(value, bool) or not known:
         return f"rt.inner_axes({axis}, np.ndim({of}))"
+    rank = 1 if rank is None and not numbers else rank
     shifted = [_shifted(a, rank) for a in ((value,) if isinstance(value, int) else value)]
     if None in shifted:
         return f"rt.inner_axes({value!r}, np.ndim({of}))"
@@ -239,7 +274,7 @@ def reduce(b: Batching) -> str:
     """A reduction that takes several axes at once: all but the batch axis, or the same ones."""
     if b.constant("axis") is None:
         return b.again(axis=all_axes(b))
-    return b.again(axis=inner_axis(b))
+    return b.again(axis=inner_axis(b, numbers=True))
 
 
 def rows(b: Batching, of: str = "x") -> str:
@@ -250,20 +285,24 @@ def rows(b: Batching, of: str = "x") -> str:
 def reduce_one(b: Batching) -> str:
     """A reduction that takes one axis, or the flattened array."""
     if b.constant("axis") is not None:
-        return b.again(axis=inner_axis(b))
+        return b.again(axis=inner_axis(b, numbers=True))
     if b.row.parameters.get("keepdims") and b.constant("keepdims") is not False:
         if b.rank("x") != 1:
             raise b.refuse("keepdims without an axis has no batching rule")
     return b.again(x=rows(b), axis="1")
 
 
-def along(*names: str, axes: tuple[str, ...] = ("axis",), flattened: bool = False) -> Callable:
+def along(
+    *names: str, axes: tuple[str, ...] = ("axis",), whole: str = "", numbers: bool = False
+) -> Callable[[Batching], str]:
     """A rule for functions of arrays of one shape, in which the axes move by one.
 
     Args:
-        names: parameters that are arrays; all of them get a batch axis. The first gives the rank.
+        names: parameters that are arrays; all of them get a batch axis. The last one gives the rank.
         axes: parameters that are axes.
-        flattened: without an axis the function works on the flattened array.
+        whole: what an axis of None means: ``flattened`` for one axis of all arrays, ``all`` for
+            several axes.
+        numbers: the function takes a number too, as if it had one axis.
     """
 
     def rule(b: Batching) -> str:
@@ -271,9 +310,12 @@ def along(*names: str, axes: tuple[str, ...] = ("axis",), flattened: bool = Fals
         texts = {}
         for axis in axes:
             if b.constant(axis) is not None:
-                texts[axis] = inner_axis(b, axis, names[0])
-            elif flattened:
-                texts |= {names[0]: rows(b, names[0]), axis: "1"}
+                texts[axis] = inner_axis(b, axis, names[-1], numbers)
+            elif whole == "all":
+                texts[axis] = all_axes(b, names[-1])
+            elif whole == "flattened":
+                texts |= {name: rows(b, name) for name in names}
+                texts[axis] = "1"
         return b.again(**texts)
 
     return rule
