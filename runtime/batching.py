@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from redraft.runtime.indexing import undiagonal
+from redraft.runtime.refusals import refusal
 from redraft.runtime.shapes import cast_like
 
 
@@ -99,6 +100,37 @@ def inner_widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
 def matrix_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of a batch of matrices; a vector stands for a square one."""
     return (*shape, shape[-1]) if len(shape) == 2 else shape
+
+
+def lanes(count: int, *ndims: int) -> Any:
+    """The numbers of the examples, along the first of as many axes as batches of indices have."""
+    return np.reshape(np.arange(count), (count,) + (1,) * (max(ndims) - 1))
+
+
+def positions(index: Any) -> Any:
+    """A batch of index arrays, as they are.
+
+    Raises:
+        TransformError: they are masks, which choose another number of elements in each example.
+    """
+    if np.result_type(index).kind == "b":
+        raise refusal(
+            "a batched mask as an index would give results of different lengths",
+            "select with np.where, which keeps the shape",
+        )
+    return index
+
+
+def inner_index(index: Any) -> tuple:
+    """An index for each example, behind a full slice."""
+    return (slice(None), *(index if isinstance(index, tuple) else (index,)))
+
+
+def flat_place(index: Any, shape: tuple[int, ...]) -> tuple:
+    """The place of ``x.item(index)`` in the rows of a batch of this shape."""
+    if isinstance(index, tuple):
+        index = int(np.ravel_multi_index(index, shape[1:]))
+    return (slice(None), index)
 
 
 def each_diag(x: Any, k: int = 0, lead: int = 1) -> Any:

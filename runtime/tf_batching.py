@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from redraft.runtime import batching, products
 from redraft.runtime import numpy as rnp
-from redraft.runtime import products
-from redraft.runtime.tf_arrays import is_one, ndim, reshape, shape
+from redraft.runtime.tf_arrays import dtype_of, is_one, ndim, reshape, shape
 from redraft.runtime.tf_helpers import cast_like, undiagonal
 from redraft.runtime.tf_shapes import laid_on_diagonal
 
@@ -86,3 +88,10 @@ def each_undiag(z_bar: Any, x: Any, k: int, lead: int) -> Any:
     if ndim(x) == lead + 1:
         return rnp.diagonal(z_bar, k, lead, lead + 1)
     return undiagonal(z_bar, x, k, lead, lead + 1)
+
+
+def positions(index: Any) -> Any:
+    """A batch of index arrays, as they are; masks are refused."""
+    if dtype_of(index).kind == "b":
+        batching.positions(np.zeros((), bool))
+    return index

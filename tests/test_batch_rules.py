@@ -37,8 +37,23 @@ def is_array(value):
     return isinstance(value, (np.ndarray, np.generic, float))
 
 
+def is_index(value):
+    return isinstance(value, (np.ndarray, np.integer)) or type(value) is int
+
+
 def is_sequence(row, name, value):
     return isinstance(value, (list, tuple)) and name in row.sequences and bool(value)
+
+
+def other_index(value, i):
+    """Another index of the same shape: samples name the same elements every time."""
+    if isinstance(value, tuple):
+        return tuple(other_index(part, i) for part in value)
+    if not is_index(value) or np.result_type(value).kind != "i":
+        return value
+    if isinstance(value, np.ndarray) and value.ndim:
+        return np.roll(value, i)
+    return value if i != 1 else max(value - 1, 0) if value >= 0 else value
 
 
 class Case:
@@ -47,12 +62,15 @@ class Case:
     def __init__(self, row, samples):
         self.row = row
         self.examples = [check.bound(row, *as_call(sample)) for sample in samples]
+        for i, example in enumerate(self.examples):
+            for name in {"index", "indices"} & set(example):
+                example[name] = other_index(example[name], i)
         self.places = list(self._places())
 
     def _places(self):
         """Names of what may be batched; the parts of ``*parameters`` have names of their own."""
         for name, value in self.examples[0].items():
-            if self.is_variadic(name):
+            if self.is_variadic(name) or (name == "index" and isinstance(value, tuple)):
                 parts = enumerate(value)
                 yield from (f"{name}_{i}" for i, part in parts if self.may_move(name, part))
             elif is_sequence(self.row, name, value):
@@ -62,7 +80,14 @@ class Case:
                 yield name
 
     def may_move(self, name, value):
+        if name in ("index", "indices"):
+            return np.result_type(value).kind == "i" if is_index(value) else False
         return is_array(value) and name not in OPTIONS
+
+    def is_split(self, name):
+        """Do the parts of an argument have flags of their own?"""
+        places = any(place.startswith(f"{name}_") for place in self.places)
+        return places or self.is_variadic(name)
 
     def is_variadic(self, name):
         kind = self.row.parameters[name].kind
@@ -73,7 +98,7 @@ class Case:
         chosen = {}
         for name, first in self.examples[0].items():
             own = self.examples[example][name]
-            if f"{name}_0" in self.places or self.is_variadic(name):
+            if self.is_split(name):
                 pairs = enumerate(zip(first, own, strict=True))
                 parts = [o if f"{name}_{i}" in batched else f for i, (f, o) in pairs]
                 chosen[name] = parts if self.is_variadic(name) else type(first)(parts)
@@ -113,7 +138,9 @@ class Case:
                               ranks, names)
                     for i, part in enumerate(first)
                 ]  # fmt: skip
-            elif f"{name}_0" in self.places:
+            elif name == "index" and isinstance(first, (tuple, slice)):
+                nodes[name] = self.index(first, batched, ranks, names)
+            elif self.is_split(name):
                 nodes[name] = self.sequence(name, batched, ranks, names)
                 if whole:
                     items = [names[f"{name}_{i}"] for i in range(len(first))]
@@ -127,6 +154,19 @@ class Case:
             self.row, nodes, batched, ranks if known else {}, called=None
         )
         return emit._source(expression).strip(), names
+
+    def index(self, first, batched, ranks, names):
+        """An index as it stands in brackets, its parts as variables."""
+        if isinstance(first, slice) or not first:
+            return as_index(first)
+        columns = zip(*(e["index"] for e in self.examples), strict=True)
+        parts = [
+            as_index(part)
+            if not is_index(part) and not isinstance(part, list)
+            else self.node(f"index_{i}", part, column, batched, ranks, names)
+            for i, (part, column) in enumerate(zip(first, columns, strict=True))
+        ]
+        return core.tuple_of(parts)
 
     def sequence(self, name, batched, ranks, names):
         """A display of variables."""
@@ -149,6 +189,13 @@ class Case:
         ranks.update(found)
         names[name] = first
         return node
+
+
+def as_index(value):
+    text = {slice: lambda v: f"x[{v.start}:{v.stop}:{v.step}]".replace("None", "")}
+    return core.expression(
+        text.get(type(value), lambda v: f"x[{v!r}]".replace("Ellipsis", "..."))(value)
+    ).slice
 
 
 OPTIONS = {"rtol", "atol", "fill_value_of"}
@@ -185,7 +232,10 @@ def combinations(case):
     for count in range(1, len(places) + 1):
         for batched in itertools.combinations(places, count):
             yield batched, False
-    if any(f"{name}_0" in places and not case.is_variadic(name) for name in case.examples[0]):
+    if any(
+        case.is_split(n) and n in case.row.sequences and not case.is_variadic(n)
+        for n in case.examples[0]
+    ):
         yield tuple(places), True
 
 

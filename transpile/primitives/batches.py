@@ -64,9 +64,13 @@ no_derivative(
 
 for text in (
     "rt.inner_shape(count, shape)", "rt.single_axes(shape)", "rt.new_axes(axis)",
-    "rt.inner_order(axes, ndim)", "rt.inner_widths(pad_width, ndim)", "rt.matrix_shape(shape)",
+    "rt.inner_index(index)", "rt.flat_place(index, shape)", "rt.inner_order(axes, ndim)", "rt.inner_widths(pad_width, ndim)", "rt.matrix_shape(shape)",
 ):  # fmt: skip
     no_derivative(text, tf=text)
+
+
+no_derivative("rt.lanes(count, *ndims)", tf="rt.lanes(count, *ndims)")
+no_derivative("rt.positions(index)", batch="rt.positions(index)", tf="tf_batching.positions(index)")
 
 
 def unbroadcast_deeper(b: Batching) -> str:

@@ -67,7 +67,7 @@ class Batching:
         known = self.ranks.get(name)
         if known is not None or name in self.batched or self.given(name) is False:
             return known
-        value = self.constant(name)
+        value = literal(self.nodes[name])
         return 0 if isinstance(value, (int, float, complex)) else None
 
     def count(self, name: str) -> int:
@@ -170,10 +170,12 @@ def rule_of(row: Row) -> BatchRule | None:
 def slots(batching: Batching) -> dict[str, gast.expr]:
     """Slot -> expression, for parameters and the parts of sequences."""
     found = templates.argument_slots(batching.row, batching.nodes)
-    for name in batching.row.sequences:
+    for name in (*batching.row.sequences, "index"):
         display = batching.nodes.get(name)
         if isinstance(display, (gast.List, gast.Tuple)):
             found.update(zip(batching.parts(name), display.elts, strict=True))
+    extra = {name: node for name, node in batching.nodes.items() if name not in found}
+    found.update((name, node) for name, node in extra.items() if not isinstance(node, list))
     return found
 
 
