@@ -20,10 +20,12 @@ from redraft.runtime.apply import (
 )
 from redraft.runtime.batching import (
     align,
+    as_columns,
     each_diag,
     each_unbroadcast,
     each_undiag,
     flat_place,
+    from_columns,
     inner_axes,
     inner_index,
     inner_order,

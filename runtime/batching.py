@@ -170,3 +170,13 @@ def each_unbroadcast(z_bar: Any, x: Any, lead: int = 1, of_x: int = 1) -> Any:
     if stretched:
         z_bar = np.add.reduce(z_bar, tuple(stretched), keepdims=True)
     return cast_like(z_bar, x)
+
+
+def as_columns(v: Any, rank: int) -> Any:
+    """Vectors as matrices of one column, where the right-hand side of an example has that rank."""
+    return np.reshape(v, (*np.shape(v), 1)) if rank == 1 else v
+
+
+def from_columns(v: Any, rank: int) -> Any:
+    """The way back from `as_columns`."""
+    return np.reshape(v, np.shape(v)[:-1]) if rank == 1 else v

@@ -95,3 +95,13 @@ def positions(index: Any) -> Any:
     if dtype_of(index).kind == "b":
         batching.positions(np.zeros((), bool))
     return index
+
+
+def as_columns(v: Any, rank: int) -> Any:
+    """Vectors as matrices of one column."""
+    return rnp.expand_dims(v, -1) if rank == 1 else v
+
+
+def from_columns(v: Any, rank: int) -> Any:
+    """The way back from `as_columns`."""
+    return v[..., 0] if rank == 1 else v

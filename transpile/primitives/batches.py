@@ -119,6 +119,14 @@ primitive(
     samples=s.arrays(((2, 3, 3), (2, 3)), ((2, 3), (2, 3, 3))),
 )  # fmt: skip
 
+for name, back in (("as_columns", "from_columns"), ("from_columns", "as_columns")):
+    primitive(
+        f"rt.{name}(v, rank)", linear_in="v", view_of="v", batch=f"rt.{name}(v, rank)",
+        tf=f"tf_batching.{name}(v, rank)",
+        vjp={"v": f"rt.{back}(ans_bar, rank)"},
+        samples=lambda rng: [(s.anything(rng, (2, 3, 1)), 1), (s.anything(rng, (2, 3)), 2)],
+    )  # fmt: skip
+
 # Products. Leading batch axes are counted, and literals in generated code
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from redraft.transpile.primitives import batching
+from redraft.transpile.primitives import batch_helpers, batching
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import keywords, trailing, with_options
 from redraft.transpile.primitives.table import UNKNOWN, BindError, Call, missing, primitive
@@ -199,7 +199,7 @@ def each_matrix(bar: str) -> str:
 
 
 primitive(
-    "np.linalg.inv(x)", like="x",
+    "np.linalg.inv(x)", batch='np.linalg.inv(x)', like="x",
     tf="tf_linalg.inv(x)",
     vjp={
         "x": lambda c: "-ans.T @ ans_bar @ ans.T" if is_matrix(c, "x")
@@ -227,7 +227,7 @@ def solve_a(call: Call) -> str:
 
 
 primitive(
-    "np.linalg.solve(a, b)", linear_in="b",
+    "np.linalg.solve(a, b)", batch=batch_helpers.solve, linear_in="b",
     tf="tf_linalg.solve(a, b)",
     vjp={"a": solve_a, "b": solve_b},
     jvp={
@@ -246,7 +246,7 @@ primitive(
     ],
 )  # fmt: skip
 primitive(
-    "np.linalg.det(x)",
+    "np.linalg.det(x)", batch='np.linalg.det(x)',
     tf="tf_linalg.det(x)",
     rank=lambda c: 0 if is_matrix(c, "x") else None,
     vjp={
@@ -257,7 +257,7 @@ primitive(
     samples=lambda rng: [(s.well(rng, (3, 3)),), (s.well(rng, (2, 2, 2)),), (s.well(rng, (1, 1)),)],
 )  # fmt: skip
 primitive(
-    "np.linalg.slogdet(x)", gives="tuple",  # a pair; the sign of a real one is constant
+    "np.linalg.slogdet(x)", batch='np.linalg.slogdet(x)', gives="tuple",  # a pair; the sign of a real one is constant
     tf="tf_linalg.slogdet(x)",
     vjp={
         "x": lambda c: "ans_bar[1] * np.linalg.inv(rt.real_matrix(x)).T" if is_matrix(c, "x")
@@ -270,7 +270,7 @@ primitive(
     samples=lambda rng: [(s.well(rng, (3, 3)),), (s.well(rng, (2, 2, 2)),)],
 )  # fmt: skip
 primitive(
-    "np.linalg.cholesky(x)", like="x",
+    "np.linalg.cholesky(x)", batch='np.linalg.cholesky(x)', like="x",
     tf="tf_linalg.cholesky(x)",
     # symmetric as JAX's; NumPy itself reads the lower triangle alone
     vjp={

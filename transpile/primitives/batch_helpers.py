@@ -1,0 +1,247 @@
+"""Batching rules of the helpers that derivatives call (helpers.py, structure.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from redraft.transpile.primitives.batch_shapes import inner_order, inner_widths, with_axes
+from redraft.transpile.primitives.batching import (
+    Batching,
+    aligned,
+    all_axes,
+    inner_axis,
+    rows,
+)
+
+UNFLAT = "np.reshape({}, np.shape(x))"
+
+
+def unbroadcast(b: Batching) -> str:
+    """Sums leave the batch axis alone; a single primal has none."""
+    if "z_bar" not in b.batched:
+        return "rt.spread(rt.unbroadcast(z_bar, x[0]), x)"
+    if "x" not in b.batched:
+        return "rt.each_unbroadcast(z_bar, x, of_x=0)"
+    of_z, of_x = b.rank("z_bar"), b.rank("x")
+    return "rt.unbroadcast(z_bar, x)" if of_z == of_x != None else "rt.each_unbroadcast(z_bar, x)"  # noqa: E711
+
+
+def broadcast_like(b: Batching) -> str:
+    """The shape of one example's `y`, for each."""
+    b.spread("y")
+    return b.again(**aligned(b, ("x", "y"))) if "x" in b.batched else "rt.broadcast_like(x, y)"
+
+
+def together(*names: str) -> Callable[[Batching], str]:
+    """The call itself, with a batch axis in all of these arguments."""
+
+    def rule(b: Batching) -> str:
+        b.spread(*names)
+        return b.again()
+
+    return rule
+
+
+def unconcatenate(b: Batching) -> str:
+    """Cut along the same axis, one further on."""
+    b.spread("z_bar")
+    b.items("x")
+    axis = b.constant("axis")
+    if not isinstance(axis, int):
+        raise b.refuse("the axis must be a number in the program")
+    return b.again(axis=str(axis + 1 if axis >= 0 else axis))
+
+
+def unstack(b: Batching) -> str:
+    """Cut along an axis; of an array whose rows were stacked, one array."""
+    axis = b.constant("axis")
+    if not isinstance(axis, int):
+        raise b.refuse("the axis must be a number in the program")
+    axis = axis + 1 if axis >= 0 else axis
+    if "x" in b.batched:
+        b.spread("z_bar")
+        return f"np.moveaxis(z_bar, {axis}, 1)"
+    b.spread("z_bar")
+    b.items("x")
+    return b.again(axis=str(axis))
+
+
+def unstack_like(b: Batching) -> str:
+    """An array, or the items of a list."""
+    b.spread("z_bar")
+    if "x" in b.batched or not (b.parts("x") or "x_items" in b.batched):
+        return "rt.cast_like(z_bar, x)" if "x" in b.batched else "rt.each_unstack_like(z_bar, x)"
+    b.items("x")
+    return "rt.unstack(z_bar, x, 1)"
+
+
+def stack_like(b: Batching) -> str:
+    """The items of a list along a new axis."""
+    if "z_bar" in b.batched and "x" in b.batched:
+        return "np.asarray(z_bar)"
+    b.items("z_bar")
+    b.items("x")
+    return "np.stack(rt.filled(z_bar, x), 1)"
+
+
+def filled(b: Batching) -> str:
+    """None becomes zeros of each item's shape."""
+    if "z_bar" in b.batched:
+        return "z_bar"
+    b.items("z_bar")
+    b.items("x")
+    return b.again()
+
+
+def unsum(b: Batching) -> str:
+    """Of an array, each row has the whole cotangent."""
+    if "x" not in b.batched:
+        raise b.refuse("the sum of a list has no batching rule for its derivative")
+    b.spread("z_bar")
+    return "rt.broadcast_like(np.expand_dims(z_bar, 1), x)"
+
+
+def untile(b: Batching) -> str:
+    """Sum over the copies of each example."""
+    b.spread("z_bar", "x")
+    count = 1 if isinstance(b.constant("reps"), int) else None
+    reps = b.constant("reps")
+    count = len(reps) if isinstance(reps, (tuple, list)) else count
+    return UNFLAT.format(f"rt.untile(z_bar, {with_axes(b, 'x', count, 'reps')}, reps)")
+
+
+def unrepeat(b: Batching) -> str:
+    """Sum over the copies of each example's elements."""
+    b.spread("z_bar", "x")
+    if b.constant("axis") is None:
+        return UNFLAT.format(b.again(x=rows(b), axis="1"))
+    return b.again(axis=inner_axis(b))
+
+
+def unpad(b: Batching) -> str:
+    """The middle of each example."""
+    b.spread("z_bar", "x")
+    return b.again(pad_width=inner_widths(b))
+
+
+def undiag(b: Batching) -> str:
+    """Of a vector the diagonal, of a matrix a matrix."""
+    b.spread("z_bar", "x")
+    return f"rt.each_undiag(z_bar, x{', k' if b.given('k') else ''})"
+
+
+def untranspose(b: Batching) -> str:
+    """The inverse order, behind the batch axis."""
+    return f"rt.untranspose(z_bar, {inner_order(b)})"
+
+
+def product_bar(kind: str, of: str) -> Callable[[Batching], str]:
+    """Rule of the cotangent of a product: one product of stacks."""
+
+    def rule(b: Batching) -> str:
+        b.spread(of)  # its cotangent is one for each example
+        leads = ", ".join("1" if n in b.batched else "0" for n in ("z_bar", "x", "y"))
+        axes = ", axes" if kind == "tensordot" else ""
+        return f'rt.each_product_bar_{of}("{kind}", z_bar, x, y, {leads}{axes})'
+
+    return rule
+
+
+def extremes(*names: str) -> Callable[[Batching], str]:
+    """Rule of what belongs to a maximum: all axes of an example, or the same ones."""
+
+    def rule(b: Batching) -> str:
+        b.spread(*names)
+        of = names[-1]
+        whole = b.constant("axis") is None
+        axis = all_axes(b, of) if whole else inner_axis(b, of=of, numbers=True)
+        return b.again(axis=axis)
+
+    return rule
+
+
+def count(b: Batching) -> str:
+    """The same number for all examples: it has no batch axis."""
+    axis = all_axes(b) if b.constant("axis") is None else inner_axis(b, numbers=True)
+    return f"rt.count(x, {axis})"
+
+
+# Solves: a vector on the right-hand side stands for one column
+
+
+def solve(b: Batching) -> str:
+    """``np.linalg.solve``: as it is for matrices; columns for vectors."""
+    of_a, of_b = b.rank("a"), b.rank("b")
+    if of_b == 1 and of_a == 2:
+        if "a" not in b.batched:
+            return "np.linalg.solve(a, b.T).T"
+        if "b" not in b.batched:
+            return "np.linalg.solve(a, b)"
+        return "np.linalg.solve(a, b[:, :, None])[:, :, 0]"
+    if of_a is not None and of_b is not None and of_b >= 2:
+        texts = aligned(b, ("a", "b"))
+        return f"np.linalg.solve({texts['a']}, {texts['b']})"
+    return columns(b, "np.linalg.solve({a}, {v})", "a", "b", "b")
+
+
+def columns(b: Batching, template: str, a: str, v: str, like: str) -> str:
+    """Text of a function of matrices, for operands that may be vectors.
+
+    Args:
+        b: the call.
+        template: the function, of ``{a}`` and ``{v}``.
+        a: the parameter of the matrices.
+        v: the parameter of the vectors, or columns.
+        like: the parameter that is a vector where `v` has vectors.
+    """
+    rank = f"np.ndim({like})" + (" - 1" if like in b.batched else "")
+    column = f"rt.as_columns({v}, {rank})"
+    matrix = (
+        f"rt.align({a}, np.ndim({v}){'' if v in b.batched else ' + 1'})" if a in b.batched else a
+    )
+    if v in b.batched:
+        column = f"rt.align({column}, np.ndim({a}){'' if a in b.batched else ' + 1'})"
+    return f"rt.from_columns({template.format(a=matrix, v=column)}, {rank})"
+
+
+def solve_columns(b: Batching) -> str:
+    """As `solve`, whose right-hand side tells what `v` is."""
+    _everywhere(b, "a", "v")
+    return columns(b, "np.linalg.solve({a}, {v})", "a", "v", "b")
+
+
+def solve_transposed(b: Batching) -> str:
+    """As `solve_columns`, with the transposed matrices."""
+    _everywhere(b, "a", "v")
+    return columns(b, "np.linalg.solve(np.swapaxes({a}, -1, -2), {v})", "a", "v", "b")
+
+
+def times_columns(b: Batching) -> str:
+    """Products with vectors or columns."""
+    _everywhere(b, "a", "v")
+    return columns(b, "({a} @ {v})", "a", "v", "b")
+
+
+def outer_of_columns(b: Batching) -> str:
+    """Outer products, summed over the columns and what was broadcast."""
+    b.spread("u", "v", "a")
+    rank = "np.ndim(b)" + (" - 1" if "b" in b.batched else "")
+    of_u, of_v = (f"rt.as_columns({name}, {rank})" for name in ("u", "v"))
+    of_u = f"rt.align({of_u}, np.ndim(v) + 1)" if b.rank("u") != b.rank("v") else of_u
+    return f"rt.each_unbroadcast({of_u} @ np.swapaxes({of_v}, -1, -2), a)"
+
+
+def _everywhere(b: Batching, *names: str) -> None:
+    """The result has a batch axis, even if only the right-hand side's shape is a batch's."""
+    if not any(name in b.batched for name in names):
+        b.spread(names[-1])
+
+
+# Items of containers
+
+
+def item_bar(b: Batching) -> str:
+    """The cotangent at the same place of each example."""
+    if "z_bar" not in b.batched or "index" in b.batched:
+        raise b.refuse("this update has no batching rule for its derivative")
+    raise b.refuse("an update in place has no batching rule for its derivative")
