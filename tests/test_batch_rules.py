@@ -42,7 +42,15 @@ def is_index(value):
 
 
 def is_sequence(row, name, value):
-    return isinstance(value, (list, tuple)) and name in row.sequences and bool(value)
+    wanted = name in row.sequences or (row.name in OF_LISTS and name in ("x", "z_bar"))
+    return isinstance(value, (list, tuple)) and wanted and bool(value)
+
+
+# helpers that read the shapes of a list
+OF_LISTS = {
+    "rt.filled", "rt.unconcatenate", "rt.unstack", "rt.unstack_like", "rt.stack_like", "rt.unsum",
+    "rt.unjoin",
+}  # fmt: skip
 
 
 def other_index(value, i):
@@ -143,7 +151,7 @@ class Case:
             elif self.is_split(name):
                 nodes[name] = self.sequence(name, batched, ranks, names)
                 if whole:
-                    items = [names[f"{name}_{i}"] for i in range(len(first))]
+                    items = type(first)(names[f"{name}_{i}"] for i in range(len(first)))
                     nodes[name], names[name] = core.name(name), items
                     batched = batched - {f"{name}_{i}" for i in range(len(first))}
                     batched |= {f"{name}_items"}

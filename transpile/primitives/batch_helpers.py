@@ -58,26 +58,25 @@ def unstack(b: Batching) -> str:
     if not isinstance(axis, int):
         raise b.refuse("the axis must be a number in the program")
     axis = axis + 1 if axis >= 0 else axis
-    if "x" in b.batched:
-        b.spread("z_bar")
-        return f"np.moveaxis(z_bar, {axis}, 1)"
     b.spread("z_bar")
-    b.items("x")
+    if "x" in b.batched:
+        return f"np.moveaxis(z_bar, {axis}, 1)"
     return b.again(axis=str(axis))
 
 
 def unstack_like(b: Batching) -> str:
-    """An array, or the items of a list."""
+    """An array, or the items of a list; those tell no more than their types."""
     b.spread("z_bar")
-    if "x" in b.batched or not (b.parts("x") or "x_items" in b.batched):
-        return "rt.cast_like(z_bar, x)" if "x" in b.batched else "rt.each_unstack_like(z_bar, x)"
-    b.items("x")
+    if "x" in b.batched or b.rank("x") is not None:
+        return "rt.cast_like(z_bar, x)"
+    if not (b.parts("x") or "x_items" in b.batched):
+        raise b.refuse("a value of unknown structure has no batching rule")
     return "rt.unstack(z_bar, x, 1)"
 
 
 def stack_like(b: Batching) -> str:
     """The items of a list along a new axis."""
-    if "z_bar" in b.batched and "x" in b.batched:
+    if "z_bar" in b.batched:
         return "np.asarray(z_bar)"
     b.items("z_bar")
     b.items("x")

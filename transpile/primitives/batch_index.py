@@ -130,7 +130,11 @@ def lanes(b: Batching, arrays: list[str]) -> str:
     count = "np.arange(len(x))"
     if None not in ranks:
         return count if max(ranks) == 0 else f"{count}[:{', None' * max(ranks)}]"
-    wanted = [f"np.ndim({n})" + ("" if n in b.batched else " + 1") for n in arrays]
+    wanted = [
+        (f"np.ndim({n})" + ("" if n in b.batched else " + 1")) if rank is None else str(rank + 1)
+        for n, rank in zip(arrays, ranks, strict=True)
+        if rank != 0
+    ]
     return f"rt.lanes(len(x), {', '.join(wanted)})"
 
 
@@ -187,8 +191,7 @@ def region_rank(b: Batching) -> int | None:
 
 def item(b: Batching) -> str:
     """The element of each example at the same place."""
-    if "index" in b.batched:
-        raise b.refuse("a batched position has no batching rule")
+    refuse_batched_place(b)
     if isinstance(b.constant("index"), tuple):
         return f"x[:, {', '.join(map(str, b.constant('index')))}]"
     if b.constant("index") is UNKNOWN:
@@ -196,8 +199,15 @@ def item(b: Batching) -> str:
     return f"{rows(b)}[:, index]"
 
 
+def refuse_batched_place(b: Batching) -> None:
+    """``x.item(i)`` with another place in each example has no rule."""
+    if any(name.startswith("index") for name in b.batched):
+        raise b.refuse("a batched position has no batching rule; use x[i]")
+
+
 def unitem(b: Batching) -> str:
     """Each cotangent at the same place."""
+    refuse_batched_place(b)
     b.spread("z_bar", "x")
     places = b.constant("index")
     if isinstance(places, tuple):

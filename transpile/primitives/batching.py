@@ -82,10 +82,10 @@ class Batching:
 
     def spread(self, *names: str) -> None:
         """Give arguments a batch axis, for functions that need one shape: repeated, not copied."""
-        like = next(name for name in self.nodes if name in self.batched)
+        like = self.like()
         for name in names:
             if self.given(name) and name not in self.batched:
-                self.nodes[name] = core.call("rt.spread", self.nodes[name], self.nodes[like])
+                self.nodes[name] = core.call("rt.spread", self.nodes[name], like)
                 self.batched |= {name}
 
     def items(self, name: str) -> list[str]:
@@ -98,7 +98,7 @@ class Batching:
         if name in self.batched:
             self.nodes[name] = core.call("np.moveaxis", node, core.constant(1), core.constant(0))
         elif parts and not isinstance(node, list):
-            like = next(n for n, p in zip(node.elts, parts, strict=True) if p in self.batched)
+            like = self.like()
             items = [
                 part if p in self.batched else core.call("rt.spread", part, like)
                 for part, p in zip(node.elts, parts, strict=True)
@@ -107,6 +107,18 @@ class Batching:
         elif f"{name}_items" not in self.batched:
             raise self.refuse("this sequence has no batching rule")
         return parts or [name]
+
+    def like(self) -> gast.expr:
+        """An argument, or a part of one, that has a batch axis."""
+        known = dict(self.nodes)
+        for name in self.nodes:
+            node = self.nodes[name]
+            items = node if isinstance(node, list) else getattr(node, "elts", [])
+            known.update(zip(self.parts(name), items, strict=True))
+        for name in sorted(self.batched - set(known)):
+            whole = name.removesuffix("_items")
+            known[name] = gast.Subscript(self.nodes[whole], core.constant(0), gast.Load())
+        return next(node for name, node in known.items() if name in self.batched)
 
     def ranks_of(self, name: str) -> set[int | None]:
         """Ranks of the items of a sequence: one example's."""
