@@ -32,11 +32,13 @@ from redraft.runtime.batching import (
     inner_shape,
     inner_widths,
     lanes,
+    larger,
     matrix_shape,
     new_axes,
     positions,
     rows,
     single_axes,
+    smaller,
     spread,
     spread_inside,
 )

@@ -180,3 +180,13 @@ def as_columns(v: Any, rank: int) -> Any:
 def from_columns(v: Any, rank: int) -> Any:
     """The way back from `as_columns`."""
     return np.reshape(v, np.shape(v)[:-1]) if rank == 1 else v
+
+
+def larger(x: Any, y: Any) -> Any:
+    """Python's ``max(x, y)`` of numbers, element by element."""
+    return np.where(np.greater(y, x), y, x)
+
+
+def smaller(x: Any, y: Any) -> Any:
+    """Python's ``min(x, y)`` of numbers, element by element."""
+    return np.where(np.less(y, x), y, x)

@@ -105,3 +105,13 @@ def as_columns(v: Any, rank: int) -> Any:
 def from_columns(v: Any, rank: int) -> Any:
     """The way back from `as_columns`."""
     return v[..., 0] if rank == 1 else v
+
+
+def larger(x: Any, y: Any) -> Any:
+    """``max(x, y)``, element by element."""
+    return rnp.where(rnp.greater(y, x), y, x)
+
+
+def smaller(x: Any, y: Any) -> Any:
+    """``min(x, y)``, element by element."""
+    return rnp.where(rnp.less(y, x), y, x)

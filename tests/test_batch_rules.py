@@ -244,7 +244,8 @@ def combinations(case):
         case.is_split(n) and n in case.row.sequences and not case.is_variadic(n)
         for n in case.examples[0]
     ):
-        yield tuple(places), True
+        if case.row.name != "sum" or len({np.ndim(v) for v in case.examples[0]["values"]}) == 1:
+            yield tuple(places), True  # a list of arrays of other ranks is refused at run time
 
 
 def same(result, expected, what):

@@ -6,7 +6,8 @@ from typing import Any
 
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.batching import Batching
-from redraft.transpile.primitives.table import Call, no_derivative, primitive
+from redraft.transpile.primitives.forms import forms
+from redraft.transpile.primitives.table import Call, elementwise, no_derivative, primitive
 
 BACK = {"x": "np.reshape(ans_bar, np.shape(x))"}
 
@@ -125,6 +126,17 @@ for name, back in (("as_columns", "from_columns"), ("from_columns", "as_columns"
         tf=f"tf_batching.{name}(v, rank)",
         vjp={"v": f"rt.{back}(ans_bar, rank)"},
         samples=lambda rng: [(s.anything(rng, (2, 3, 1)), 1), (s.anything(rng, (2, 3)), 2)],
+    )  # fmt: skip
+
+for name, first in (("larger", "x, y"), ("smaller", "y, x")):
+    second = ", ".join(reversed(first.split(", ")))
+    elementwise(
+        f"rt.{name}(x, y)", d={}, selects=True, tf=f"tf_batching.{name}(x, y)",
+        **forms(
+            x=f"rt.where_greater({{}}, {first})",
+            y=f"rt.where_greater({{}}, {second})",
+        ),
+        samples=s.two(s.distinct, s.between(0.21, 0.4)),
     )  # fmt: skip
 
 # Products. Leading batch axes are counted, and literals in generated code

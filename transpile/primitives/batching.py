@@ -432,6 +432,45 @@ def vdot(b: Batching) -> str:
     return f'np.einsum("ni,ni->n", rt.conj({rows(b)}), {rows(b, "y")})'
 
 
+def cross(b: Batching) -> str:
+    """``np.cross``: aligned; the axis is one further on if it is counted from the front."""
+    axis = b.constant("axis")
+    if not isinstance(axis, int) or (axis >= 0 and b.rank("x") != b.rank("y")):
+        raise b.refuse("the axis must be a number in the program, from the end")
+    if axis >= 0 and b.rank("x") is None:
+        raise b.refuse("the axis must be counted from the end, as in axis=-1")
+    if axis >= 0:
+        b.spread("x", "y")
+        return b.again(axis=str(axis + 1))
+    return b.again(**aligned(b, ("x", "y")))
+
+
+def norm(b: Batching) -> str:
+    """``np.linalg.norm``: of all elements, or along axes."""
+    if b.constant("axis") is not None:
+        return b.again(axis=inner_axis(b, numbers=True))
+    if b.rank("x") in (1, 2):
+        return b.again(axis=all_axes(b))
+    if b.constant("keepdims") is not False or b.constant("ord") is not None:
+        raise b.refuse("the rank of `x` must be known: annotate it, or name the axis")
+    return "np.linalg.norm(rt.rows(x), axis=1)"
+
+
+def average(b: Batching) -> str:
+    """``np.average``: the weights lie along the axis, or have the shape of the array."""
+    if not b.given("weights") or b.constant("weights") is None:
+        return reduce(b)
+    vector = b.rank("weights") == 1 and (b.rank("x") or 0) > 1
+    if vector and "weights" not in b.batched and b.constant("axis") is not None:
+        return reduce(b)
+    if b.rank("weights") is None or b.rank("x") is None:
+        raise b.refuse("the ranks of the array and the weights must be known: annotate them")
+    if vector:
+        raise b.refuse("batched weights along an axis have no batching rule; use np.sum")
+    b.spread("x", "weights")
+    return reduce(b)
+
+
 def tensordot(b: Batching) -> str:
     """``np.tensordot``: what is left of `x` comes first, so a batch axis of `x` stays in front."""
     axes = b.constant("axes")

@@ -170,7 +170,7 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "np.cross(x, y, *, axis=-1)",
+    "np.cross(x, y, *, axis=-1)", batch=batching.cross,
     tf="tf_linalg.cross(x, y, axis)",
     jvp={
         "x": with_options("np.cross(x_dot, y....)", "axis"),
@@ -342,7 +342,7 @@ def norm_dot(call: Call) -> str:
 
 
 primitive(
-    "np.linalg.norm(x, ord=None, axis=None, keepdims=False)",
+    "np.linalg.norm(x, ord=None, axis=None, keepdims=False)", batch=batching.norm,
     tf="tf_linalg.norm(x, ord, axis, keepdims)",
     rank=lambda c: 0 if c.constant("axis") is None and c.constant("keepdims") is False else None,
     vjp={"x": norm_bar}, jvp={"x": norm_dot},
