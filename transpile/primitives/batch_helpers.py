@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import gast
+
+from redraft.transpile.primitives.batch_index import getitem, is_basic, own_index
 from redraft.transpile.primitives.batch_shapes import inner_order, inner_widths, with_axes
 from redraft.transpile.primitives.batching import (
     Batching,
@@ -239,8 +242,49 @@ def _everywhere(b: Batching, *names: str) -> None:
 # Items of containers
 
 
+def like(b: Batching) -> str:
+    """The structure of the value itself; a number that stands for an array becomes one."""
+    if "z_bar" not in b.batched and b.rank("z_bar") != 0:
+        raise b.refuse("a cotangent that is the same for all examples has no batching rule")
+    return b.again()
+
+
+def items_of_array(*names: str) -> Callable[[Batching], str]:
+    """The call itself for lists; the rows of a batched array lie along its second axis."""
+
+    def rule(b: Batching) -> str:
+        if "x" not in b.batched:
+            return b.again()
+        text = b.again(x="np.moveaxis(x, 1, 0)")
+        return f"np.moveaxis({text}, 0, 1)" if names else text
+
+    return rule
+
+
 def item_bar(b: Batching) -> str:
-    """The cotangent at the same place of each example."""
-    if "z_bar" not in b.batched or "index" in b.batched:
-        raise b.refuse("this update has no batching rule for its derivative")
-    raise b.refuse("an update in place has no batching rule for its derivative")
+    """The cotangent at the place that was written in each example: a number, or a slice."""
+    only_basic(b)
+    b.spread("z_bar")
+    b.nodes["x"] = b.nodes["z_bar"]
+    b.batched |= {"x"}
+    text = f"np.copy({getitem(b)})"
+    return f"rt.each_unbroadcast({text}, value{'' if 'value' in b.batched else ', of_x=0'})"
+
+
+def unitem_bar(b: Batching) -> str:
+    """Each cotangent at the place in its own example's array."""
+    only_basic(b)
+    b.spread("z_bar", "x_bar")
+    b.nodes["x"] = b.nodes["x_bar"]
+    b.batched |= {"x"}
+    index = own_index(b)
+    return f"rt.scatter(rt.align(z_bar, np.ndim(x_bar[{index}])), x_bar, {index})"
+
+
+def only_basic(b: Batching) -> None:
+    """Refuse index arrays: they may name an element twice, and then the last value stays."""
+    node = b.nodes["index"]
+    parts = node.elts if isinstance(node, gast.Tuple) else [node]
+    names = b.parts("index") or ["index"]
+    if not all(is_basic(p) or b.rank(n) == 0 for p, n in zip(parts, names, strict=True)):
+        raise b.refuse("an update at an index that may be an array has no batching rule")

@@ -65,9 +65,10 @@ class Batching:
     def rank(self, name: str) -> int | None:
         """Rank of the value of one example, if it is known; 0 for a number in the program."""
         known = self.ranks.get(name)
-        if known is not None or name in self.batched or self.given(name) is False:
+        node = self.node(name)
+        if known is not None or name in self.batched or node is None:
             return known
-        value = literal(self.nodes[name])
+        value = literal(node)
         return 0 if isinstance(value, (int, float, complex)) else None
 
     def count(self, name: str) -> int:
@@ -108,17 +109,22 @@ class Batching:
             raise self.refuse("this sequence has no batching rule")
         return parts or [name]
 
+    def node(self, name: str) -> gast.expr | None:
+        """The expression of an argument or of a part of one, if it is there."""
+        if name in self.nodes:
+            return self.nodes[name]
+        whole, _, place = name.rpartition("_")
+        node = self.nodes.get(whole, [])
+        items = node if isinstance(node, list) else getattr(node, "elts", [])
+        return items[int(place)] if place.isdigit() and int(place) < len(items) else None
+
     def like(self) -> gast.expr:
         """An argument, or a part of one, that has a batch axis."""
-        known = dict(self.nodes)
-        for name in self.nodes:
-            node = self.nodes[name]
-            items = node if isinstance(node, list) else getattr(node, "elts", [])
-            known.update(zip(self.parts(name), items, strict=True))
-        for name in sorted(self.batched - set(known)):
-            whole = name.removesuffix("_items")
-            known[name] = gast.Subscript(self.nodes[whole], core.constant(0), gast.Load())
-        return next(node for name, node in known.items() if name in self.batched)
+        for name in sorted(self.batched):
+            if self.node(name) is not None:
+                return self.node(name)
+        name = min(name.removesuffix("_items") for name in self.batched)
+        return gast.Subscript(self.nodes[name], core.constant(0), gast.Load())
 
     def ranks_of(self, name: str) -> set[int | None]:
         """Ranks of the items of a sequence: one example's."""
@@ -189,6 +195,18 @@ def slots(batching: Batching) -> dict[str, gast.expr]:
     extra = {name: node for name, node in batching.nodes.items() if name not in found}
     found.update((name, node) for name, node in extra.items() if not isinstance(node, list))
     return found
+
+
+# rows of which the result is the same for all examples, and has no batch axis
+SAME_FOR_ALL = frozenset((
+    "rt.count", "rt.fractions", "rt.seed", "rt.seed_holomorphic", "rt.cleared", "rt.refuse_in_place",
+    "rt.refuse_view", "np.iscomplexobj", "np.isrealobj", "np.result_type",
+))  # fmt: skip
+
+
+def is_same_for_all(row: Row) -> bool:
+    """Has the result of a batched call no batch axis?"""
+    return row.name in SAME_FOR_ALL
 
 
 # Element by element

@@ -54,10 +54,10 @@ for name, lowering in {
     "isposinf": "tf_elementwise.is_infinite(x, positive=True)",
 }.items():
     math = {"isnan": "math.isnan", "isinf": "math.isinf", "isfinite": "math.isfinite"}.get(name)
-    of_types = name in ("iscomplexobj", "isrealobj", "isscalar")
+    of_types = name in ("iscomplexobj", "isrealobj")
     no_derivative(
         f"np.{name}(x)", aliases=math or (), tf=lowering,
-        batch=None if of_types else batching.elementwise,
+        batch=f"np.{name}(x)" if of_types else batching.elementwise,
     )  # fmt: skip
 no_derivative(
     "np.isclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False)",
@@ -87,7 +87,7 @@ for name, lowering in {
     "nbytes": "tf_arrays.dtype_of(x).itemsize * np.size(x)",
 }.items():
     no_derivative(f"ndarray.{name}(x)", attribute=name, shape_only="x", tf=lowering)
-no_derivative("np.result_type(*x)", tf="tf_arrays.result_type(*x)")
+no_derivative("np.result_type(*x)", batch=batching.elementwise, tf="tf_arrays.result_type(*x)")
 no_derivative(
     "np.broadcast_shapes(*shapes)",
     tf="np.broadcast_shapes(*tf_arrays.number(shapes, 'np.broadcast_shapes'))",
