@@ -7,6 +7,7 @@ stack of the single calls in value, dtype and shape; with the ranks known and un
 
 from __future__ import annotations
 
+import ast
 import itertools
 import os
 import warnings
@@ -14,13 +15,14 @@ import zlib
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+import gast
 import numpy as np
 import pytest
 import scipy.special
 
 import redraft.runtime as rt
 from redraft.transpile import core
-from redraft.transpile.back import emit
+from redraft.transpile.errors import TransformError
 from redraft.transpile.primitives import batching, check, table
 
 N = 3  # examples in a batch
@@ -35,6 +37,10 @@ def named(rows):
 
 def is_array(value):
     return isinstance(value, (np.ndarray, np.generic, float))
+
+
+def printed(expression):
+    return ast.unparse(ast.fix_missing_locations(gast.gast_to_ast(expression)))
 
 
 def is_index(value):
@@ -161,7 +167,7 @@ class Case:
         expression = batching.batch_call(
             self.row, nodes, batched, ranks if known else {}, called=None
         )
-        return emit._source(expression).strip(), names
+        return printed(expression), names
 
     def index(self, first, batched, ranks, names):
         """An index as it stands in brackets, its parts as variables."""
@@ -287,3 +293,78 @@ def test_a_batch_is_a_stack_of_calls(row, known):
 
 # rows that refuse all of their samples, or all whose ranks are not known
 REFUSED = {"np.arange", "ndarray.tolist", "np.atleast_3d", "np.dstack", "np.column_stack"}
+
+
+def text_of(name, nodes, batched, ranks=None):
+    """The batched call of the row of that name, as text."""
+    row = next(row for row in table.all_rows() if name in (row.name, row.operator))
+    nodes = {
+        k: [core.expression(p) for p in v] if isinstance(v, list) else core.expression(v)
+        for k, v in nodes.items()
+    }
+    return printed(batching.batch_call(row, nodes, frozenset(batched), ranks or {}))
+
+
+def test_what_a_reader_expects():
+    """Elementwise code is unchanged; products and reductions are what a person would write."""
+    assert text_of("+", {"x": "x", "y": "1.0"}, {"x"}) == "x + 1.0"
+    assert text_of("*", {"x": "x", "y": "y"}, {"x", "y"}, {"x": 0, "y": 1}) == "x[:, None] * y"
+    assert text_of("@", {"x": "x", "y": "W"}, {"x"}, {"x": 1, "y": 2}) == "x @ W"
+    assert text_of("@", {"x": "x", "y": "y"}, {"x", "y"}, {"x": 2, "y": 2}) == "x @ y"
+    assert text_of("np.sum", {"x": "x"}, {"x"}, {"x": 1}) == "np.sum(x, axis=1)"
+    assert text_of("np.mean", {"x": "x", "axis": "1"}, {"x"}) == "np.mean(x, axis=2)"
+    assert text_of("[]", {"x": "x", "index": "i"}, {"x", "index"}, {"index": 0}) == (
+        "x[np.arange(len(x)), i]"
+    )
+    assert text_of("np.transpose", {"x": "x"}, {"x"}, {"x": 2}) == "x.mT"
+    assert text_of("np.linalg.inv", {"x": "x"}, {"x"}) == "np.linalg.inv(x)"
+
+
+def test_a_list_of_batched_items_is_a_sequence_or_an_array():
+    """A display is flagged by its items, or as a whole."""
+    expected = "np.stack([a, b], axis=1)"
+    for batched in ({"arrays"}, {"arrays", "arrays_0", "arrays_1"}, {"arrays_0", "arrays_1"}):
+        assert text_of("np.stack", {"arrays": "[a, b]"}, batched) == expected
+    assert text_of("np.stack", {"arrays": "[a, b]"}, {"arrays_1"}) == (
+        "np.stack([rt.spread(a, b), b], axis=1)"
+    )
+    assert text_of("np.sum", {"x": "[a, b]"}, {"x_0", "x_1"}, {"x_0": 0, "x_1": 0}) == (
+        "np.sum(np.stack([a, b], axis=1), axis=1)"
+    )
+
+
+REFUSALS = [
+    ("np.arange", {"start": "x"}, {"start"}, "np.arange: batched limits give results of different"),
+    ("np.reshape", {"x": "x", "shape": "n"}, {"shape"}, "np.reshape: a batched `shape` would give"),
+    ("np.repeat", {"x": "x", "repeats": "n"}, {"repeats"}, "np.repeat: a batched `repeats` would"),
+    ("[]", {"x": "x", "index": "(..., i)"}, {"index_1"}, "`...` before a batched index"),
+    ("np.nonzero", {"x": "x"}, {"x"}, "np.nonzero"),
+    ("np.unwrap", {"p": "x"}, {"p"}, "np.unwrap: there is no rule for it"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "nodes", "batched", "message"), REFUSALS)
+def test_what_has_no_rule_says_so(name, nodes, batched, message):
+    with pytest.raises(batching.NoBatchRule) as error:
+        text_of(name, nodes, batched)
+    assert message in str(error.value)
+
+
+def test_a_batched_mask_is_refused_at_run_time():
+    text = text_of("[]", {"x": "x", "index": "mask"}, {"x", "index"})
+    x = np.arange(6.0).reshape(2, 3)
+    with pytest.raises(TransformError, match="a batched mask as an index"):
+        eval(text, {"np": np, "rt": rt, "x": x, "mask": x > 1})
+
+
+def test_every_row_with_a_derivative_has_a_rule():
+    without = {
+        row.name
+        for row in table.all_rows()
+        if row.kind in ("elementwise", "primitive") and batching.rule_of(row) is None
+    }
+    assert without == NO_RULE
+
+
+# weights of np.average by axis, joins of arrays of unknown rank, and dicts, which the pass knows
+NO_RULE = {"rt.unweights", "rt.weights_like", "rt.unjoin", "rt.vector_only", "dict"}

@@ -173,9 +173,53 @@ def batch_call(
     rule = rule_of(row)
     if rule is None:
         raise NoBatchRule((row.reason and f"{row.name}: {row.reason}") or row.name)
-    batching = Batching(row, dict(nodes), frozenset(batched), ranks, called)
+    batching = Batching(row, dict(nodes), frozenset(batched), dict(ranks), called)
+    refuse_other_shapes(batching)
+    sort_displays(batching)
     text = rule(batching) if callable(rule) else rule
     return templates.fill(text, slots(batching))
+
+
+# arguments on which the shape of the result depends
+SHAPES = frozenset((
+    "shape", "axis", "axes", "axis1", "axis2", "source", "destination", "reps", "repeats", "num",
+    "pad_width", "k", "offset", "indices_or_sections", "dtype", "keepdims", "ord", "n", "mode",
+    "subscripts", "endpoint", "kth", "count", "times",
+))  # fmt: skip
+
+
+def refuse_other_shapes(b: Batching) -> None:
+    """Refuse a batched shape or axis: the results would have different shapes."""
+    if b.row.kind == "elementwise":
+        return
+    for name in sorted(b.batched & SHAPES):
+        raise b.refuse(f"a batched `{name}` would give results of different shapes")
+
+
+def sort_displays(b: Batching) -> None:
+    """Tell sequences of batched items from arrays that are written as a list.
+
+    Where the function takes a sequence, the items of a display are flagged, not the whole; anywhere
+    else a list is an array, and becomes one with the batch axis in front.
+    """
+    for name, node in list(b.nodes.items()):
+        if not isinstance(node, (gast.Tuple, gast.List)):
+            continue
+        parts = b.parts(name)
+        if name in b.batched and not b.batched & set(parts):
+            b.batched |= set(parts)
+        if not b.batched & set(parts):
+            continue
+        b.batched -= {name}
+        if name in b.row.sequences or name == "index" or b.row.name.startswith("rt."):
+            continue
+        b.items(name)
+        ranks = b.ranks_of(name)
+        stacked = core.call("np.stack", b.nodes[name])
+        stacked.keywords = [gast.keyword("axis", core.constant(1))]
+        b.nodes[name] = stacked
+        b.ranks[name] = next(iter(ranks)) + 1 if len(ranks) == 1 and None not in ranks else None
+        b.batched = (b.batched - set(parts)) | {name}
 
 
 def rule_of(row: Row) -> BatchRule | None:
@@ -201,6 +245,12 @@ def slots(batching: Batching) -> dict[str, gast.expr]:
 SAME_FOR_ALL = frozenset((
     "rt.count", "rt.fractions", "rt.seed", "rt.seed_holomorphic", "rt.cleared", "rt.refuse_in_place",
     "rt.refuse_view", "np.iscomplexobj", "np.isrealobj", "np.result_type",
+))  # fmt: skip
+
+
+# what they give is one example's; the pass asks the shape of the batch instead
+OF_ONE_EXAMPLE = frozenset((
+    "np.shape", "np.ndim", "np.size", "len", "ndarray.dtype", "ndarray.itemsize", "ndarray.nbytes",
 ))  # fmt: skip
 
 
