@@ -215,7 +215,7 @@ def stack(b: Batching) -> str:
 def vstack(b: Batching) -> str:
     """Vectors are rows."""
     ranks = b.ranks_of("arrays")
-    if None in ranks or 0 in ranks or (len(ranks | {2}) == 2 and ranks != {1}):
+    if ranks not in ({1}, {2}):
         parts = displayed(b)
         return f"np.concatenate(({', '.join(f'rt.align({p}, 3)' for p in parts)},), axis=1)"
     b.items("arrays")
