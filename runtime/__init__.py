@@ -12,6 +12,7 @@ from redraft.runtime.apply import (
     method,
     method_fwd,
     method_jvp,
+    only_reads,
     partial_dot,
     partial_func,
     reader,

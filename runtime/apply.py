@@ -94,6 +94,18 @@ def reader(name: str) -> Reader:
     return Reader(name)
 
 
+def only_reads(function: Any) -> Any:
+    """Return a function that is called where nobody would see a change of its arguments.
+
+    Raises:
+        TransformError: it changes them in place.
+    """
+    from redraft.transpile.dynamic import check_only_reads
+
+    check_only_reads(function)
+    return function
+
+
 def call_fwd(mask: tuple[int, ...], function: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
     """Value of ``function(*args)``, and what `call_bwd` needs.
 

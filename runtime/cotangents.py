@@ -402,7 +402,20 @@ def snapshot(x: Any) -> Any:
         return Struct({k: snapshot(v) for k, v in fields(x).items()})
     if isinstance(x, dict):
         return {k: snapshot(v) for k, v in x.items()}
+    if type(x).__module__ != "builtins" and type(getattr(x, "__dict__", None)) is dict:
+        return _snapshot_of_object(x)
     return x
+
+
+def _snapshot_of_object(x: Any) -> Any:
+    """An object of the user's with its attributes as they are now."""
+    import copy
+
+    new = copy.copy(x)
+    for name, value in vars(x).items():
+        if isinstance(value, (np.ndarray, list, tuple, dict)):
+            new.__dict__[name] = snapshot(value)
+    return new
 
 
 def seed(ans: Any) -> Any:

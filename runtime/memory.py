@@ -174,6 +174,8 @@ class Trace(threading.local):
         self.memories: list[Memory] = []
         self.guards: list[Any] = []
         self.cells: list[Any] = []  # closure cells that were read, and what they held
+        self.fields: frozenset[str] = frozenset()  # names that objects are asked for
+        self.lengths_vary = False  # may lengths of axes be known at run time alone?
         self.rounds: list[Any] = []  # of rolled loops, the outermost first (growing.py)
         self.taken: list[Any] = []  # conditions of the branches that are being traced, in one graph
         self.bounds: list[int] = []  # of `rd.while_bound`, the innermost last

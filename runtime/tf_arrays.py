@@ -17,6 +17,8 @@ import tensorflow as tf
 from redraft.runtime.tensors import TensorError, holds_tensor, is_tensor
 
 NUMBERS = (bool, int, float, complex)
+PYTHON = {"b": bool, "i": int, "f": float, "c": complex}  # by a dtype's kind
+EITHER = "_redraft_may_stand_for"  # the same, of one that may be a NumPy scalar as well
 MARK = "_redraft_stands_for"  # attribute of a tensor that stands for a Python number: its type
 
 
@@ -38,6 +40,38 @@ def number_type(x: Any) -> type | None:
     return getattr(x, MARK, None) if is_tensor(x) else None
 
 
+def either(x: Any, number: type) -> Any:
+    """A tensor that stands for a NumPy scalar or for a Python number, as the values decide.
+
+    Both have its value. Where they would promote otherwise, it is refused (`check_either`).
+    """
+    x = tf.identity(x)
+    setattr(x, EITHER, number)
+    return x
+
+
+def may_be_number(x: Any) -> type | None:
+    """The type of the Python number that a value may stand for as well."""
+    return getattr(x, EITHER, None) if is_tensor(x) else None
+
+
+def check_either(promoted: Callable, values: Any) -> None:
+    """Refuse values whose promotion depends on which of two types one of them has.
+
+    Raises:
+        TensorError: it does.
+    """
+    if not any(map(may_be_number, values)):
+        return
+    if promoted([kind_of(x) for x in values]) != promoted(
+        [may_be_number(x) or kind_of(x) for x in values]
+    ):
+        raise TensorError(
+            "max and min of a NumPy scalar and a Python number have a type that is not known, and the "
+            "dtype of the result depends on it"
+        )
+
+
 def dtype_of(x: Any) -> np.dtype:
     """NumPy's dtype of a tensor, an array, a number or nested lists of them."""
     if is_tensor(x):
@@ -55,7 +89,12 @@ def kind_of(x: Any) -> Any:
 
 def result_type(*values: Any) -> np.dtype:
     """NumPy's result type of arrays, tensors and Python numbers."""
-    kinds = (kind_of(x) for x in values)
+    check_either(type_of_kinds, values)
+    return type_of_kinds(map(kind_of, values))
+
+
+def type_of_kinds(kinds: Any) -> np.dtype:
+    """The result type of what `kind_of` gives."""
     return np.result_type(*(k(0) if isinstance(k, type) else k for k in kinds))
 
 
@@ -151,14 +190,18 @@ def static(x: Any) -> Any:
 def shape(x: Any) -> tuple:
     """Lengths of the axes: numbers, where they are known, else scalar tensors."""
     if not is_tensor(x):
-        return tuple(np.shape(x)) if not holds_tensor(x) else (len(x), *shape(x[0]))
+        if not holds_tensor(x):
+            return tuple(np.shape(x))
+        if not isinstance(x, (list, tuple)):
+            raise TensorError("an operator or a property of an object, where an array is expected")
+        return (len(x), *shape(x[0]))
     if x.shape.rank is None:
         raise TensorError("the rank of a tensor must be known")
     known = x.shape.as_list()
     if None not in known:
         return tuple(known)
     measured = tf.shape(x, tf.int64)
-    return tuple(measured[i] if n is None else n for i, n in enumerate(known))
+    return tuple(weak(measured[i], int) if n is None else n for i, n in enumerate(known))
 
 
 def is_static(lengths: Any) -> bool:
@@ -210,10 +253,63 @@ def axis_numbers(axis: Any, rank: int) -> list[int]:
     return [axis_number(a, rank) for a in axes]
 
 
+def check_lengths(lengths: Any) -> None:
+    """Lengths that are known at run time alone must come from those of arrays, not from values.
+
+    Raises:
+        TensorError: one of them is computed from the elements of an array.
+    """
+    if not all(map(is_measured, lengths)):
+        raise TensorError(
+            "a shape depends on a value that is known only when the compiled function runs"
+        )
+
+
+def is_measured(n: Any) -> bool:
+    """Is a length known while tracing, or computed from the lengths of arrays alone?"""
+    if not is_tensor(n) or tf.get_static_value(n) is not None:
+        return True
+    pending, seen = [n], set()
+    while pending:
+        x = pending.pop()
+        if id(x) in seen or x.op.type in ("Shape", "Size", "Const"):
+            continue
+        seen.add(id(x))
+        if x.op.type == "Placeholder":  # in a loop's own graph: what it has taken from outside
+            outer = [outside for outside, inside in x.graph.captures if inside is x]
+        else:
+            outer = list(x.op.inputs)
+        if not outer:
+            return False
+        pending += outer
+    return True
+
+
+def where_lengths_allow(x: Any, ok: Any) -> Any:
+    """`x`, from a program that XLA does not compile for lengths of axes for which `ok` is false.
+
+    A compiled program raises nothing, but its lengths are constants: so a shape that is then
+    impossible is the error.
+    """
+    size = tf.size(x, tf.int64)
+    flat = tf.reshape(tf.reshape(x, [-1]), tf.where(ok, size, size + 1)[None])
+    return tf.ensure_shape(tf.reshape(flat, tf.shape(x)), x.shape)
+
+
+def assume_equal(x: Any, pairs: Any) -> Any:
+    """`x`, where pairs of lengths are equal as far as they are known at run time alone."""
+    unknown = [(n, m) for n, m in pairs if is_tensor(n) or is_tensor(m)]
+    if not unknown:
+        return x
+    ok = [tf.equal(tf.cast(n, tf.int64), tf.cast(m, tf.int64)) for n, m in unknown]
+    return where_lengths_allow(x, tf.reduce_all(tf.stack(ok)))
+
+
 def reshape(x: Any, lengths: Any) -> Any:
     """``tf.reshape`` for lengths that are numbers or scalar tensors."""
     if all(not is_tensor(n) for n in lengths):
         return tf.reshape(x, [int(n) for n in lengths])
+    check_lengths(lengths)
     return tf.reshape(x, tf.stack([tf.cast(n, tf.int64) for n in lengths]))
 
 
@@ -227,10 +323,21 @@ def broadcast(*values: Any) -> list:
     return [tf.broadcast_to(x, common) for x in values]
 
 
+def rows_of(x: Any) -> list:
+    """The rows of a tensor.
+
+    Raises:
+        TensorError: how many there are is known only when the compiled function runs.
+    """
+    if x.shape[0] is None:
+        raise TensorError("a loop over an array whose length is known only at run time")
+    return tf.unstack(x)
+
+
 def lengths_of(lengths: Any) -> Any:
     """A shape argument as a list."""
     if is_tensor(lengths):
-        lengths = tf.unstack(lengths) if lengths.shape.rank else [lengths]
+        lengths = rows_of(lengths) if lengths.shape.rank else [lengths]
     return list(lengths) if isinstance(lengths, (list, tuple, np.ndarray)) else [lengths]
 
 
@@ -238,10 +345,15 @@ def broadcast_to(x: Any, lengths: Any) -> Any:
     """``np.broadcast_to``."""
     x, lengths = tensor(x), lengths_of(lengths)
     if any(map(is_tensor, lengths)):
+        check_lengths(lengths)
+        own = [(n, m) for n, m in zip(shape(x)[::-1], lengths[::-1], strict=False) if not is_one(n)]
+        x = assume_equal(x, own)
         return tf.broadcast_to(x, tf.stack([tf.cast(n, tf.int64) for n in lengths]))
     lengths = [int(n) for n in lengths]
     if is_static(shape(x)) and shape(x) == tuple(lengths):
         return x
+    own = zip(shape(x)[::-1], lengths[::-1], strict=False)
+    x = assume_equal(x, [(n, m) for n, m in own if not is_one(n)])
     if ndim(x) > len(lengths):
         raise ValueError("input operand has more dimensions than allowed by the axis remapping")
     return tf.broadcast_to(x, lengths)
@@ -273,6 +385,7 @@ def as_ufunc(ufunc: np.ufunc, body: Callable) -> Callable:
     def lowered(*operands: Any, **options: Any) -> Any:
         if options or len(operands) != ufunc.nin:
             operands = tuple(signature.bind(*operands, **options).arguments.values())
+        check_either(lambda kinds: loop_types(ufunc, tuple(kinds)), operands)
         types = loop_types(ufunc, tuple(map(kind_of, operands)))
         inputs = [
             cast(tensor(x, t), t if ufunc is np.invert and t.kind == "b" else WIDER.get(t, t))
@@ -289,12 +402,15 @@ def with_python_numbers(function: Callable, name: str, module: str) -> Callable:
 
     def lowered(*args: Any, **kwargs: Any) -> Any:
         ans = function(*args, **kwargs)
-        if not is_tensor(ans) or (module == "operator" and not all(map(is_python_number, args))):
+        if not is_tensor(ans):
             return ans
+        if module == "operator" and not all(map(is_python_number, args)):
+            both = all(is_python_number(a) or may_be_number(a) for a in args)
+            return either(ans, PYTHON[dtype_of(ans).kind]) if both else ans
         if module == "math" and name != "math.prod":
             ans = cast(ans, MATH_RESULTS.get(name, float))
         kind = dtype_of(ans).kind
-        return weak(ans, {"i": int, "f": float, "c": complex}[kind]) if kind in "ifc" else ans
+        return weak(ans, PYTHON[kind]) if kind in "ifc" else ans
 
     lowered.__name__ = lowered.__qualname__ = name
     return lowered

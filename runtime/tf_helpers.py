@@ -33,6 +33,7 @@ from redraft.runtime.tf_arrays import (
     number,
     reshape,
     result_type,
+    rows_of,
     same_shape,
     shape,
     tensor,
@@ -121,7 +122,7 @@ def like_sequence(parts: list, arrays: Any) -> Any:
 
 def items_of(arrays: Any) -> list:
     """The elements of a sequence, or the rows of an array."""
-    return tf.unstack(arrays) if is_tensor(arrays) else list(arrays)
+    return rows_of(arrays) if is_tensor(arrays) else list(arrays)
 
 
 def filled(bars: Any, arrays: Any) -> Any:
@@ -165,7 +166,7 @@ def unstack(ans_bar: Any, arrays: Any, axis: int = 0) -> Any:
     whole = arrays.stacked() if isinstance(arrays, Growing) else None
     if whole is not None:
         return listed_rows(cast_like(layers, whole))
-    return [cast_like(layer, a) for layer, a in zip(tf.unstack(layers), arrays, strict=True)]
+    return [cast_like(layer, a) for layer, a in zip(rows_of(layers), arrays, strict=True)]
 
 
 def unstack_like(ans_bar: Any, x: Any) -> Any:

@@ -24,6 +24,7 @@ from redraft.runtime.tf_arrays import (
     broadcast,
     broadcast_to,
     dtype_of,
+    is_measured,
     is_one,
     is_static,
     ndim,
@@ -31,6 +32,7 @@ from redraft.runtime.tf_arrays import (
     reshape,
     shape,
     tensor,
+    where_lengths_allow,
 )
 
 FULL = slice(None)
@@ -169,7 +171,11 @@ def bounded(i: Any, n: Any, axis: int) -> Any:
     if is_tensor(i) or is_tensor(n):
         if not is_tensor(n):
             check_ends(i, n, axis)
-        return tf.where(tf.less(i, 0), tf.cast(i, tf.int64) + n, tf.cast(i, tf.int64))
+        counted = tf.where(tf.less(i, 0), tf.cast(i, tf.int64) + n, tf.cast(i, tf.int64))
+        if is_tensor(n) and is_measured(i):  # of what is computed from values, nothing is known
+            inside = tf.logical_and(tf.greater_equal(counted, 0), tf.less(counted, n))
+            counted = where_lengths_allow(counted, tf.reduce_all(inside))
+        return counted
     outside = np.logical_or(np.less(i, -n), np.greater_equal(i, n))
     if np.any(outside):
         worst = np.asarray(i)[outside].flat[0] if np.ndim(i) else i

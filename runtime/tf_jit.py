@@ -22,6 +22,7 @@ from redraft.runtime.tf_arrays import (
     dtype_of,
     number_type,
     result_type,
+    same_shape,
     shape,
     tensor,
     weak,
@@ -41,7 +42,7 @@ def fitted(new: Any, x: Any) -> Any:
         raise TypeError(
             f"cannot cast {dtype_of(new)} to {own} in place with casting rule 'same_kind'"
         )
-    if tuple(shape(new)) != tuple(shape(x)):
+    if not same_shape(shape(new), shape(x)):
         raise ValueError(
             f"non-broadcastable output operand with shape {tuple(shape(x))} doesn't match the "
             f"broadcast shape {tuple(shape(new))}"
@@ -73,7 +74,7 @@ def select(test: Any, a: Any, b: Any) -> Any:
         dtype = np.result_type(np.dtype(a_number), np.dtype(b_number))
         number = {"i": int, "f": float, "c": complex}[dtype.kind]
         return weak(tf.where(test, tensor(a, dtype), tensor(b, dtype)), number)
-    if shape(a) != shape(b):
+    if not same_shape(shape(a), shape(b)):
         raise TensorError(
             "a condition that is known only when the compiled function runs chooses between arrays "
             f"of shape {tuple(shape(a))} and {tuple(shape(b))}"
@@ -344,7 +345,12 @@ class Compiled:
         together: bool = False,
     ) -> None:
         self.device = device
-        self.function = compiled_by_xla(lambda *tensors: body(list(tensors)))
+
+        def traced(*tensors: Any) -> list[Any]:
+            return body(list(tensors))
+
+        traced.__name__ = body.__name__  # the name of XLA's program
+        self.function = compiled_by_xla(traced)
         with tf.device(device):
             self.concrete = self.function.get_concrete_function(*specifications)
         self.results = len(self.concrete.outputs)

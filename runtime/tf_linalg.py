@@ -17,6 +17,7 @@ from redraft.runtime import numpy as rnp
 from redraft.runtime.tensors import TensorError
 from redraft.runtime.tf_arrays import (
     WIDER,
+    assume_equal,
     axis_number,
     axis_numbers,
     cast,
@@ -139,6 +140,7 @@ def einsum(subscripts: str, operands: tuple) -> Any:
     """``np.einsum``: diagonals and lone labels first, since XLA's einsum knows neither."""
     *operands, dtype = factors(*operands)
     labels, result = explicit(subscripts, [ndim(x) for x in operands])
+    operands = with_equal_labels(operands, labels)
     pairs = [of_diagonal(x, text) for x, text in zip(operands, labels, strict=True)]
     pairs = [without_ones(x, text, pairs) for x, text in pairs]
     pairs = [summed_alone(x, i, pairs, result) for i, (x, _) in enumerate(pairs)]
@@ -148,6 +150,16 @@ def einsum(subscripts: str, operands: tuple) -> Any:
     if reached != result:  # labels of axes of length one
         product = expand_dims(product, tuple(i for i, c in enumerate(result) if c not in reached))
     return cast(product, dtype)
+
+
+def with_equal_labels(operands: Any, labels: list[str]) -> list[Any]:
+    """The operands; where a label stands for lengths that may differ, XLA is to find it out."""
+    seen: dict[str, Any] = {}
+    kept = []
+    for x, text in zip(operands, labels, strict=True):
+        named = [(c, n) for c, n in zip(text, shape(x), strict=True) if not is_one(n)]
+        kept.append(assume_equal(x, [(n, seen.setdefault(c, n)) for c, n in named]))
+    return kept
 
 
 def explicit(subscripts: str, ranks: list[int]) -> tuple[list[str], str]:
@@ -222,6 +234,7 @@ def solve(a: Any, b: Any) -> Any:
     a, b = matrices(a, b)
     if ndim(b) == 1:
         return solve(a, b[:, None])[..., 0]
+    b = assume_equal(b, [(shape(b)[-2], shape(a)[-1]), shape(a)[-2:]])
     batch = list(np.broadcast_shapes(shape(a)[:-2], shape(b)[:-2]))
     a = tf.broadcast_to(a, [*batch, *shape(a)[-2:]])
     b = tf.broadcast_to(b, [*batch, *shape(b)[-2:]])

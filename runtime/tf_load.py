@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
 import linecache
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ import tensorflow as tf
 
 from redraft.runtime import numpy as dispatching_numpy
 from redraft.runtime import tf_arrays
+from redraft.runtime.tensors import TensorError
 
 
 def load_lowering(lowering: Any) -> Callable:
@@ -27,7 +30,27 @@ def load_lowering(lowering: Any) -> Callable:
         function = tf_arrays.as_ufunc(lowering.ufunc, function)
     if lowering.numbers:
         function = tf_arrays.with_python_numbers(function, lowering.name, lowering.numbers)
-    return function
+    return refusing_other_calls(function, inspect.signature(names["lowered"]))
+
+
+def refusing_other_calls(function: Callable, signature: inspect.Signature) -> Callable:
+    """The function; a call that its signature does not have is refused as what it is."""
+
+    @functools.wraps(function)
+    def lowered(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TypeError as error:
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError:
+                name = "" if function.__name__ in str(error) else f"{function.__name__}() "
+                raise TensorError(
+                    f"{name}{error}: this form of the call has no lowering for tensors"
+                ) from None
+            raise
+
+    return lowered
 
 
 def namespace() -> dict[str, Any]:

@@ -13,10 +13,12 @@ from redraft.runtime.tensors import TensorError, is_tensor
 from redraft.runtime.tf_arrays import (
     cast,
     dtype_of,
+    either,
     is_python_number,
     ndim,
     number,
     number_type,
+    rows_of,
     shape,
     tensor,
     weak,
@@ -77,30 +79,45 @@ def length(x: Any) -> Any:
 
 def total(values: Any, start: Any) -> Any:
     """``sum(values, start)``."""
-    parts = tf.unstack(values) if is_tensor(values) else values
+    parts = rows_of(values) if is_tensor(values) else values
     return functools.reduce(rnp.operator.add, parts, start)
 
 
 def extreme(values: tuple, largest: bool) -> Any:
     """``max`` or ``min`` of several values or of one sequence: the first of equals."""
     if len(values) == 1:
-        values = tf.unstack(values[0]) if is_tensor(values[0]) else values[0]
+        values = rows_of(values[0]) if is_tensor(values[0]) else values[0]
     better = rnp.operator.gt if largest else rnp.operator.lt
-    kinds = {number_type(v) or dtype_of(v) for v in values}
-    if len(kinds) > 1 and {k for k in kinds if isinstance(k, type)} != kinds:
-        raise TensorError("max and min of values of different types have a type that is not known")
+    values, number = of_one_kind(values)
 
     def choose(best: Any, v: Any) -> Any:
         chosen = rnp.where(better(v, best), v, best)
         both = is_python_number(v) and is_python_number(best)
         return as_python_number(chosen) if both else chosen
 
-    return functools.reduce(choose, values)
+    ans = functools.reduce(choose, values)
+    return ans if number is None else either(ans, number)
+
+
+def of_one_kind(values: Any) -> tuple[Any, type | None]:
+    """Values of which any may be the result, and a type that the result may stand for as well.
+
+    A Python float among numbers of float64 becomes one of them. With other dtypes, the dtype of the
+    result would depend on the values.
+    """
+    kinds = {number_type(v) or dtype_of(v) for v in values}
+    numbers = {k for k in kinds if isinstance(k, type)}
+    if len(kinds) < 2 or numbers == kinds:
+        return values, None
+    strong = kinds - numbers
+    if len(strong) == 1 and {np.dtype(k) for k in numbers} == strong:
+        return [tensor(v, *strong) for v in values], *numbers
+    raise TensorError("max and min of values of different types have a type that is not known")
 
 
 def product(values: Any) -> Any:
     """``math.prod(values)``."""
-    parts = tf.unstack(values) if is_tensor(values) else values
+    parts = rows_of(values) if is_tensor(values) else values
     return functools.reduce(rnp.operator.mul, parts, 1)
 
 
@@ -136,7 +153,7 @@ def is_instance(x: Any, kind: Any) -> bool:
 
 def rows(x: Any) -> list:
     """The rows of an array, over which a loop runs."""
-    return tf.unstack(tensor(x))
+    return rows_of(tensor(x))
 
 
 def shown(x: Any, function: Any) -> Any:

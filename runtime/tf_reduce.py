@@ -14,6 +14,7 @@ from redraft.runtime import numpy as rnp
 from redraft.runtime.tensors import TensorError, is_tensor
 from redraft.runtime.tf_arrays import (
     WIDER,
+    assume_equal,
     axis_number,
     axis_numbers,
     cast,
@@ -24,6 +25,7 @@ from redraft.runtime.tf_arrays import (
     ndim,
     number,
     reshape,
+    rows_of,
     shape,
     tensor,
 )
@@ -309,8 +311,7 @@ def median(x: Any, axis: Any, keepdims: bool) -> Any:
 def lexsort(keys: Any, axis: int) -> Any:
     """``np.lexsort``: the last key decides first."""
     keys = [
-        tensor(key)
-        for key in (keys if isinstance(keys, (list, tuple)) else tf.unstack(tensor(keys)))
+        tensor(key) for key in (keys if isinstance(keys, (list, tuple)) else rows_of(tensor(keys)))
     ]
     order = argsort(keys[0], axis)
     for key in keys[1:]:
@@ -381,6 +382,7 @@ def quantile(x: Any, q: Any) -> Any:
 def interpolated(x: Any, xp: Any, fp: Any) -> Any:
     """``np.interp``: the line between neighbours, the ends beyond them."""
     x, xp, fp = (tensor(v, float) for v in (x, xp, fp))
+    fp = assume_equal(fp, [(shape(xp)[0], shape(fp)[0])])
     i = tf.clip_by_value(searchsorted(xp, x, "right"), 1, shape(xp)[0] - 1)
     left, right = tf.gather(xp, i - 1), tf.gather(xp, i)
     below, above = tf.gather(fp, i - 1), tf.gather(fp, i)
@@ -403,6 +405,6 @@ def mean_of_neighbours(y: Any) -> Any:
 def polynomial(p: Any, x: Any) -> Any:
     """``np.polyval``: Horner's scheme."""
     value: Any = rnp.zeros_like(x)
-    for coefficient in tf.unstack(tensor(p)):
+    for coefficient in rows_of(tensor(p)):
         value = rnp.add(rnp.multiply(value, x), coefficient)
     return value

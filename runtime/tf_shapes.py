@@ -19,13 +19,16 @@ from redraft.runtime.tf_arrays import (
     broadcast_to,
     cast,
     dtype_of,
+    is_measured,
     lengths_of,
     ndim,
     number,
     reshape,
     result_type,
+    rows_of,
     shape,
     tensor,
+    weak,
 )
 
 # Made
@@ -63,6 +66,11 @@ def arange(start: Any, stop: Any, step: Any) -> Any:
     """``np.arange``: the number of elements must be known."""
     dtype = result_type(*(v for v in (start, stop, step) if v is not None))
     start, stop = (0, start) if stop is None else (start, stop)
+    if is_tensor(stop) and dtype == np.int64 and type(start) is int and type(step) is int:
+        if tf.get_static_value(stop) is None and is_measured(stop):
+            stop = tf.cast(stop, tf.int64)  # one that lies behind the start makes an empty range
+            stop = tf.maximum(stop, start) if step > 0 else tf.minimum(stop, start)
+            return tf.range(start, stop, step, tf.int64)
     first, last, by = number((start, stop, step), "np.arange: the number of elements")
     return tensor(np.arange(first, last, by), dtype)
 
@@ -213,7 +221,7 @@ def cut(x: Any, axis: int, start: int, stop: int) -> Any:
 
 def parts_of(arrays: Any) -> list:
     """The arrays of a sequence as tensors of their common type."""
-    parts = tf.unstack(tensor(arrays)) if is_tensor(arrays) else list(arrays)
+    parts = rows_of(tensor(arrays)) if is_tensor(arrays) else list(arrays)
     dtype = np.result_type(*map(dtype_of, parts))
     return [tensor(part, dtype) for part in parts]
 
@@ -433,7 +441,7 @@ def tolist(x: Any) -> Any:
     """``x.tolist()``: nested lists of numbers of Python's."""
     from redraft.runtime.tf_python import as_python_number
 
-    return [tolist(row) for row in tf.unstack(x)] if ndim(x) else as_python_number(x)
+    return [tolist(row) for row in rows_of(x)] if ndim(x) else as_python_number(x)
 
 
 def size(x: Any, axis: Any = None) -> Any:
@@ -443,7 +451,7 @@ def size(x: Any, axis: Any = None) -> Any:
         lengths = [lengths[a] for a in axis_numbers(axis, len(lengths))]
     if not holds_tensor(lengths):
         return math.prod(lengths)
-    return tf.reduce_prod(tf.stack([tf.cast(n, tf.int64) for n in lengths]))
+    return weak(tf.reduce_prod(tf.stack([tf.cast(n, tf.int64) for n in lengths])), int)
 
 
 def meshgrid(arrays: tuple) -> tuple:

@@ -100,6 +100,10 @@ def gradient_of(x_bar: Any, x: Any) -> Any:
         x_bar = 0.0
     if not is_tensor(x):
         return x_bar
+    number = number_type(x)
+    if number is not None:  # a Python number has no dtype to convert to
+        is_real = number is float and is_tensor(x_bar) and is_complex(x_bar)
+        return 0.0 if number is int else rnp.real(x_bar) if is_real else x_bar
     bar = tensor(x_bar)
     bar = rnp.real(bar) if is_complex(bar) and not is_complex(x) else bar
     return broadcast_to(cast(bar, dtype_of(x) if is_floating(x) else float), shape(x))

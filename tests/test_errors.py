@@ -1454,6 +1454,175 @@ def operator_of_objects(x):
     return np.sum(both.value)
 
 
+# A condition that writes into what is differentiated: through functions, methods, other names.
+
+
+def add_one(p):
+    p += 1.0
+    return p[0]
+
+
+def triple_first(p):
+    p[0] = p[0] * 3
+    return p[0]
+
+
+def triple_behind(p):
+    q = p
+    return triple_first(q) + 1
+
+
+@dataclass
+class Account:
+    balance: object
+
+    def grow(self, rate):
+        self.balance = self.balance * rate
+        return self.balance > -100
+
+    def first_of(self, values):
+        values[0] = values[0] * 5
+        return values[0]
+
+    def look(self, values):
+        return values[0] * 3
+
+
+class Meter:
+    def __init__(self, scale):
+        self.scale = scale
+
+    def first_of(self, values):
+        values[0] = values[0] * 5
+        return values[0]
+
+
+METER = Meter(2.0)
+
+
+@right_or_refused(X)
+def condition_adds_in_place(x):
+    y = x * 2.0
+    if add_one(y) > -100:
+        y = y * x
+    return np.sum(y * y)
+
+
+@right_or_refused(X)
+def condition_writes_behind_a_call(x):
+    y = x * 2.0
+    if triple_behind(y) > -100:
+        y = y * x
+    return np.sum(y * y)
+
+
+@right_or_refused(X)
+def condition_writes_into_captured(x):
+    y = [x[0], x[1]]
+
+    def put(v):
+        y.append(v)
+        return len(y)
+
+    if put(x[2]) > 2:
+        x = x * 3
+    return y[0] * y[1] * len(y) * x[0]
+
+
+@right_or_refused(X)
+def result_of_writing_call_is_unused(x):
+    y = x * 2.0
+    add_one(y)
+    z = add_one(y)
+    n = 2.0 if triple_first(y) > -100 else z
+    return np.sum(y * y) * n
+
+
+@right_or_refused(X)
+def result_of_unknown_call_is_unused(x):
+    y = x * 2.0
+    f = triple_first
+    z = f(y)
+    z = 2.0
+    return np.sum(y * y) * z
+
+
+@right_or_refused(X)
+def condition_changes_its_object(x):
+    account = Account(x[0])
+    if account.grow(x[1]):
+        x = x * 2
+    return account.balance * x[2]
+
+
+@right_or_refused(X)
+def condition_changes_argument_of_method(x):
+    account, meter = Account(x[0]), Meter(2.0)
+    y = x * 2.0
+    if account.first_of(y) > -100 and meter.first_of(y) > -100 and METER.first_of(y) > -100:
+        x = x * 2
+    return np.sum(account.balance * x[2] * y)
+
+
+@right_or_refused(X)
+def method_of_plain_object_changes_argument(x):
+    meter = Meter(2.0)
+    y = x * 2.0
+    n = int(meter.first_of(y) > -100)
+    return np.sum(x[2] * y) * n
+
+
+@right_or_refused(X)
+def method_in_text_and_assert(x):
+    meter = Meter(2.0)
+    y = x * 2.0
+    assert meter.first_of(y) > -100
+    print(end=str(meter.first_of(y))[:0])
+    return np.sum(x[2] * y)
+
+
+@right_or_refused(X)
+def condition_calls_an_alias(x):
+    y = x * 2.0
+    f, functions = triple_first, [triple_first, add_one]
+    if f(y) > -100 or functions[0](y) > -100:
+        x = x * 2
+    return np.sum(x[2] * y)
+
+
+def chosen_by(test, y):
+    if test(y) > -100:
+        y = y * 2
+    return np.sum(y)
+
+
+@right_or_refused(X)
+def condition_is_passed_in(x):
+    return chosen_by(triple_first, x * 2.0)
+
+
+@right_or_refused(X)
+def condition_maps_a_function_that_writes(x):
+    y = x * 2.0
+    if all(map(triple_first, [y])):
+        x = x * 2
+    return np.sum(x[2] * y)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: chosen_by(lambda y: y[0] * 2, x * 2.0),
+        lambda x: np.sum(x) if Account(x[0]).look(x) > -100 else x[0],
+        lambda x: sum(x) if any(f(x) > 0 for f in (np.sum, np.max)) else x[0],
+    ],
+)
+def test_condition_that_only_reads(function):
+    """Functions that are known when they run may stand in conditions, if they change nothing."""
+    for check in (*CHECKS, check_second_order):
+        check(Problem(function, (X,), {}, "reads"))
+
+
 @pytest.mark.parametrize("problem", RIGHT_OR_REFUSED, ids=names)
 def test_right_or_refused(problem):
     """Every mode gives the right numbers, or a refusal with a place and a hint."""

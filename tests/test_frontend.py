@@ -708,3 +708,14 @@ def test_repr_names_function_and_transformation():
     text = repr(rd.grad(shown))
     assert "shown" in text
     assert "grad" in text
+
+
+FOUR = np.arange(4.0)
+
+
+def test_a_lambda_inside_a_lambda_on_its_line_is_the_inner_one():
+    """The text of a file, compiled as a whole, calls methods of modules by other instructions."""
+    inner = lambda x: rd.grad(lambda x: np.sum(x + FOUR) ** 2)(x)
+    twice = lambda x: rd.grad(lambda x: np.sum(rd.grad(lambda x: np.sum(x**3))(x)))(x)
+    np.testing.assert_allclose(inner(FOUR), 2 * np.sum(FOUR + FOUR) * np.ones(4))
+    np.testing.assert_allclose(twice(FOUR), 6 * FOUR)

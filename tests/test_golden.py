@@ -41,7 +41,9 @@ def test_there_are_enough_cases():
         "value_and_grad",
         "vjp",
         "jvp",
+        "jit",
     }
+    assert sum("jit" in case.transforms for case in CASES) >= 6
 
 
 @each_case

@@ -316,8 +316,21 @@ def comprehension_of_rows(x):
     return sum(np.sum(np.sin(row)) * i for i, row in enumerate(x))
 
 
+def one_name_inside_and_outside(x):
+    part = x[0] * 2.0
+    total = part
+    for i in range(len(x)):
+        if x[i] > 0.0:
+            part = x[i] * total
+        else:
+            part = x[i] - 1.0
+        total = total * 0.5 + np.sin(part)
+    part = total * 3.0
+    return part * part
+
+
 VECTOR = [
-    recurrence, store_and_read, read_after_write, over_numbers, appends_pairs, appends_and_reads,
+    one_name_inside_and_outside, recurrence, store_and_read, read_after_write, over_numbers, appends_pairs, appends_and_reads,
     grows_and_shrinks, list_then_loop, triangle, leaves, continues, returns, two_ways_out,
     leaves_nested, carries_the_item, swaps, adds_at, sums_in_the_loop, short_with_break,
 ]  # fmt: skip
@@ -329,12 +342,21 @@ CASES = [(f, V20) for f in VECTOR] + [(f, X20) for f in MATRIX]
 IDS = [f.__name__ for f, _ in CASES]
 
 
+def every(step):
+    """All cases, of which one in `step` runs by default."""
+    return [
+        pytest.param(*case, id=name, marks=() if place % step == 0 else pytest.mark.slow)
+        for place, (case, name) in enumerate(zip(CASES, IDS, strict=True))
+    ]
+
+
+
 @pytest.mark.parametrize(("function", "x"), CASES, ids=IDS)
 def test_value(function, x):
     agrees(function, x)
 
 
-@pytest.mark.parametrize(("function", "x"), CASES[::3], ids=IDS[::3])
+@pytest.mark.parametrize(("function", "x"), every(4))
 def test_single_precision(function, x):
     x = x.astype(np.float32)
     got, want = rd.jit(function)(x), function(x)
@@ -342,18 +364,18 @@ def test_single_precision(function, x):
     np.testing.assert_allclose(got, want, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("function", "x"), CASES, ids=IDS)
+@pytest.mark.parametrize(("function", "x"), every(2))
 def test_gradient(function, x):
     agrees(rd.value_and_grad(function), x)
     agrees(rd.grad(function), -x)
 
 
-@pytest.mark.parametrize(("function", "x"), CASES, ids=IDS)
+@pytest.mark.parametrize(("function", "x"), every(4))
 def test_tangent(function, x):
     agrees(lambda x: rd.jvp(function, (x,), (np.cos(x),)), x)
 
 
-@pytest.mark.parametrize(("function", "x"), CASES, ids=IDS)
+@pytest.mark.parametrize(("function", "x"), every(6))
 def test_second_derivative(function, x):
     agrees(rd.grad(lambda x: np.sum(rd.grad(function)(x) ** 2)), x)
 
@@ -566,3 +588,68 @@ def test_a_loop_of_python_numbers_runs_while_tracing():
         return x * scale
 
     agrees(lambda x: power(x, 50), V20)
+
+
+# --- inner functions read variables that blocks change
+
+
+def inner_function_in_a_loop(x):
+    s = x[0]
+
+    def scaled(q):
+        return s * q
+
+    for i in range(len(x)):
+        s = np.sin(scaled(2.0) + x[i])
+    return s
+
+
+def lambda_in_a_loop(x):
+    s = x[0]
+    scaled = lambda q: s * q  # noqa: E731
+    held = [scaled]
+    for i in range(len(x)):
+        s = np.sin(s + x[i]) + held[0](0.5)
+    return s
+
+
+def inner_function_in_while(x):
+    s, n = np.abs(x[0]), 0
+
+    def scaled(q):
+        return s * q + n
+
+    while scaled(1.0) < 30.0:
+        s = s + scaled(0.5)
+        n += 1
+    return s + n
+
+
+@pytest.mark.parametrize(
+    "function", [inner_function_in_a_loop, lambda_in_a_loop, inner_function_in_while]
+)
+def test_inner_functions_see_what_loops_change(function):
+    agrees(function, V20)
+    if function is inner_function_in_a_loop:  # the gradient of the other is refused
+        agrees(rd.grad(function), V20)
+
+
+def test_inner_functions_and_branches():
+    def branch(x, flag):
+        s = x[0]
+
+        def scaled(q):
+            return s * q
+
+        if flag:
+            s = s * 3.0
+            y = scaled(2.0)
+        else:
+            y = scaled(1.0)
+        return y + s
+
+    static = rd.jit(branch, static_argnames="flag")
+    for flag in (True, False):
+        assert static(V20, flag=flag) == branch(V20, flag)
+    agrees(lambda x: branch(x, x[1] > 0), V20)
+    agrees(lambda x: branch(x, x[1] > 0), -V20)

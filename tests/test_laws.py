@@ -404,3 +404,57 @@ def test_element_loops_are_linear(f, mode):
 
     seconds(10)
     assert seconds(20000) < 80 * seconds(1000)
+
+
+# Integers ---------------------------------------------------------------------------------------
+
+
+def powers_of_integer(x, k):
+    n = np.sum(k)
+    return np.sum(x) * n**4 * n
+
+
+def integer_times_integer(x, k):
+    n = np.max(k)
+    return n * (n * (n * (n * (n * np.sum(x * x)))))
+
+
+def integers_within_sum(x, k):
+    n = np.max(k)
+    return np.sum(x * n * n * n * n * n)
+
+
+def negated_integers(x, k):
+    n = np.max(k)
+    y = np.mean(x) * n * n * n
+    return -(np.sum(x) * n**4 * n) - (y * n * n * 2 - y)
+
+
+def integers_in_loop(x, k):
+    n = np.max(k)
+    y = np.sum(x)
+    for _ in range(5):
+        y = y * n
+    return y
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        powers_of_integer, integer_times_integer, integers_within_sum, negated_integers,
+        integers_in_loop,
+    ],
+)  # fmt: skip
+def test_products_of_integers_do_not_overflow(function):
+    """A cotangent is a float from the start, like the value: 7000**5 is no 64-bit integer."""
+    x, k = np.array([0.1, 0.2, 0.3]), np.array([7000])
+
+    def slope(x, k):
+        return np.sum(rd.grad(function)(x, k))
+
+    for mode in (
+        rd.grad(function),
+        lambda x, k: rd.jvp(lambda x: function(x, k), (x,), (x,))[1],
+        rd.grad(slope),
+    ):
+        np.testing.assert_allclose(mode(x, k), mode(x, k * 1.0), rtol=1e-12)

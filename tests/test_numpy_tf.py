@@ -131,7 +131,7 @@ MORE = {
 WORKS_IN_PLACE = ("rt.add_at", "rt.set_at", "rt.add_field")
 NOT_HERE = {
     "rt.add_field": "changes its argument; tested below",
-    "slice": "gives no array", "rt.Struct": "is a class", "rt.reader": "takes a name", "rt.method": "the same", "rt.constant_of": "of objects", "rt.check_shapes": "gives nothing; tested below", "np.empty_like": "its values are any",
+    "slice": "gives no array", "rt.Struct": "is a class", "rt.reader": "takes a name", "rt.only_reads": "takes a function", "rt.method": "the same", "rt.constant_of": "of objects", "rt.check_shapes": "gives nothing; tested below", "np.empty_like": "its values are any",
     "np.zeros": "the arguments are no arrays", "np.ones": "the same", "np.empty": "the same",
     "np.eye": "the same", "np.broadcast_shapes": "the same", "np.bincount": "needs known values",
     "np.nonzero": "needs known values", "np.flatnonzero": "the same", "np.argwhere": "the same",

@@ -117,12 +117,12 @@ def _generate(target: str, transform: str, argnums: str, example: str | None) ->
     return generate(function, transform, which, arguments)
 
 
-def parse_argnums(text: str) -> Any:
+def parse_argnums(text: str, option: str = "--argnums") -> Any:
     """`0`, `0,2`, `params` or `params,scale` as redraft takes it."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     values = tuple(int(p) if p.lstrip("-").isdigit() else p for p in parts)
     if not values:
-        raise TargetError("--argnums names no argument")
+        raise TargetError(f"{option} names no argument")
     return values if "," in text else values[0]
 
 
@@ -159,19 +159,89 @@ def _guarded(function: Callable, *args: Any) -> Any:
 
 @main.command()
 @click.argument("target")
-def jit(target: str) -> None:
-    """Print the source that `rd.jit` traces for XLA, the functions that it calls first.
+@click.option(
+    "--args",
+    "example",
+    metavar="EXPRESSION",
+    help="Example arguments: XLA's programs are written for their dtypes and shapes.",
+)
+@click.option(
+    "--emit",
+    type=click.Choice(["python", "stablehlo", "hlo"]),
+    default="python",
+    show_default=True,
+    help="What to print; `hlo` is optimised.",
+)
+@click.option(
+    "--static",
+    metavar="WHICH",
+    help="Arguments that are part of the program: positions or names, comma-separated.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to FILE.",
+)
+def jit(
+    target: str, example: str | None, emit: str, static: str | None, output: Path | None
+) -> None:
+    """Print what `rd.jit` makes of a function: the source that is traced, or XLA's program.
 
-    TARGET is path.py:function or module:function (also path.py:Class.method).
+    TARGET is path.py:function or module:function (also path.py:Class.method). Functions that are
+    called come first.
 
     \b
     Examples:
       redraft jit model.py:loss
+      redraft jit model.py:loss --args '(np.ones(3), 2.0)' --emit stablehlo
+      redraft jit model.py:power --args '(np.ones(3), 5)' --static n --emit hlo -o power.hlo
     """
+    text = _guarded(_jit_text, target, example, emit, static)
+    if output is not None:
+        _guarded(_write, output, text)
+    elif emit == "python":
+        terminal.print_python(text)
+    else:
+        click.echo(text, nl=False)
+
+
+def _jit_text(target: str, example: str | None, emit: str, static: str | None) -> str:
     from redraft.transpile.jit import source_text
 
-    function = _guarded(find_target, target)
-    terminal.print_python(_guarded(source_text, function))
+    function = find_target(target)
+    if emit == "python":
+        return source_text(function).rstrip() + "\n"
+    if example is None:
+        raise TargetError(f"--emit {emit} needs --args: XLA's programs are for dtypes and shapes")
+    lowered = _lowered(function, evaluate_arguments(example, function), static)
+    text = lowered.as_text() if emit == "stablehlo" else lowered.compile().as_text()
+    return text.rstrip() + "\n"
+
+
+def _lowered(function: Any, arguments: tuple, static: str | None) -> Any:
+    """The function, traced for example arguments."""
+    from redraft.runtime.tensors import MissingTensorFlow
+    from redraft.transpile.errors import TransformError
+    from redraft.transpile.jit import Jitted
+    from redraft.transpile.jit import jit as jitting
+
+    try:
+        if static is not None or not isinstance(function, Jitted):
+            which = parse_argnums(static, "--static") if static is not None else ()
+            which = which if isinstance(which, tuple) else (which,)
+            numbers = [w for w in which if isinstance(w, int)]
+            names = [w for w in which if isinstance(w, str)]
+            function = jitting(function, static_argnums=numbers, static_argnames=names)
+        return function.lower(*arguments)
+    except (TransformError, TargetError):
+        raise
+    except MissingTensorFlow as error:
+        raise TargetError(str(error)) from error
+    except Exception as error:  # the user's function may raise anything for these arguments
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise TargetError(f"cannot compile for these --args: {reason}") from error
 
 
 @main.command()

@@ -80,8 +80,11 @@ class Case:
 
     def text(self, transform: str) -> str:
         """Today's text of the module."""
+        from redraft.tools import golden_jit
         from redraft.transpile.back.module import module_text
 
+        if transform == "jit":
+            return golden_jit.module_text(self)
         return module_text(self.generated(transform), False, f"redraft golden update {self.name}")
 
     def change(self, transform: str) -> str:
@@ -189,7 +192,11 @@ def judged(case: Case, transform: str, text: str) -> str:
 
 
 def judged_module(case: Case, transform: str, module: types.ModuleType) -> str:
-    """Hold the functions of an imported module against central differences."""
+    """Hold the functions of an imported module against the original, or central differences."""
+    if transform == "jit":
+        from redraft.tools import golden_jit
+
+        return golden_jit.judge(case, module)
     return {"grad": _judge_grad, "value_and_grad": _judge_value_and_grad,
             "vjp": _judge_vjp, "jvp": _judge_jvp}[transform](case, module)  # fmt: skip
 

@@ -541,7 +541,7 @@ def grad(
     holomorphic: bool = False,
     allow_int: bool = False,
     reduce_axes: Any = (),
-) -> Gradient:
+) -> Any:
     """A function that computes the gradient of `fun`.
 
     Args:
@@ -553,7 +553,8 @@ def grad(
         reduce_axes: accepted for compatibility with JAX; only ``()`` is meaningful.
 
     Returns:
-        A function with the arguments of `fun` and the structure of the chosen arguments.
+        A function with the arguments of `fun` and the structure of the chosen arguments. If `fun` was
+        compiled by `jit`, so is this one: forward and backward part in one program.
 
     Raises:
         TransformError: at the first use, if `fun` cannot be rewritten.
@@ -569,7 +570,7 @@ def value_and_grad(
     holomorphic: bool = False,
     allow_int: bool = False,
     reduce_axes: Any = (),
-) -> Gradient:
+) -> Any:
     """A function that computes the value and the gradient of `fun`; arguments as for `grad`.
 
     Returns:
@@ -580,11 +581,14 @@ def value_and_grad(
 
 def _gradient(
     fun: Any, kind: str, argnums: Any, has_aux: bool, holomorphic: bool, allow_int: bool
-) -> Gradient:
+) -> Any:
     if not callable(fun):
         raise TypeError(f"{kind} expects a function, got {type(fun).__name__}")
     argnums = _check_argnums(fun, argnums)
-    return Gradient(fun, kind, allow_int, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic)
+    options = {"argnums": argnums, "has_aux": has_aux, "holomorphic": holomorphic}
+    if getattr(fun, "redraft_jitted", False):  # its gradient is compiled as a whole
+        return fun.compiled_as_well(Gradient(fun.fun, kind, allow_int, **options))
+    return Gradient(fun, kind, allow_int, **options)
 
 
 class Pullback:

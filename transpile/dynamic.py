@@ -30,6 +30,7 @@ from redraft.transpile.back.load import load
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.callee import Function
 from redraft.transpile.front.callee import Transformed as TransformedCallee
+from redraft.transpile.front.effects import writes_arguments
 from redraft.transpile.front.expressions import RUN_TIME_CALLS
 from redraft.transpile.front.objects import is_part, object_names
 from redraft.transpile.front.primitive import primitive_function
@@ -101,6 +102,22 @@ def take_apart(function: Any, count: int | None = None, given: tuple[str, ...] =
         calling_line(),
         "give it a rule with `rd.primitive`, or pass a Python function",
     )
+
+
+def check_only_reads(function: Any) -> None:
+    """Refuse a function that changes its arguments, its object or what it captured in place."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    inner = getattr(function, "__func__", function)
+    if not isinstance(inner, types.FunctionType):
+        method = inspect.getattr_static(type(function), "__call__", None)
+        inner = method if isinstance(method, types.FunctionType) else None
+    if writes_arguments(inner, []):
+        name = getattr(function, "__qualname__", type(function).__name__)
+        raise TransformError(
+            f"`{name}` changes what it is given, within an expression", calling_line(),
+            "call it in a line of its own",
+        )  # fmt: skip
 
 
 _sources: dict[Any, Source] = {}

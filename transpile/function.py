@@ -18,6 +18,7 @@ from redraft.transpile.analysis.versions import number_versions
 from redraft.transpile.back.lines import mark_unset
 from redraft.transpile.errors import SourceError, TransformError
 from redraft.transpile.front.callee import Function, Primitive, Transformed
+from redraft.transpile.front.effects import writes_arguments
 from redraft.transpile.front.lower import Lowerer
 from redraft.transpile.front.normalize import RESERVED
 from redraft.transpile.front.scope import Dependency
@@ -143,6 +144,7 @@ class Unit:
     pairs: dict[Any, Pair] = field(default_factory=dict)
     tangents: dict[Any, str] = field(default_factory=dict)
     sources: dict[Any, Source] = field(default_factory=dict)
+    changing: dict[Any, bool] = field(default_factory=dict)
 
     @functools.cached_property
     def suspects(self) -> Suspects:
@@ -251,12 +253,21 @@ class Unit:
             write_pair(self, source, pair, has_aux, masked, suspects)
         return self.pairs[key]
 
-    def check_effects(self, source: Source, active: tuple[str, ...]) -> None:
-        """Refuse a function that changes its differentiated arguments in place."""
-        key = (source, active, "effects")
-        if key not in self.pairs:
-            self.pairs[key] = Pair("", "", active)
-            prepare(source, set(active), self)
+    def may_change(self, source: Source, active: tuple[str, ...]) -> bool:
+        """May a function change its differentiated arguments in place, as far as its text tells?
+
+        Raises:
+            TransformError: it certainly does.
+        """
+        key = (source, active)
+        if key not in self.changing:
+            self.changing[key] = False
+            prepared = prepare(source, set(active), self)
+            self.changing[key] = not source.generated and (
+                any(map(settled_later, core.walk_statements(prepared.body)))
+                or writes_arguments(source, self.dependencies)
+            )
+        return self.changing[key]
 
     def bind_globals(self, function: gast.FunctionDef, source: Source) -> dict[str, Any]:
         """Let the generated text read the globals and closure cells of the source it came from.
@@ -328,3 +339,17 @@ def _lookup(source: Source, name: str) -> tuple[Any, Any]:
 
 
 __all__ = ["Pair", "Prepared", "TransformError", "Unit", "prepare", "write_unit"]
+
+
+def settled_later(statement: Any) -> bool:
+    """Does it show only when the code runs whether a statement writes into someone else's array?"""
+    if getattr(statement, "shared", False) or getattr(statement, "numbers", ()):
+        return True
+    value = getattr(statement, "value", None)
+    unknown = isinstance(value, gast.Call) and "callee" in value.__dict__ and value.callee is None
+    return unknown and not is_access(value.func)
+
+
+def is_access(func: Any) -> bool:
+    """Is it ``rt.reader(name)``, called to read an attribute?"""
+    return isinstance(func, gast.Call) and core.same(func.func, core.dotted("rt.reader"))

@@ -22,7 +22,9 @@ import numpy as np
 
 from redraft.runtime.memory import TRACE, Memory, is_array
 from redraft.runtime.tensors import TensorError, is_tensor, require_tensorflow
+from redraft.transpile import trace_errors
 from redraft.transpile.errors import Span, TransformError
+from redraft.transpile.fields import Again, fields_in
 from redraft.transpile.front.source import read_source
 from redraft.transpile.jit_call import (
     Constant,
@@ -75,7 +77,8 @@ def jit(
         device: where to run: ``"cpu"``, ``"gpu:1"`` or a name of TensorFlow's.
         backend: ``"cpu"``, ``"gpu"`` or ``"tpu"``.
         inline: accepted for compatibility with JAX; inner functions are always inlined.
-        abstracted_axes: not implemented; must be None.
+        abstracted_axes: names for axes that vary in length, as ``{0: "n"}`` for all arrays or one
+            such part for each argument: the function is traced once for all lengths.
 
     Returns:
         A function with the arguments and results of `fun`: NumPy's arrays for NumPy's arrays,
@@ -97,6 +100,10 @@ def jit(
         return functools.partial(jit, **options)
     if not callable(fun):
         raise TypeError(f"jit expects a function, got {type(fun).__name__}")
+    if abstracted_axes is not None:
+        from redraft.transpile.abstract import VaryingJitted
+
+        return VaryingJitted(fun, **options)
     return Jitted(fun, **options)
 
 
@@ -104,6 +111,7 @@ class Jitted:
     """A function that is compiled at its first call for arguments of a kind."""
 
     redraft_identity = True  # its derivative is that of the function
+    redraft_jitted = True
 
     def __init__(self, fun: Any, **options: Any) -> None:
         for attribute in functools.WRAPPER_ASSIGNMENTS:
@@ -115,10 +123,6 @@ class Jitted:
                 raise NotImplementedError(
                     f"jit: `{name}` is not implemented yet; the function runs on one device"
                 )
-        if options["abstracted_axes"] is not None:
-            raise NotImplementedError(
-                "jit: `abstracted_axes` is not implemented; each shape is compiled by itself"
-            )
         self.parameters = _parameters(fun)
         self.static = _selected(self, "static_argnums", "static_argnames")
         donated = _selected(self, "donate_argnums", "donate_argnames")
@@ -129,6 +133,16 @@ class Jitted:
         self.recent: tuple[Entry, ...] = ()  # tried in turn before the key of a call is made
         self.compiled = 0
         self.lock = threading.RLock()
+
+    @property
+    def entry_class(self) -> type[Entry]:
+        """The class of what is compiled."""
+        return Entry
+
+    def compiled_as_well(self, function: Any) -> Jitted:
+        """Another function of the same arguments, compiled with the same options."""
+        nothing_is_donated = {"donate_argnums": None, "donate_argnames": None}
+        return type(self)(function, **{**self.options, **nothing_is_donated})
 
     @property
     def __wrapped__(self) -> Any:
@@ -155,7 +169,11 @@ class Jitted:
         for entry in self.recent:
             leaves = entry.leaves_of(args, kwargs)
             if leaves is not None:
-                return entry.call(leaves)
+                try:
+                    return entry.call(leaves)
+                except Exception as error:
+                    entry.explain(error)
+                    raise
         return self.call_slowly(args, kwargs)
 
     def call_slowly(self, args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -167,7 +185,27 @@ class Jitted:
             entry = self.compile(key, args, kwargs)
         if entry.leaves_of is not None:
             self.recent = (entry, *(e for e in self.recent if e is not entry))[:RECENT]
-        return entry.call(leaves)
+        try:
+            return entry.call(leaves)
+        except Exception as error:
+            entry.explain(error)
+            raise
+
+    def lower(self, *args: Any, **kwargs: Any) -> Any:
+        """The traced program for such arguments, to be looked at; see transpile/lowered.py.
+
+        What has a `shape` and a `dtype` may stand for an array.
+        """
+        from redraft.transpile.lowered import lower
+
+        return lower(self, args, kwargs)
+
+    def entry_for(self, key: Any, args: tuple, kwargs: dict[str, Any]) -> Entry:
+        """What is compiled for arguments of this kind."""
+        entry = self.entries.get(key)
+        return (
+            entry if entry is not None and entry.is_current() else self.compile(key, args, kwargs)
+        )
 
     def key_of(self, args: tuple, kwargs: dict[str, Any], leaves: list[Any]) -> Any:
         """Structure, dtypes and shapes of a call's arguments; collects their leaves."""
@@ -187,6 +225,12 @@ class Jitted:
             part = _static_key(value, name) if static else flatten(value, leaves, name)
             key.append((name, part))
         return tuple(key)
+
+    def argument_of(self, key: tuple, place: int) -> str:
+        """The argument that a part of a key is of."""
+        part = key[place]
+        named = isinstance(part, tuple) and len(part) == 2 and isinstance(part[0], str)
+        return part[0] if named else self.name_of(place)
 
     def name_of(self, place: int) -> str:
         """The parameter at a position, for errors."""
@@ -208,7 +252,7 @@ class Jitted:
             if found is not None and found.is_current():
                 return found
             with without_collection():
-                entry = Entry(self, args, kwargs)
+                entry = self.entry_class(self, args, kwargs)
             self.compiled += 1
             if self.compiled == MANY:
                 warnings.warn(self.complaint(key), stacklevel=4)
@@ -220,10 +264,11 @@ class Jitted:
     def complaint(self, key: Any) -> str:
         """Which argument changes from call to call."""
         name = getattr(self.fun, "__name__", "the function")
+        alike = [k for k in self.entries if len(k) == len(key)] + [key]
         changing = [
-            f"`{self.name_of(place)}`"
+            f"`{self.argument_of(key, place)}`"
             for place in range(len(key))
-            if len({k[place] for k in self.entries if len(k) == len(key)} | {key[place]}) > MANY / 2
+            if len({k[place] for k in alike}) > MANY / 2
         ]
         which = f"; it is {' and '.join(changing)} that changes" if changing else ""
         return f"`{name}` was compiled {MANY} times{which}"
@@ -343,8 +388,8 @@ class Entry:
         leaves: list[Any] = []
         self.args, self.kwargs = self.templates(args, kwargs, leaves)
         self.kinds = [type(x) if type(x) in NUMBERS else None for x in leaves]
-        specifications = [self.specification(x) for x in leaves]
-        self.compiled = self.trace(leaves, specifications)
+        specifications = self.specifications(args, kwargs, leaves)
+        self.compiled = self.traced(fields_in((args, kwargs)), leaves, specifications)
         self.leaves_of = write_leaves_of(args, kwargs, jitted.static, self.all_guards())
         check = self.check if self.checks else None
         self.call = write_call(self.compiled, leaves, self.answer, check, len(self.checks))
@@ -373,6 +418,35 @@ class Entry:
             raise TypeError(f"jit: an argument is an array of dtype {array.dtype}; pass numbers")
         return self.tf.specification(array.dtype, array.shape)
 
+    def specifications(self, args: tuple, kwargs: dict[str, Any], leaves: list[Any]) -> list[Any]:
+        """What is known of the arguments before a call."""
+        return [self.specification(x) for x in leaves]
+
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """Errors of what runs inside, raised at the user's line."""
+        try:
+            yield
+        except Exception as error:
+            self.explain(error)
+            raise
+
+    def explain(self, error: BaseException) -> None:
+        """Raise a `TransformError` at the user's line, if XLA could not compile the program."""
+        trace_errors.explain(error, self.jitted.fun)
+
+    def traced(self, fields: frozenset[str], leaves: list[Any], specifications: list[Any]) -> Any:
+        """Trace until all classes are known whose attributes the texts must ask for."""
+        saved, TRACE.fields = TRACE.fields, TRACE.fields | fields
+        try:
+            while True:
+                try:
+                    return self.trace(leaves, specifications)
+                except Again:
+                    continue
+        finally:
+            TRACE.fields = saved
+
     def trace(self, leaves: list[Any], specifications: list[Any]) -> Any:
         """Run the staged function on symbolic tensors, and compile what it does."""
         held: dict[str, Any] = {}
@@ -391,6 +465,7 @@ class Entry:
             finally:
                 TRACE.memories.pop()
 
+        body.__name__ = getattr(self.jitted.fun, "__name__", body.__name__)
         saved = TRACE.guards
         try:
             compiled = self.tf.Compiled(
@@ -399,7 +474,7 @@ class Entry:
         except TransformError:
             raise
         except Exception as error:
-            located(error, self.jitted.fun)
+            trace_errors.raise_located(error, self.jitted.fun)
             raise
         finally:
             TRACE.guards = saved
@@ -508,48 +583,18 @@ def device_name(options: dict[str, Any]) -> str | None:
     kind = kind.lower()
     if kind not in ("cpu", "gpu", "tpu"):
         raise ValueError(f"jit: there is no device {wanted!r}; write 'cpu', 'gpu:0' or 'tpu:0'")
+    if number and not number.isdigit():
+        raise ValueError(f"jit: {number!r} in {wanted!r} is no number of a device")
     place = int(number or 0)
     if len(tf_jit.devices(kind)) <= place:
-        raise RuntimeError(f"jit: TensorFlow sees no device {kind}:{place}")
+        there = [f"{k}:{i}" for k in ("cpu", "gpu", "tpu") for i in range(len(tf_jit.devices(k)))]
+        raise RuntimeError(
+            f"jit: TensorFlow sees no device {kind}:{place}; it sees {', '.join(there)}"
+        )
     return f"/device:{kind.upper()}:{place}"
 
 
 # --- errors
-
-
-def located(error: BaseException, fun: Any) -> None:
-    """Raise a `TransformError` at the user's line, where the error means a limit of staging."""
-    place = place_of(error) or place_of_result(fun)
-    message = str(error)
-    if isinstance(error, TensorError):
-        raise TransformError(message, place, hint_for(message)) from error
-    name = type(error).__name__
-    if name == "OperatorNotAllowedInGraphError" or "ymbolic" in message:
-        if "a Python `bool`" in message:
-            raise TransformError(
-                "a condition depends on values that are known only when the compiled function runs",
-                place, "write `np.where(condition, a, b)`, or make what it depends on static",
-            ) from error  # fmt: skip
-        raise TransformError(
-            "Python needs a value here that is known only when the compiled function runs", place,
-            "make what it depends on static (`static_argnums`), or compute it with NumPy's functions",
-        ) from error  # fmt: skip
-
-
-HINTS = {
-    "how many there are at most": "write `with rd.while_bound(n):` around the loop",
-    "index": "make it an array, or make the index static",
-    "shape": "make what the shape depends on static (`static_argnums`)",
-    "random": "draw them outside, and pass them as an argument",
-    "in place": "return the changed array",
-}
-
-
-def hint_for(message: str) -> str:
-    for word, hint in HINTS.items():
-        if word in message:
-            return hint
-    return "compute it outside of `jit`, or make what it depends on static (`static_argnums`)"
 
 
 def place_of(error: BaseException) -> Span | None:

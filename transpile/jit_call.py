@@ -85,7 +85,6 @@ def rebuilt(x: Any, keys: Any, new: list[Any], extra: Any) -> Any:
     return made
 
 
-@dataclasses.dataclass(frozen=True)
 class Result:
     """Stands for a result of the compiled function.
 
@@ -94,8 +93,8 @@ class Result:
         number_type: the Python type of a number that it stands for, or None.
     """
 
-    number: int
-    number_type: type | None
+    def __init__(self, number: int, number_type: type | None) -> None:
+        self.number, self.number_type = number, number_type
 
 
 class Constant:

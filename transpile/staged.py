@@ -35,6 +35,7 @@ from redraft.transpile import core
 from redraft.transpile.back.emit import print_function
 from redraft.transpile.back.lines import marks_of
 from redraft.transpile.back.load import file_name
+from redraft.transpile.fields import asked_for, getter, note
 from redraft.transpile.front.lower import is_harmless
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Source, read_source
@@ -158,10 +159,32 @@ class Overloaded(Checked):
     """An operator, which a user's class may define."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if args[0].__class__ in SEQUENCES or args[-1].__class__ in SEQUENCES:
+            self.check_sequence(*args)
         for place, value in enumerate(args[:2]):
             if value.__class__ not in PLAIN and is_users_class(type(value)):
                 return self.of_class(args, place)
         return super().__call__(*args, **kwargs)
+
+    def check_sequence(self, *args: Any) -> None:
+        """``[0] * n`` is Python's, not NumPy's, where `n` is a number that Python would count with."""
+        if any(x.__class__ in (str, bytes) for x in args):
+            shown(args)
+        if self.name not in ("mul", "add", "sub", "truediv", "floordiv", "mod", "pow"):
+            return
+        from redraft.runtime.tf_jit import dtype_name, stands_for
+
+        for x in args:
+            if not is_tensor(x) or x.shape.rank != 0:
+                continue
+            if self.name == "mul" and dtype_name(x).startswith(("int", "uint", "bool")):
+                raise TensorError(
+                    "the length of a list depends on a value that is known only when the compiled "
+                    "function runs"
+                )
+            if stands_for(x) is not None:
+                number = stands_for(x).__name__
+                raise TypeError(f"unsupported operand types of `{self.name}`: a list and {number}")
 
     def of_class(self, args: tuple, place: int) -> Any:
         """``a + b`` where one of them defines it in Python."""
@@ -177,6 +200,7 @@ class Overloaded(Checked):
         return self.original(*args)
 
 
+SEQUENCES = frozenset({list, tuple, str, bytes})
 PLAIN = frozenset({int, float, complex, bool, str, np.ndarray, list, tuple, dict, type(None)})
 
 
@@ -204,6 +228,8 @@ def contains(container: Any, x: Any) -> Any:
 
 def in_place(raw: Callable, plain: Callable, x: Any, value: Any) -> Any:
     """``x += value``: a new version of an array, as Python does it with everything else."""
+    if x.__class__ in SEQUENCES and isinstance(plain, Overloaded):
+        plain.check_sequence(x, value)
     if not (is_tensor(x) or (isinstance(x, np.ndarray) and holds_tensor(value))):
         if isinstance(x, np.ndarray) or not is_users_class(type(x)):
             return raw(current(x), current(value))
@@ -232,6 +258,45 @@ def changed(x: Any, new: Any) -> None:
         held.changed(x, new)
 
 
+def shown(x: Any) -> Any:
+    """A value that becomes text now.
+
+    Raises:
+        TensorError: it is known only when the compiled function runs.
+    """
+    if holds_tensor(x):
+        raise TensorError(
+            "text is made of a value that is known only when the compiled function runs"
+        )
+    return x
+
+
+def known(x: Any) -> Any:
+    """What ``x is True`` asks for.
+
+    Raises:
+        TensorError: it is known only when the compiled function runs.
+    """
+    if is_tensor(x) and x.shape.rank == 0 and x.dtype.is_bool:
+        raise TensorError(
+            "`is` compares with a value that is known only when the compiled function runs"
+        )
+    return x
+
+
+def refused() -> Any:
+    """The class of the error that is handled, if it is a refusal; see transpile/trace_errors.py."""
+    from redraft.transpile import trace_errors
+
+    return trace_errors.refused()
+
+
+def _of_text(method: Callable, *args: Any, **kwargs: Any) -> Any:
+    """A method of a text, such as ``"{:.2f}".format(x)``."""
+    shown((args, kwargs))
+    return method(*args, **kwargs)
+
+
 # --- elements
 
 
@@ -255,7 +320,7 @@ def at(x: Any) -> Any:
     """What ``x[i]`` reads from: containers are Python's own."""
     if is_tensor(x) or isinstance(x, (np.ndarray, np.generic)):
         return At(current(x))
-    if isinstance(x, (list, tuple)):
+    if isinstance(x, (list, tuple, dict)):
         return Items(x)
     if is_users_class(type(x)) and isinstance(
         getattr(type(x), "__getitem__", None), types.FunctionType
@@ -275,7 +340,7 @@ class Getter:
 
 
 class Items:
-    """``xs[i]`` of a list: the index must be known."""
+    """``xs[i]`` of a list or a dict: the index must be known."""
 
     __slots__ = ("x",)
 
@@ -284,6 +349,10 @@ class Items:
 
     def __getitem__(self, index: Any) -> Any:
         if holds_tensor(index):
+            if isinstance(self.x, dict):
+                raise TensorError(
+                    "a dict is asked for a key that is known only when the compiled function runs"
+                )
             raise TensorError(
                 "a list is indexed by a number that is known only when the compiled function runs; "
                 "make it an array with np.stack"
@@ -430,8 +499,9 @@ def _attribute(name: str) -> Callable:
 
     def read(x: Any) -> Any:
         found = None if is_tensor(x) else getattr(type(x), name, None)
-        if isinstance(found, property) and isinstance(found.fget, types.FunctionType):
-            return staged(found.fget)(x)
+        reads = getter(found)
+        if reads is not None:
+            return staged(reads)(x)
         return of_arrays(x)
 
     read.__name__ = name
@@ -586,7 +656,9 @@ def of_library(function: Any) -> Any:
     if found is not None:
         return found
     owner = getattr(function, "__self__", None)
-    if isinstance(owner, (list, dict, set, str, tuple)):
+    if isinstance(owner, str):
+        return functools.partial(_of_text, function)
+    if isinstance(owner, (list, dict, set, tuple)):
         return function
     if isinstance(owner, (np.ndarray, np.generic)):
         return functools.partial(_method(function.__name__), owner)
@@ -615,6 +687,7 @@ def constructor(cls: type) -> Any:
         return Checked(getattr(rnp.types, cls.__name__), cls.__name__, cls)
     if getattr(builtins, cls.__name__, None) is cls:
         return getattr(Builtins(), cls.__name__) if cls in (list, tuple, float, int, bool) else cls
+    note(cls)
     init = vars(cls).get("__init__") or getattr(cls, "__init__", None)
     post = getattr(cls, "__post_init__", None)
     if not isinstance(init, types.FunctionType) or not is_users_class(cls):
@@ -744,7 +817,9 @@ def of_runtime(function: Any) -> Any:
 
 def staged_source(function: types.FunctionType) -> StagedSource:
     """The staged text of a Python function; written once per code object and meaning of names."""
-    key = (function.__code__, id(function.__globals__), _modules_in_cells(function))
+    modules = _modules_in_cells(function)
+    known = (TRACE.lengths_vary, asked_for(function.__code__))
+    key = (function.__code__, id(function.__globals__), modules, *known)
     with _lock:
         found = _texts.get(key)
         if found is None or not found.is_current():
@@ -772,7 +847,13 @@ _own_codes: set[Any] = set()
 def _write(function: types.FunctionType) -> StagedSource:
     source = read_source(function)
     dependencies: list[Any] = []
-    stager = Stager(source, dependencies, marks_of(source.file))
+    stager = Stager(
+        source,
+        dependencies,
+        marks_of(source.file),
+        TRACE.lengths_vary,
+        asked_for(function.__code__),
+    )
     node = stager.stage()
     node.docstring = f"`{function.__name__}` ({source.place}), staged."
     text = _without_spaces(print_function(node))
@@ -848,8 +929,8 @@ def _namespace(stager: Stager, node: Any, cells: list[str]) -> tuple[dict[str, A
         "op": op,
         "at": at,
         "rows": rows,
-        "array": Members(),
-        "py": Builtins(),
+        "array": array,
+        "py": py,
         "staged": staged,
     }
     namespace.update({stager.names[k]: v for k, v in values.items()})
@@ -961,8 +1042,16 @@ def _of_structures(name: str) -> Callable:
 
 OWN_HELPERS = {
     "set_at": set_at, "add_at": add_at, "add_field": add_field, "update": update,
-    "put_back": put_back, **CONTROL,
+    "put_back": put_back, "shown": shown, "known": known, "refused": refused, **CONTROL,
 }  # fmt: skip
 helper = Helpers()
 op = Operators()
 staged_numpy = StagedModule(rnp, np)
+array = Members()
+py = Builtins()
+
+
+def builtin(name: str) -> Any:
+    """What a builtin function means in staged text that stands in a module (tools/golden_jit.py)."""
+    function = getattr(builtins, name)
+    return BUILTINS.get(function) or Staged(function)

@@ -8,8 +8,10 @@ is taken, chosen by XLA: so both branches are computed, and what they give must 
 from __future__ import annotations
 
 import dataclasses
+import dis
+import functools
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -87,10 +89,10 @@ def cond(
         return then(*values) if bool(truth) else otherwise(*values)
     watched = Watched((then, otherwise, values))
     before = held.state()
-    a = _traced(then, values, watched, truth)
+    a = held.current(_traced(then, values, watched, truth))
     after_a = held.state()
     held.restore(before)
-    b = _traced(otherwise, values, watched, tf_jit.negated(truth))
+    b = held.current(_traced(otherwise, values, watched, tf_jit.negated(truth)))
     after_b = held.state()
     held.restore(before)
     return Merge(truth, held, bars).all(a, b, before, after_a, after_b)
@@ -132,10 +134,32 @@ def _marks_of_lists() -> list[Any]:
     return [now.marks() for now in TRACE.rounds]
 
 
+@functools.lru_cache(maxsize=2000)
+def _rebound(code: types.CodeType) -> frozenset[str]:
+    """Variables of the function around it that a function binds anew."""
+    found = {i.argval for i in dis.get_instructions(code) if i.opname == "STORE_DEREF"}
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            found |= _rebound(inner)
+    return frozenset(found & set(code.co_freevars))
+
+
+def rebound_cells(functions: Iterable[Any]) -> set[int]:
+    """Ids of closure cells that branches and bodies of loops set themselves: they are no one else's."""
+    found: set[int] = set()
+    for function in functions:
+        if isinstance(function, types.FunctionType):
+            names = function.__code__.co_freevars
+            cells = zip(names, function.__closure__ or (), strict=True)
+            found |= {id(c) for n, c in cells if n in _rebound(function.__code__)}
+    return found
+
+
 class Watched:
     """Containers that a branch could change, and what they held before."""
 
     def __init__(self, roots: tuple) -> None:
+        self.own_cells = rebound_cells(roots)
         self.seen: dict[int, tuple[Any, Any]] = {}
         self.holds_tensor = False
         for root in roots:
@@ -153,12 +177,16 @@ class Watched:
         if isinstance(x, np.ndarray):
             self.seen[id(x)] = (x, x.copy())
             return
-        parts = _parts(x)
+        parts = self.parts(x)
         if parts is None:
             return
         self.seen[id(x)] = (x, parts)
         for part in parts:
             self.visit(part)
+
+    def parts(self, x: Any) -> list[Any] | None:
+        """What a container, an object or a closure holds; None of anything else."""
+        return _parts(x, self.own_cells)
 
     def check(self) -> None:
         """Refuse a branch that has changed a container.
@@ -170,7 +198,7 @@ class Watched:
             if isinstance(x, np.ndarray):
                 same = np.array_equal(x, parts, equal_nan=x.dtype.kind in "fc")
             else:
-                now = _parts(x) or []
+                now = self.parts(x) or []
                 same = len(now) == len(parts) and all(
                     a is b for a, b in zip(now, parts, strict=True)
                 )
@@ -199,14 +227,14 @@ class Watched:
                 x.clear()
                 x.update(zip(parts[:half], parts[half:], strict=True))
             else:
-                now = _parts(x) or []
+                now = self.parts(x) or []
                 if len(now) != len(parts) or any(
                     a is not b for a, b in zip(now, parts, strict=True)
                 ):
                     raise TensorError(f"a {type(x).__name__} is changed in a loop")
 
 
-def _parts(x: Any) -> list[Any] | None:
+def _parts(x: Any, own_cells: Any = ()) -> list[Any] | None:
     """What a container, an object or a closure holds; None of anything else."""
     if isinstance(x, Growing):
         return list(x.parts)
@@ -217,6 +245,8 @@ def _parts(x: Any) -> list[Any] | None:
     if isinstance(x, types.FunctionType):
         cells = []
         for cell in x.__closure__ or ():
+            if id(cell) in own_cells:
+                continue
             try:
                 cells.append(cell.cell_contents)
             except ValueError:

@@ -16,3 +16,7 @@ def branches(x, mode):
 
 def arguments():
     return np.array([0.3, -0.7, 1.2]), "exp"
+
+
+TRANSFORMS = ("grad", "jit")
+STATIC = 1  # decides what is computed

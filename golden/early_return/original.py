@@ -12,3 +12,6 @@ def early_return(x):
 
 def arguments():
     return (np.array([0.3, -0.7, 1.2]),)
+
+
+TRANSFORMS = ("grad", "jit")

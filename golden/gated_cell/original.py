@@ -20,3 +20,6 @@ def arguments():
     rng = np.random.default_rng(0)
     params = (rng.normal(size=(3, 5)), rng.normal(size=(3, 5)), rng.normal(size=3))
     return params, rng.normal(size=(4, 2)), rng.normal(size=3)
+
+
+TRANSFORMS = ("grad", "jit")

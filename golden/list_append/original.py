@@ -14,3 +14,7 @@ def list_append(x, n):
 
 def arguments():
     return np.array([0.3, -0.7, 1.2]), 3
+
+
+TRANSFORMS = ("grad", "jit")
+STATIC = 1  # decides what is computed

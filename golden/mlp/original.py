@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TRANSFORMS = ("grad", "value_and_grad", "jvp")
+TRANSFORMS = ("grad", "value_and_grad", "jvp", "jit")
 
 
 def mlp(params, x, y):

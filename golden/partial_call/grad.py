@@ -12,7 +12,7 @@ def partial_call_grad(scale, x):
     t1 = 0.5 * x
     t2 = t1 ** 3
     # backward
-    t0_bar = np.full_like(scale * t2, -1)     # 16  return cubes(x) - cubes(0.5 * x)
+    t0_bar = np.full_like(scale * t2, -1.0)   # 16  return cubes(x) - cubes(0.5 * x)
     t1_bar = np.full_like(scale * t0, 1.0)
     scale_bar = rt.unbroadcast(t0_bar * t2, scale) + rt.unbroadcast(t1_bar * t0, scale)
     x_bar = rt.unbroadcast(1.5 * t0_bar * scale * t1 ** 2, x) + rt.unbroadcast(3 * t1_bar * scale * x ** 2, x)

@@ -12,3 +12,6 @@ def store_elements(x):
 
 def arguments():
     return (np.array([0.3, -0.7, 1.2, 0.5, -0.4]),)
+
+
+TRANSFORMS = ("grad", "jit")

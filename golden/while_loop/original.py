@@ -11,3 +11,6 @@ def while_loop(x, limit):
 
 def arguments():
     return np.array([1.3, -0.7, 2.2]), 0.05
+
+
+TRANSFORMS = ("grad", "jit")

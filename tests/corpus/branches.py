@@ -459,3 +459,31 @@ def logaddexp_of_nothing(x):
     b = np.logaddexp(a, -np.inf)
     c = np.logaddexp2(np.logaddexp(b, b + x), a)
     return c[0] * x[1]
+
+
+@case(X3, 0.7)
+def changed_in_a_branch_of_a_branch(x, s):
+    b = x
+    v = np.sin(b) * s
+    if s > 10:
+        y = np.mean(v)
+    else:
+        if s > 0:
+            b = np.sin(b)
+        y = np.sum(b * b) + np.sum(v * v)
+    return y
+
+
+@case(X3, 0.7)
+def changed_behind_an_early_return(x, s):
+    b = x
+    v = np.sin(b) * s
+    if s > 10:
+        return np.mean(v)
+    if s > 5:
+        v = v * b
+    elif s > 0:
+        if s < 3:
+            b = np.sin(b) * v
+    x = v.copy()
+    return np.sum(b * b) + np.sum(x * x)

@@ -620,3 +620,17 @@ def list_item_replaced_in_a_helper_of_a_gradient(xs, w):
     for y in ys:
         last = last - y
     return np.sum(last) + last[1]
+
+
+@case(M33)
+def starred_from_itself(m):
+    first, *m = m
+    m, *rest = m
+    return np.sum(first * m) * np.sum(rest[0] * rest[0])
+
+
+@case(X3)
+def starred_head_from_itself(x):
+    y = np.tanh(x)
+    y, *rest = y
+    return np.sin(y) + sum(rest) * rest[0]

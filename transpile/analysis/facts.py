@@ -21,7 +21,7 @@ import gast
 
 from redraft.transpile import core
 from redraft.transpile.analysis.liveness import mark_live_values
-from redraft.transpile.analysis.versions import root_of, updated_name
+from redraft.transpile.analysis.versions import is_touch, root_of, updated_name
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.annotations import is_shape_check, promised
 from redraft.transpile.front.callee import PARTIAL_CALL, Primitive, Transformed
@@ -245,6 +245,10 @@ class Facts:
         owner = updated_name(statement)
         if owner is None or not isinstance(value, gast.Call):
             return
+        if is_touch(statement):
+            if owner in env:
+                self.change(statement, owner, NUMBER, env)
+            return
         given = value.args[1:] if getattr(statement, "accumulate", False) else value.args
         facts = [self.value(a, env, statement) for a in given]
         facts += [self.value(k.value, env, statement) for k in value.keywords]
@@ -427,8 +431,12 @@ class Facts:
         return self.unknown_value(node, env, place)
 
     def unknown_value(self, node: Any, env: Environment, place: Any) -> Fact:
-        if isinstance(node, (gast.Compare, gast.JoinedStr)):
-            return Fact(kind="mask" if isinstance(node, gast.Compare) else "other")
+        if isinstance(node, gast.JoinedStr):
+            return Fact(kind="other")
+        if isinstance(node, gast.Compare):
+            operands = [self.value(o, env, place) for o in (node.left, *node.comparators)]
+            number = all(o.rank == 0 for o in operands)
+            return Fact(kind="mask", roots=NOTHING if number else frozenset({self.site(place)}))
         names = core.reads(node)
         roots = self.roots_of_names(names, env) | {self.site(place)}
         if isinstance(node, (gast.BinOp, gast.UnaryOp)):

@@ -18,6 +18,7 @@ from a variable to its version. Relies on `liveness`.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -39,10 +40,15 @@ def updated_name(statement: gast.stmt) -> str | None:
     if isinstance(statement, gast.AugAssign) and not core.is_name(statement.target):
         return root_of(statement.target.value)
     if isinstance(statement, gast.Expr):
-        if getattr(statement, "accumulate", False):
+        if getattr(statement, "accumulate", False) or is_touch(statement):
             return statement.value.args[0].id
         return _mutated_by_call(statement.value)
     return None
+
+
+def is_touch(statement: gast.stmt) -> bool:
+    """Is it a note that a call before it may have changed something (front/unseen.py)?"""
+    return getattr(statement, "touch", False)
 
 
 def _mutated_by_call(value: Any) -> str | None:
@@ -104,6 +110,7 @@ class Versions:
     def plain(self, statement: gast.stmt, env: Environment) -> None:
         updated = updated_name(statement)
         compound = bool(getattr(statement, "body", None)) or isinstance(statement, gast.AugAssign)
+        compound = compound or any(isinstance(n, gast.NamedExpr) for n in core.walk(statement))
         self.read(statement, env)
         before = dict(env)
         stores = core.writes(statement)
@@ -154,19 +161,17 @@ class Versions:
         self.block(statement.body, then)
         self.block(statement.orelse, otherwise)
         statement.ends = (then, otherwise)
-        for name in {**then, **otherwise}:
+        names = {**then, **otherwise}
+        for name in filter(is_past, names):
+            env[name] = (*then.get(name, ()), *otherwise.get(name, ()))
+        for name in itertools.filterfalse(is_past, names):
             a, b = then.get(name), otherwise.get(name)
-            if name.startswith(PAST):
-                env[name] = (*(a or ()), *(b or ()))
-            elif a == b:
+            if a == b:
                 env[name] = a
-            else:
-                joined = (a, b) if name in statement.live else ()
-                env[name] = self.new(name, *joined)
-                env[PAST + name] = (
-                    *env.get(PAST + name, ()),
-                    *(v for v in (a, b) if v is not None),
-                )
+                continue
+            env[name] = self.new(name, *((a, b) if name in statement.live else ()))
+            held = (v for v in (a, b) if v is not None)
+            env[PAST + name] = (*env.get(PAST + name, ()), *held)
         statement.after = dict(env)
 
     def visit_For(self, statement: gast.For, env: Environment) -> None:
@@ -221,6 +226,11 @@ class Versions:
 
 
 PAST = "past "  # env[PAST + name]: the versions of a variable before the current one
+
+
+def is_past(name: str) -> bool:
+    """Does an entry of an environment tell of earlier versions?"""
+    return name.startswith(PAST)
 
 
 def bind(env: Environment, name: str, version: int) -> None:

@@ -22,7 +22,7 @@ import gast
 
 from redraft.runtime import apply
 from redraft.transpile import core
-from redraft.transpile.errors import SourceError, TransformError
+from redraft.transpile.errors import TransformError
 from redraft.transpile.front.callee import (
     PARTIAL_CALL,
     STAR,
@@ -42,12 +42,13 @@ from redraft.transpile.front.coarse import (
     SHAPE_ATTRIBUTES,
     Coarse,
 )
-from redraft.transpile.front.effects import writes_arguments
 from redraft.transpile.front.inline import formula
 from redraft.transpile.front.objects import special_names
+from redraft.transpile.front.order import Order, with_own_names
 from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.scope import UNKNOWN, Scope
-from redraft.transpile.front.source import Origin, Source, read_source
+from redraft.transpile.front.source import Origin, Source
+from redraft.transpile.front.unseen import Unseen
 from redraft.transpile.primitives import table
 
 COLLECTORS = (list, tuple, sum, min, max, sorted)
@@ -67,7 +68,7 @@ class Construct:
     fields: list[str]
 
 
-class Expressions:
+class Expressions(Order, Unseen):
     """Lowers expressions into `self.out`; see the module's docstring."""
 
     source: Source
@@ -80,6 +81,8 @@ class Expressions:
     object_names: frozenset[str]
     plain_names: frozenset[str]
     met_names: frozenset[str]
+    some_effects: bool
+    unsteady: frozenset[str]
 
     def __init__(self) -> None:
         self.counter = 0
@@ -94,19 +97,23 @@ class Expressions:
     def refuse(self, node: Any, message: str, hint: str) -> TransformError:
         return TransformError(message, self.source.span(node), hint)
 
-    def emit(self, statement: gast.stmt) -> None:
+    def emit(self, statement: gast.stmt, **marks: bool) -> None:
+        statement.__dict__.update(marks)
         statement.origin = Origin(self.source, self.origin)
         self.out.append(statement)
+        if not getattr(statement, "body", None):
+            self.emit_touched(statement)
 
-    def temporary(self, value: gast.expr, base: str = "t") -> gast.Name:
+    def temporary(self, value: gast.expr, base: str = "t", **marks: bool) -> gast.Name:
         target = self.fresh(base)
-        self.emit(core.assign(target, value))
+        self.emit(core.assign(target, value), **marks)
         return core.name(target)
 
     # --- entry points
 
     def atom(self, node: gast.expr) -> gast.expr:
         """A name or a constant with the value of `node`."""
+        node = self.settled(node)
         if not self.coarse.active(node):
             return self.inactive_atom(node)
         if not isinstance(node, (gast.Subscript, gast.Attribute)) or has_call(node):
@@ -119,17 +126,19 @@ class Expressions:
 
     def inactive_atom(self, node: gast.expr) -> gast.expr:
         node = self.plain(node)
-        return node if is_simple(node) else self.temporary(node)
+        steady = is_simple(node) and not self.is_unsteady(node)
+        return node if steady else self.temporary(node)
 
     def plain(self, node: gast.expr) -> gast.expr:
-        """An expression without a derivative, as the user wrote it, apart from ``:=``."""
+        """An expression without a derivative, as the user wrote it, apart from its effects."""
+        node = self.settled(node)
         self.check_unchanged(node)
-        if any(isinstance(n, gast.NamedExpr) for n in core.walk(node)):
-            return self.without_walrus(node)
-        return node
+        return self.looked_at(node)
 
     def check_unchanged(self, node: Any) -> None:
         """Refuse code that stays as it is, but changes a list that may hold active values."""
+        if not self.some_effects:
+            return
         for inner in core.walk(node):
             if self.changes_data(inner):
                 raise self.refuse(
@@ -137,55 +146,18 @@ class Expressions:
                     f"`.{inner.func.attr}` of values that are differentiated, within an expression",
                     "write it as a line of its own",
                 )
-            if isinstance(inner, gast.Call) and self.writes_into_arguments(inner):
-                raise self.refuse(
-                    inner,
-                    f"`{gast.unparse(inner.func)}` changes what it is given, within an expression",
-                    "call it in a line of its own",
-                )
-
-    def writes_into_arguments(self, call: gast.Call) -> bool:
-        """Does a call of a user's function change its arguments, when active values are about?"""
-        if not self.coarse.mentions(call):
-            return False
-        bound = bound_parts(self.scope.value(call.func))
-        known = self.known_function(call.func)
-        function = bound[0] if bound is not None else getattr(known, "function", None)
-        if isinstance(function, Source):
-            return writes_arguments(function)
-        if not is_python_function(function):
-            return False
-        try:
-            return writes_arguments(read_source(function))
-        except SourceError:
-            return False
-
-    def changes_data(self, node: Any) -> bool:
-        """Does a call change a list, dict or array that may hold values with a derivative?"""
-        if not isinstance(node, gast.Call) or not isinstance(node.func, gast.Attribute):
-            return False
-        changes = node.func.attr in MUTATORS and node.func.attr not in self.object_names
-        return (
-            changes
-            and self.coarse.active(node.func.value)
-            and self.scope.value(node.func) is UNKNOWN
-        )
-
-    def without_walrus(self, node: Any) -> Any:
-        if isinstance(node, gast.NamedExpr):
-            return self.lower_NamedExpr(node)
-        for field in node._fields:
-            value = getattr(node, field, None)
-            if isinstance(value, gast.AST):
-                setattr(node, field, self.without_walrus(value))
-            elif isinstance(value, list):
-                new = [self.without_walrus(v) if isinstance(v, gast.AST) else v for v in value]
-                setattr(node, field, new)
-        return node
+            if isinstance(inner, gast.Call) and self.coarse.mentions(inner):
+                if self.writes_into_arguments(inner):
+                    raise self.refuse(
+                        inner,
+                        f"`{gast.unparse(inner.func)}` changes what it is given, within an expression",
+                        "call it in a line of its own",
+                    )
 
     def expression(self, node: gast.expr) -> gast.expr:
         """One operation on atoms with the value of `node`."""
-        if not self.coarse.active(node) and not isinstance(node, gast.NamedExpr):
+        node = self.settled(node)
+        if not self.coarse.active(node):
             return self.plain(node)
         lower = getattr(self, "lower_" + type(node).__name__, None)
         if lower is None:
@@ -221,45 +193,10 @@ class Expressions:
             )
         return Primitive(row)
 
-    def lower_NamedExpr(self, node: gast.NamedExpr) -> gast.expr:
-        self.emit(core.assign(node.target.id, self.expression(node.value)))
-        self.known_reads.clear()
-        # a copy: the name may be bound again before the value is used
-        return self.temporary(core.name(node.target.id))
-
-    def lower_IfExp(self, node: gast.IfExp) -> gast.expr:
-        target = self.fresh()
-        test = self.test(node.test)
-        body = self.block_of(lambda: self.emit(core.assign(target, self.expression(node.body))))
-        orelse = self.block_of(lambda: self.emit(core.assign(target, self.expression(node.orelse))))
-        self.emit(gast.copy_location(gast.If(test, body, orelse), node))
-        return core.name(target)
-
-    def lower_BoolOp(self, node: gast.BoolOp) -> gast.expr:
-        target = self.fresh()
-        self.emit(core.assign(target, self.expression(node.values[0])))
-        for value in node.values[1:]:
-            test: gast.expr = core.name(target)
-            if isinstance(node.op, gast.Or):
-                test = gast.UnaryOp(gast.Not(), test)
-            assign = self.block_of(
-                lambda v=value: self.emit(core.assign(target, self.expression(v)))
-            )
-            self.emit(gast.copy_location(gast.If(test, assign, []), node))
-        return core.name(target)
-
-    def block_of(self, emit: Any) -> list[gast.stmt]:
-        """The lines that `emit` writes, apart from the current block."""
-        saved, self.out = self.out, []
-        reads, self.known_reads = self.known_reads, {}
-        emit()
-        block, self.out = self.out, saved
-        self.known_reads = reads
-        return block
-
     def test(self, node: gast.expr) -> gast.expr:
         """A condition; it never carries a derivative, so it stays as it is."""
-        return self.plain(node)
+        node = self.plain(node)
+        return self.temporary(node) if self.touched(node) else node
 
     # --- access and displays
 
@@ -403,7 +340,7 @@ class Expressions:
     def comprehension(self, node: Any, empty: gast.expr, element: Any) -> gast.expr:
         target = self.fresh("items")
         self.emit(core.assign(target, empty))
-        self.generators(_with_own_names(node, self), lambda n: element(target, n))
+        self.generators(with_own_names(node, self), lambda n: element(target, n))
         return core.name(target)
 
     def generators(self, node: Any, innermost: Any) -> None:
@@ -431,8 +368,10 @@ class Expressions:
 
     def iterable(self, node: gast.expr) -> gast.expr:
         """What a loop runs over: the helpers (`zip`, `enumerate`, …) stay, sources become atoms."""
+        node = self.settled(node)
         if not self.coarse.active(node):
-            return self.plain(node)
+            node = self.plain(node)
+            return self.temporary(node, "items") if self.touched(node) else node
         if isinstance(node, gast.Call) and isinstance(node.func, gast.Name):
             value = self.scope.value(node.func)
             if value in (zip, enumerate, reversed) and not any(
@@ -1034,25 +973,6 @@ class _Rest:
 
     def __init__(self, node: Any, generators: list[Any]) -> None:
         self.node, self.generators = getattr(node, "node", node), generators
-
-
-def _with_own_names(node: Any, lowerer: Expressions) -> Any:
-    """Give the variables of a comprehension names of their own: it is a scope of its own."""
-    node = core.copy(node)
-    names = {n.id for g in node.generators for n in core.walk(g.target) if core.is_name(n)}
-    new = {n: lowerer.fresh(core.base(n)) for n in sorted(names)}
-    first = node.generators[0].iter
-    inside = {id(n) for n in core.walk(first)}
-    for n in core.walk(node):
-        if isinstance(n, gast.Name) and n.id in new and id(n) not in inside:
-            n.id = new[n.id]
-    lowerer.coarse.names.update(new[n] for n in names if n in lowerer.coarse.names)
-    lowerer.scope.local.update(new.values())
-    for generator in node.generators:
-        if lowerer.coarse.active(generator.iter):
-            stored = {n.id for n in core.walk(generator.target) if core.is_name(n)}
-            lowerer.coarse.names.update(stored)
-    return node
 
 
 def has_call(node: Any) -> bool:

@@ -29,6 +29,7 @@ from redraft.transpile.front.expressions import (
     has_literal_defaults,
     is_simple,
 )
+from redraft.transpile.front.order import bound_in
 from redraft.transpile.front.scope import UNKNOWN, Dependency, Scope
 from redraft.transpile.front.source import Origin, Source
 from redraft.transpile.primitives import table
@@ -65,6 +66,8 @@ class Lowerer(Expressions):
         opaque = self.object_names | self.plain_names
         self.coarse = Coarse(body, active, self.is_no_derivative, opaque)
         self.body = body
+        self.some_effects = self.may_have_effects(body)
+        self.unsteady = self.find_unsteady(body)
         self.out = []
         self.origin = source.node
 
@@ -139,7 +142,7 @@ class Lowerer(Expressions):
         *body, result = self.body
         self.statements(body)
         self.origin, self.known_reads = result, {}
-        node, aux = result.value, None
+        node, aux = self.settled(result.value), None
         if has_aux:
             node, aux = self.split_aux(node)
         value = self.atom(node) if self.coarse.active(node) else self.plain(node)
@@ -202,11 +205,14 @@ class Lowerer(Expressions):
         if isinstance(node, gast.Delete) and all(core.is_name(t) for t in node.targets):
             return  # the derivative may still need the value: the name just goes out of use
         if isinstance(node, gast.FunctionDef):
+            self.settle_statement(node)
             self.check_nonlocal(node)
-        known = isinstance(node, gast.FunctionDef) or is_shape_check(node)
-        if known or not self.coarse.mentions(node):
+        if self.stays(node):
             self.emit(node)
+            if getattr(node, "body", None) and not isinstance(node, gast.FunctionDef):
+                self.emit_touched(node)
             return
+        self.settle_statement(node)
         lower = getattr(self, "stmt_" + type(node).__name__, None)
         if lower is None:
             if any(n.id in self.coarse.names for n in core.free_names(node)):
@@ -214,6 +220,15 @@ class Lowerer(Expressions):
             self.emit(node)
         else:
             lower(node)
+
+    def stays(self, node: gast.stmt) -> bool:
+        """Is a statement left as the user wrote it?"""
+        if isinstance(node, gast.FunctionDef) or is_shape_check(node):
+            return True
+        if self.coarse.mentions(node):
+            return False
+        binds = self.some_effects and any(isinstance(n, gast.NamedExpr) for n in core.walk(node))
+        return not (binds and hasattr(self, "stmt_" + type(node).__name__))
 
     def check_outer_names(self, node: gast.stmt) -> None:
         """Refuse to bind a `global` or `nonlocal` name to a value that is differentiated."""
@@ -348,17 +363,12 @@ class Lowerer(Expressions):
             outer, write_back = self.place(node.value)
             index = self.index(node.slice) if isinstance(node, gast.Subscript) else node.attr
             read = self._access(outer, index, gast.Load())
-            inner = self.temporary(read, "part")
-            self.out[-1].write_back = True
+            inner = self.temporary(read, "part", write_back=True)
             self.coarse.names.add(inner.id)
 
             def put_back() -> None:
-                self.emit(
-                    gast.Assign(
-                        [self._access(outer, index, gast.Store())], core.name(inner.id), None
-                    )
-                )
-                self.out[-1].write_back = True
+                whole = self._access(outer, index, gast.Store())
+                self.emit(gast.Assign([whole], core.name(inner.id), None), write_back=True)
                 write_back()
 
             return core.name(inner.id), put_back
@@ -394,6 +404,8 @@ class Lowerer(Expressions):
 
     def unpack_starred(self, elements: list[Any], star: int, value: gast.Name) -> None:
         after = len(elements) - star - 1
+        if value.id in {n.id for e in elements for n in core.free_names(e)}:
+            value = self.named(core.name(value.id))  # ``x, *rest = x`` takes all from the old `x`
         for position, element in enumerate(elements):
             if position == star:
                 stop = core.constant(-after) if after else None
@@ -416,6 +428,9 @@ class Lowerer(Expressions):
         return new
 
     def stmt_AugAssign(self, node: gast.AugAssign) -> None:
+        if core.is_name(node.target) and node.target.id in bound_in(node.value):
+            self.augment_old(node)
+            return
         value = self.atom(node.value)
         target = node.target
         self.known_reads = {}
@@ -437,6 +452,14 @@ class Lowerer(Expressions):
             result = self.temporary(new)
             self.emit(gast.Assign([self._access(place, access, gast.Store())], result, None))
         write_back()
+
+    def augment_old(self, node: gast.AugAssign) -> None:
+        """``y += (y := v)`` adds to what `y` was."""
+        name, old = node.target.id, self.named(core.name(node.target.id))
+        node.target = core.store(old.id)
+        self.settle_statement(node)
+        self.stmt_AugAssign(node)
+        self.emit(core.assign(name, core.name(old.id)))
 
     def augmented_name(self, node: gast.AugAssign, target: str, value: gast.expr) -> gast.stmt:
         new = gast.copy_location(gast.BinOp(core.name(target), node.op, value), node)
@@ -463,7 +486,7 @@ class Lowerer(Expressions):
         elif isinstance(func, gast.Attribute) and func.attr in MUTATORS and known is UNKNOWN:
             self.mutation(node, func, value)
         elif is_harmless(known):
-            self.check_unchanged(value)
+            node.value = self.plain(value)
             self.emit(node)  # print and the like: kept in the forward part
         elif known is not UNKNOWN and row is None and not core_function(known):
             raise self.refuse(
@@ -479,8 +502,8 @@ class Lowerer(Expressions):
         """``rt.add_at(x, i, v)`` is ``x[i] += v`` where repeated indices accumulate."""
         place, write_back = self.place(call.args[0])
         args = [place, self.index(call.args[1]), self.atom(call.args[2])]
-        self.emit(gast.Expr(gast.copy_location(gast.Call(call.func, args, []), call)))
-        self.out[-1].accumulate = True
+        update = gast.copy_location(gast.Call(call.func, args, []), call)
+        self.emit(gast.Expr(update), accumulate=True)
         write_back()
 
     def mutation(self, node: gast.Expr, func: gast.Attribute, call: gast.Call) -> None:
@@ -503,8 +526,7 @@ class Lowerer(Expressions):
         backward = gast.Slice(None, None, core.constant(-1))
         items = self.temporary(self.subscript(place, backward), "items")
         whole = gast.Subscript(core.name(place.id), gast.Slice(None, None, None), gast.Store())
-        self.emit(gast.Assign([whole], items, None))
-        self.out[-1].same_length = True
+        self.emit(gast.Assign([whole], items, None), same_length=True)
         write_back()
 
     def update(self, call: gast.Call, place: gast.Name) -> None:
@@ -517,11 +539,11 @@ class Lowerer(Expressions):
 
     def stmt_Assert(self, node: gast.Assert) -> None:
         self.check_unchanged(node)
-        self.emit(node)
+        self.emit(self.looked_at(node))
 
     def stmt_Raise(self, node: gast.Raise) -> None:
         self.check_unchanged(node)
-        self.emit(node)
+        self.emit(self.looked_at(node))
 
     def stmt_Pass(self, node: gast.Pass) -> None:
         self.emit(node)
@@ -565,22 +587,11 @@ class Lowerer(Expressions):
             self.assign(target, core.name(fresh))
 
     def stmt_While(self, node: gast.While) -> None:
-        test = node.test
-        if any(isinstance(n, gast.NamedExpr) for n in core.walk(test)):
-            self.while_walrus(node)
+        if self.has_effects(node.test) or self.touched(node.test):
+            self.while_effects(node)
             return
         body = self.nested(node.body)
-        self.emit(gast.copy_location(gast.While(self.test(test), body, []), node))
-
-    def while_walrus(self, node: gast.While) -> None:
-        """``while (y := f(x)) > 0`` evaluates its test at the start and after every round."""
-        first = self.fresh("again")
-        self.emit(core.assign(first, self.test(core.copy(node.test))))
-        body = self.nested(node.body)
-        tail = self.block_of(lambda: self.emit(core.assign(first, self.test(core.copy(node.test)))))
-        exit_ = body.pop() if body and _is_exit(body[-1]) else None
-        loop = gast.While(core.name(first), [*body, *tail, *([exit_] if exit_ else [])], [])
-        self.emit(gast.copy_location(loop, node))
+        self.emit(gast.copy_location(gast.While(self.test(node.test), body, []), node))
 
     def stmt_With(self, node: gast.With) -> None:
         contexts = [
@@ -649,10 +660,6 @@ def _is_hashable(value: Any) -> bool:
 def core_function(value: Any) -> bool:
     """Is it a Python function whose body may do something to its arguments?"""
     return hasattr(value, "__code__") and value.__module__ not in ("warnings", "logging")
-
-
-def _is_exit(statement: gast.stmt) -> bool:
-    return isinstance(statement, gast.If) and any(isinstance(s, gast.Break) for s in statement.body)
 
 
 def _without_docstring(body: list[gast.stmt]) -> list[gast.stmt]:

@@ -20,7 +20,7 @@ from redraft.transpile import core
 from redraft.transpile.front.annotations import check_annotated_shapes
 
 BUILTINS = (
-    "dict", "enumerate", "len", "list", "max", "min", "range", "reversed", "slice", "sum", "tuple",
+    "bool", "dict", "enumerate", "len", "list", "max", "min", "range", "reversed", "slice", "sum", "tuple",
     "type", "zip",
 )  # fmt: skip
 RESERVED: dict[str, Any] = {

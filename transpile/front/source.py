@@ -194,6 +194,7 @@ def _find_node(code: types.CodeType, text: str) -> ast.AST:
         matching = [n for n in matching if _same_bytecode(n, code)] or matching
     if len(matching) > 1 and not _all_same(matching):
         matching = [n for n in matching if _same_columns(n, code)]
+        matching.sort(key=lambda n: (n.end_lineno, n.end_col_offset - n.col_offset))  # innermost
     if not matching or not _is_text_of(code, text):
         raise SourceError(
             f"the text of {code.co_filename} no longer holds `{code.co_name}` at line "
@@ -210,7 +211,9 @@ def _is_text_of(code: types.CodeType, text: str) -> bool:
         return True
     made = _codes(text, code.co_filename, code.co_flags & _FUTURES)
     same = [c for c in made if (c.co_firstlineno, c.co_name) == (code.co_firstlineno, code.co_name)]
-    return not same or any(c.co_code == code.co_code for c in same)
+    if not same or any(c.co_code == code.co_code for c in same):
+        return True
+    return any(_instructions(c) == _instructions(code) for c in same)  # cells may be globals there
 
 
 _FUTURES = functools.reduce(
@@ -263,6 +266,8 @@ def _instructions(code: types.CodeType) -> list[tuple[str, str]]:
         if step.opname in _OF_CELLS:
             continue
         operation = "LOAD" if step.opname in _LOADS else step.opname
+        if operation == "LOAD_METHOD":  # of a module that the file imports, it is a LOAD_ATTR
+            operation = "LOAD_ATTR"
         value = step.argval
         if isinstance(value, types.CodeType):
             value = value.co_name

@@ -31,6 +31,7 @@ no_derivative(
     "rt.sort_order(items, key=None, reverse=False)",
     no_tf="the order of a list must be known while the function is traced",
 )
+no_derivative("rt.only_reads(function)", tf="rt.only_reads(function)")
 no_derivative("rt.reader(name)", tf="rt.reader(name)")
 no_derivative("rt.method(name)", tf="rt.method(name)")
 no_derivative("rt.constant_of(x, name)", tf="rt.constant_of(x, name)")

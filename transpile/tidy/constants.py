@@ -28,6 +28,8 @@ def _simple(node: Any) -> Any:
             setattr(node, field, _simple(value))
         elif isinstance(value, list):
             setattr(node, field, [_simple(v) if isinstance(v, gast.expr) else v for v in value])
+    if isinstance(node, gast.Call) and core.same(node.func, core.dotted("np.full_like")):
+        node.args = [node.args[0], *map(_without_lead, node.args[1:])]
     if isinstance(node, gast.BinOp):
         if isinstance(node.op, gast.Mult) and _may_fold(node.left, node.right):
             product = multiply(node.left, node.right)
@@ -37,6 +39,12 @@ def _simple(node: Any) -> Any:
     if is_minus(node) and isinstance(node.operand, gast.BinOp) and _is_negative(node.operand):
         return negate(node.operand)
     return node
+
+
+def _without_lead(node: Any) -> Any:
+    """``np.full_like(x, 1.0 * n)`` makes a float of `n` by itself."""
+    lead = isinstance(node, gast.BinOp) and isinstance(node.op, gast.Mult) and is_one(node.left)
+    return node.right if lead else node
 
 
 def _may_fold(a: Any, b: Any) -> bool:

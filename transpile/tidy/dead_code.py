@@ -19,6 +19,7 @@ import gast
 from redraft.transpile import core
 from redraft.transpile.analysis.versions import updated_name
 from redraft.transpile.front.callee import Primitive
+from redraft.transpile.primitives import table
 
 PURE_ROOTS = frozenset({"np", "rt", "math", "numpy"})
 RUN = frozenset(  # they run functions of the user, which may have effects
@@ -28,11 +29,14 @@ PURE_NAMES = frozenset(
     {"range", "len", "reversed", "zip", "enumerate", "list", "tuple", "dict", "abs", "float", "int"}
 )
 
+MAY_GIVE_ITSELF = frozenset({"np.asarray", "np.asanyarray", "np.atleast_1d", "np.atleast_2d"})
+
 
 def remove_dead_code(body: list[gast.stmt], pure: Any = None) -> list[gast.stmt]:
     """The body without the lines whose result is never read."""
     dead = _Dead(pure or (lambda node: False))
     dead.made = _made_here(body)
+    dead.sharing = _sharing(body)
     return dead.block(body, set())
 
 
@@ -49,8 +53,61 @@ def _made_here(body: list[gast.stmt]) -> set[str]:
     return {core.base(name) for name in found}
 
 
+def _sharing(body: list[gast.stmt]) -> dict[str, set[str]]:
+    """Variable -> those that may hold the same object, or a part or a view of it."""
+    groups: dict[str, set[str]] = {}
+    for statement in core.walk_statements(body):
+        names = _names_of_one(statement)
+        if len(names) > 1:
+            joined = names.union(*(groups.get(n, ()) for n in names))
+            groups.update(dict.fromkeys(joined, joined))
+    return groups
+
+
+def _names_of_one(statement: gast.stmt) -> set[str]:
+    """Variables that share what the statement binds."""
+    if isinstance(statement, gast.Assign):
+        bound = {n.id for t in statement.targets for n in core.free_names(t)}
+        given = _given(statement.value)
+        return bound | given if given else set()
+    if isinstance(statement, gast.For):
+        return core.reads(statement.iter) | core.writes(statement.target)
+    if isinstance(statement, gast.FunctionDef):
+        return {statement.name} | core.reads(statement)
+    return set()
+
+
+def _given(value: Any) -> set[str]:
+    """Variables that may be, or share memory with, what an expression gives."""
+    if isinstance(value, gast.Name):
+        return {value.id}
+    if isinstance(value, (gast.Subscript, gast.Attribute, gast.Starred)):
+        return _given(value.value)
+    if isinstance(value, (gast.Tuple, gast.List, gast.Dict, gast.IfExp, gast.BoolOp)):
+        return set().union(*map(_given, core.children(value)))
+    if isinstance(value, gast.BinOp):  # of lists: they hold the same items
+        sides = (value.left, value.right)
+        return set().union(*(_given(s) for s in sides if isinstance(s, (gast.Tuple, gast.List))))
+    if isinstance(value, gast.Call):
+        return set() if _gives_new(value) else core.reads(value)
+    return core.reads(value) if isinstance(value, (*core.COMPREHENSIONS, gast.Lambda)) else set()
+
+
+def _gives_new(call: gast.Call) -> bool:
+    """Does the call certainly give an object of its own?"""
+    func = call.func
+    if isinstance(func, gast.Attribute) and core.is_name(func.value):
+        if func.value.id == "rt":
+            return func.attr not in RUN
+        if func.value.id in PURE_ROOTS:
+            row = table.row_of(table.resolve(f"{func.value.id}.{func.attr}"))
+            return row is not None and row.view_of is None and row.name not in MAY_GIVE_ITSELF
+    return core.is_name(func) and func.id in ("range", "len", "abs", "float", "int")
+
+
 class _Dead:
     made: set[str] = set()
+    sharing: dict[str, set[str]] = {}
 
     def __init__(self, pure: Any) -> None:
         self.known_pure = pure
@@ -82,7 +139,8 @@ class _Dead:
         if updated is not None:
             targets = core.writes(statement)
             made = core.base(updated) in self.made
-            if made and updated not in live and not targets & live and self.pure(statement):
+            seen = live & self.sharing.get(updated, {updated}) or targets & live
+            if made and not seen and self.pure(statement):
                 return None
             live -= targets
         elif isinstance(statement, (gast.Assign, gast.FunctionDef)):

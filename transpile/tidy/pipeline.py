@@ -8,6 +8,7 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
+from redraft.transpile.analysis.versions import is_touch
 from redraft.transpile.tidy.conditional import join_branches
 from redraft.transpile.tidy.constants import fold_constants
 from redraft.transpile.tidy.copies import forward_copies
@@ -26,7 +27,7 @@ def tidy(function: gast.FunctionDef, unit: Any, source: Any, prepared: Any) -> N
     fold(function.body, core.parameter_names(function.args))
     if forward_copies(function.body):
         fold(function.body, core.parameter_names(function.args))
-    function.body = remove_dead_code(function.body, pure)
+    function.body = remove_dead_code(without_touches(function.body), pure)
     join_parts(function.body)
     function.body = join_branches(function.body)
     fold_constants(function.body)
@@ -43,6 +44,16 @@ def mark_parts(body: list[gast.stmt]) -> None:
     first = next((i for i, s in enumerate(body) if getattr(s, "backward", False)), 0)
     if first:
         body[0].first_forward = body[first].first_backward = True
+
+
+def without_touches(body: list[gast.stmt]) -> list[gast.stmt]:
+    """Without the notes of what calls may have changed (front/unseen.py)."""
+    for statement in core.walk_statements(body):
+        for block in ("body", "orelse"):
+            inner = getattr(statement, block, None)
+            if isinstance(inner, list) and any(map(is_touch, inner)):
+                setattr(statement, block, without_touches(inner) or [gast.Pass()])
+    return [s for s in body if not is_touch(s)]
 
 
 def is_pure(func: gast.expr, prepared: Any) -> bool:

@@ -202,7 +202,7 @@ def write_pair(
 ) -> None:
     """Write the forward and the backward function of a source into the unit."""
     prepared = prepare(source, set(pair.active), unit, has_aux=has_aux)
-    reverse = Reverse(prepared, unit)
+    reverse = Reverse(prepared, unit, split=True)
     reverse.given_suspects.update(suspects)
     result = prepared.body[-1]
     reverse.statement = result

@@ -548,7 +548,7 @@ class Forward:
 
     def push_Expr(self, statement: gast.Expr) -> list[gast.stmt]:
         owner = updated_name(statement)
-        if owner is None:
+        if owner not in statement.facts:  # (`np.put(…)` changes no variable `np`)
             return [statement]
         call = statement.value
         active = statement.result.active

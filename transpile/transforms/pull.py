@@ -9,6 +9,7 @@ import gast
 
 from redraft.transpile import core
 from redraft.transpile.analysis.singular import may_be_infinite
+from redraft.transpile.analysis.versions import root_of
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.callee import PARTIAL_CALL, STAR, Function, Primitive, Transformed
 from redraft.transpile.front.expressions import Construct
@@ -180,7 +181,7 @@ class Pull(Bars):
             if whole:
                 value = self.guarded(factor, target.id)
             else:
-                value = multiply(core.copy(bar), self.tamed(factor, target.id))
+                value = self.scaled(core.copy(bar), self.tamed(factor, target.id))
             uniform = bar_uniform and not full
             operand = arguments[parameter]
             dims = self.fact(operand.id).dims
@@ -193,6 +194,33 @@ class Pull(Bars):
                 value = self.unbroadcast(value, operand)
             contributions.append((operand.id, value, uniform and same, True, late))
         self.settle_contributions(target.id, contributions, row.selects)
+
+    # --- integers
+
+    def scaled(self, bar: gast.expr, factor: gast.expr) -> gast.expr:
+        """``bar * factor``; the 1.0 of a literal stays where without it integers could overflow."""
+        product = multiply(bar, factor)
+        if not is_literal(bar):
+            return product
+        return led_by_float(product) if self.may_overflow(product) else product
+
+    def may_overflow(self, node: gast.expr) -> bool:
+        """May it be a NumPy integer? Python's have no bounds, and one float makes a float."""
+        leaves = factors(node)
+        if leaves is None or not all(map(self.may_be_integer, leaves)):
+            return False
+        exact = [self.facts.is_integer(leaf, self.statement.facts) for leaf in leaves]
+        return is_literal(node) or not all(exact)
+
+    def may_be_integer(self, leaf: gast.expr) -> bool:
+        if isinstance(leaf, gast.Constant):
+            return type(leaf.value) is int
+        root = root_of(leaf)
+        if root is None or root not in self.statement.facts:
+            return False
+        fact = self.fact(root)
+        made = self.by_version.get(getattr(leaf, "v", None))
+        return not fact.active and (made is None or not gives_float(made.value))
 
     # --- zero times infinity
 
@@ -736,3 +764,43 @@ def signature_of(arguments: gast.arguments) -> inspect.Signature:
     if arguments.kwarg is not None:
         parameters.append(kinds(arguments.kwarg.id, kinds.VAR_KEYWORD))
     return inspect.Signature(parameters)
+
+
+def is_literal(node: Any) -> bool:
+    """Is it a number, with or without a minus?"""
+    minus = isinstance(node, gast.UnaryOp) and isinstance(node.op, gast.USub)
+    return core.is_number(node.operand if minus else node)
+
+
+def factors(node: Any) -> list[Any] | None:
+    """The operands of a product of products, sums and powers; None if there is a division in it."""
+    if isinstance(node, gast.UnaryOp):
+        return factors(node.operand)
+    if not isinstance(node, gast.BinOp):
+        return [node]
+    sides = (factors(node.left), factors(node.right))
+    if isinstance(node.op, gast.Div) or None in sides:
+        return None
+    return [*sides[0], *sides[1]]
+
+
+def gives_float(value: Any) -> bool:
+    """Does an expression certainly give a float: ``0.1``, ``a / b``, ``float(n)``?"""
+    if isinstance(value, gast.UnaryOp):
+        return gives_float(value.operand)
+    if isinstance(value, gast.BinOp):
+        return isinstance(value.op, gast.Div) or any(map(gives_float, (value.left, value.right)))
+    if isinstance(value, gast.Call):
+        return getattr(value.func, "id", None) == "float"
+    return isinstance(value, gast.Constant) and isinstance(value.value, float)
+
+
+def led_by_float(node: Any) -> gast.expr:
+    """A product that begins with a float, and so is one from the start: ``2.0 * n``, ``1.0 * n``."""
+    if core.is_number(node):
+        return core.constant(float(node.value))
+    if isinstance(node, gast.UnaryOp) and isinstance(node.op, gast.USub):
+        return gast.UnaryOp(node.op, led_by_float(node.operand))
+    if isinstance(node, gast.BinOp) and isinstance(node.op, gast.Mult):
+        return gast.BinOp(led_by_float(node.left), node.op, node.right)
+    return gast.BinOp(core.constant(1.0), gast.Mult(), node)

@@ -20,7 +20,7 @@ import gast
 
 from redraft.transpile import core
 from redraft.transpile.analysis.liveness import shape_positions
-from redraft.transpile.analysis.versions import changed_names, updated_name
+from redraft.transpile.analysis.versions import changed_names, is_touch, updated_name
 from redraft.transpile.front.callee import Primitive
 
 
@@ -45,7 +45,7 @@ class Residuals:
         self.mutations = [s for s in core.walk_statements(self.body) if updated_name(s) is not None]
         self.mutated_roots = frozenset().union(
             *(
-                s.facts[updated_name(s)].roots
+                changed_memory(s)
                 for s in self.mutations
                 if updated_name(s) in getattr(s, "facts", {})
             )
@@ -145,7 +145,11 @@ class Residuals:
 
     def can_repeat(self, definition: gast.Assign) -> bool:
         """May the item be read again in the backward part, at no risk and no cost?"""
+        if self.split and isinstance(definition.value, gast.Attribute):
+            return False  # an object may be another one when the backward function runs
         for name in core.reads(definition.value):
+            if name in self.prepared.lowerer.unsteady:
+                return False
             if name in self.ranges:
                 continue
             if name in self.definitions and self.can_repeat(self.definitions[name]):
@@ -299,14 +303,14 @@ class Residuals:
         order = self.order
         here = order[id(site)]
         for mutation in self.mutations:
-            owner = updated_name(mutation)
-            known = mutation.facts.get(owner)
-            if known is None:
+            if updated_name(mutation) not in mutation.facts:
                 continue
-            grown = known.roots | {("old", *r) for r in known.roots}
-            if grown & roots and (
-                order[id(mutation)] >= here or self.in_common_loop(site, mutation)
-            ):
+            changed = changed_memory(mutation)
+            grown = changed | {("old", *r) for r in changed}
+            if not grown & roots:
+                continue
+            again = self.split and any(r[0] == "argument" for r in changed)  # by the next call
+            if again or order[id(mutation)] >= here or self.in_common_loop(site, mutation):
                 return True
         return False
 
@@ -442,8 +446,16 @@ class Residuals:
         if cheap and stable:
             return self.reading_at(test, statement), None
         flag = self.fresh_name("cond")
-        keep = core.assign(flag, core.copy(test), statement.origin)
+        kept = core.copy(test)
+        if core.is_name(test) and self.may_turn(test.id, statement):
+            kept = core.call("bool", kept)
+        keep = core.assign(flag, kept, statement.origin)
         return self.mark_forward(flag), keep
+
+    def may_turn(self, name: str, statement: gast.stmt) -> bool:
+        """Is it a container or an array that changes later, and may be false then?"""
+        fact = statement.facts.get(name)
+        return fact is not None and fact.rank != 0 and bool(fact.roots & self.mutated_roots)
 
     def reading_at(self, node: Any, statement: gast.stmt) -> Any:
         saved, self.statement = self.statement, statement
@@ -728,3 +740,9 @@ def _certain(body: list[gast.stmt], saves: Any, replaced: Any) -> set[str]:
 
 def _certain_target(statement: Any) -> set[str]:
     return core.writes(statement.target) if isinstance(statement, gast.For) else set()
+
+
+def changed_memory(mutation: gast.stmt) -> frozenset[Any]:
+    """What a change in place changes; a call that nobody sees into, all that it can reach."""
+    fact = mutation.facts[updated_name(mutation)]
+    return fact.reach if is_touch(mutation) else fact.roots

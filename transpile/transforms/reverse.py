@@ -16,10 +16,11 @@ import gast
 from redraft.transpile import core
 from redraft.transpile.analysis.complex_numbers import may_be_complex
 from redraft.transpile.analysis.facts import UNKNOWN, Fact
-from redraft.transpile.analysis.versions import changed_names, updated_name
+from redraft.transpile.analysis.versions import changed_names, root_of, updated_name
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.callee import STAR, CapturingCall, Function, Transformed
 from redraft.transpile.front.scope import UNKNOWN as NOT_KNOWN
+from redraft.transpile.function import is_access
 from redraft.transpile.transforms.bars import Bar, bar_name, index_value
 from redraft.transpile.transforms.pull import Pull
 from redraft.transpile.transforms.residuals import Residuals
@@ -28,7 +29,8 @@ from redraft.transpile.transforms.residuals import Residuals
 class Reverse(Residuals, Pull):
     """Reverses one function; `forward` and `backward` hold the result of `run`."""
 
-    def __init__(self, prepared: Any, unit: Any) -> None:
+    def __init__(self, prepared: Any, unit: Any, split: bool = False) -> None:
+        self.split = split  # into two functions, between which anything may happen
         self.prepared, self.unit = prepared, unit
         self.source, self.facts = prepared.source, prepared.facts
         self.body = prepared.body
@@ -102,16 +104,19 @@ class Reverse(Residuals, Pull):
     def check_effects(self, target: gast.Name, value: Any) -> None:
         """A call without a cotangent stays as it is; but what it does to its arguments counts."""
         callee = getattr(value, "callee", None)
-        if core.base(target.id) == "unused" and isinstance(value, gast.Call):
-            if callee is None or callee is STAR:  # it is seen when it runs
-                self.replace_unknown(target, value, callee)
+        if isinstance(value, gast.Call) and "callee" in value.__dict__:
+            if (callee is None and not is_access(value.func)) or callee is STAR:
+                self.replace_unknown(target, value, callee)  # it is seen when it runs
                 return
         if isinstance(callee, (Function, Transformed)):
             source = self.unit.source_of(callee, self.refusal(value))
             operands = self.bind_call(source, value)
             active = tuple(p for p, v in operands.items() if self.is_active_operand(v))
-            if active:
-                self.unit.check_effects(source, active)
+            if not active:
+                return
+            if self.unit.may_change(source, active):  # it is seen when it runs
+                forward = self.unit.pair(source, active).forward
+                self.replace_call(target, value, forward, self.fresh_name("unused_saved"))
 
     def replace_unknown(self, target: gast.Name, value: gast.Call, callee: Any) -> None:
         """A call for its effects of what is known only when it runs: refuse them there."""
@@ -665,9 +670,12 @@ class Reverse(Residuals, Pull):
 
     def unchanged(self, argument: Any) -> Any:
         """An argument that the callee may keep: a copy, if it changes in place later."""
-        if not core.is_name(argument):
+        root = root_of(argument)
+        if root is None:
             return argument
-        fact = self.fact(argument.id)
+        if core.base(root) in getattr(self.statement, "touches", ()):
+            return argument  # the callee changes it, and keeps what it needs itself
+        fact = self.fact(root)
         if fact.rank == 0 or not fact.reach & self.mutated_roots:
             return argument
         if not self.mutated_later(fact.reach, self.statement):

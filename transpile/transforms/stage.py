@@ -26,6 +26,7 @@ import types
 from typing import Any
 
 import gast
+import numpy as np
 
 from redraft.transpile import core
 from redraft.transpile.analysis.liveness import mark_live
@@ -33,6 +34,7 @@ from redraft.transpile.errors import TransformError
 from redraft.transpile.front.coarse import MUTATORS, SHAPE_ATTRIBUTES
 from redraft.transpile.front.exits import ANS, always_exits, leaves_statement, structure_exits
 from redraft.transpile.front.scope import UNKNOWN, Scope
+from redraft.transpile.front.settle import binds_within, settle_bindings
 from redraft.transpile.front.source import Source
 from redraft.transpile.primitives import table
 
@@ -47,12 +49,14 @@ OPERATORS = {
 IN_PLACE = {"and_": "iand", "or_": "ior", "xor": "ixor"}
 MAPPING_METHODS = frozenset({"items", "keys", "values", "get"})
 CLASSES_CALLED = frozenset(
-    {"float", "int", "bool", "complex", "list", "tuple", "set", "frozenset", "type"}
+    {"float", "int", "bool", "complex", "list", "tuple", "set", "frozenset", "type", "str"}
 )
 NEVER_TENSORS = (len, isinstance, issubclass, hasattr, callable, range, type, id, repr, str)
 DISPLAYS = (
     gast.List, gast.ListComp, gast.Dict, gast.DictComp, gast.Set, gast.SetComp, gast.JoinedStr,
 )  # fmt: skip
+ON_VALUES = (ArithmeticError, np.linalg.LinAlgError)  # errors that depend on elements of arrays
+LENGTHS = frozenset({"shape", "size", "nbytes"})
 JUMPS = (gast.Break, gast.Continue)
 LIST_METHODS = frozenset({"append", "extend", "pop"})
 UPDATES = frozenset({"at", "add_at", "set_at", "add_field"})
@@ -68,13 +72,25 @@ class Stager:
         called: global names that are called, and never read as a value.
         marks: lines of a derivative that set a variable which has no value yet (``unset``), and
             those of its backward part (``backward``).
+        lengths_vary: may the length of an axis be known only when the compiled function runs?
+        fields: attributes that objects of the user's have, or compute: they are asked for them.
     """
 
     def __init__(
-        self, source: Source, dependencies: list[Any], marks: dict[int, str] | None = None
+        self,
+        source: Source,
+        dependencies: list[Any],
+        marks: dict[int, str] | None = None,
+        lengths_vary: bool = False,
+        fields: frozenset[str] = frozenset(),
     ) -> None:
-        self.source, self.marks = source, marks or {}
+        self.fields = fields
+        self.source, self.marks, self.lengths_vary = source, marks or {}, lengths_vary
         self.node = core.copy(source.node)
+        for inner in core.walk(self.node):
+            if isinstance(inner, gast.FunctionDef) and binds_within(inner.body):
+                body = _structured(_without_docstring(inner.body))
+                inner.body = _readable(settle_bindings(body, source))
         self.parameters = set(source.parameters)
         bound = self.parameters | _bound_inside(self.node)
         self.scope = Scope(source, bound, dependencies)
@@ -82,6 +98,7 @@ class Stager:
         self.own = self.parameters | core.writes(self.node.body)  # of this function alone
         self.outer: set[str] = set()
         self.counter = 0
+        self.is_raising = False
         self.temporaries: set[str] = set()
         self.lifted = _functions_called_only(self.node)
         self.called = self._called_only()
@@ -92,6 +109,8 @@ class Stager:
         self.readings = _count_reads(self.node)
         self.knows_live = self.mark_live()
         self.grown = _grown_in_loops(self.node)
+        self.captured = {n.id for n in core.free_names(_inner_functions(self.node))}
+        self.closures = _names_of_functions(self.node)
 
     def mark_live(self) -> bool:
         """Mark statements with the variables that are read after them; False if that is not known."""
@@ -183,8 +202,9 @@ class Stager:
             return False
         if isinstance(node, gast.Name):
             return node.id in self.tainted
-        if isinstance(node, gast.Attribute) and node.attr in SHAPE_ATTRIBUTES:
-            return False
+        if isinstance(node, gast.Attribute) and node.attr in SHAPE_ATTRIBUTES - self.fields:
+            varies = self.lengths_vary and node.attr in LENGTHS
+            return varies and self.may_be_tensor(node.value)
         if isinstance(node, gast.Call) and self._gives_no_tensor(node):
             return False
         if isinstance(node, gast.Compare) and all(
@@ -197,10 +217,11 @@ class Stager:
         value = self.scope.value(node.func)
         if value is UNKNOWN:
             return False
+        if self.lengths_vary and (value is len or value is range):
+            return False
         row = table.row_of(value)
-        return any(value is f for f in NEVER_TENSORS) or (
-            row is not None and row.name in ("np.shape", "np.ndim", "np.size")
-        )
+        measuring = ("np.ndim",) if self.lengths_vary else ("np.shape", "np.ndim", "np.size")
+        return any(value is f for f in NEVER_TENSORS) or (row is not None and row.name in measuring)
 
     # --- the function
 
@@ -267,12 +288,10 @@ class Stager:
         own, outer = self.own, self.outer
         self.own = set(core.parameter_names(node.args)) | core.writes(node.body)
         self.outer = set()
-        assigned, self.assigned = (
-            self.assigned,
-            self.assigned | set(core.parameter_names(node.args)),
-        )
-        unsure, self.unsure = self.unsure, set()
         declared = {n for s in node.body if isinstance(s, gast.Nonlocal) for n in s.names}
+        seen = self.assigned - (core.writes(node.body) - declared)
+        assigned, self.assigned = self.assigned, seen | set(core.parameter_names(node.args))
+        unsure, self.unsure = self.unsure, set()
         node.body = self.block(_without_docstring(node.body))
         missing = sorted(self.outer - declared)
         for name in sorted(self.unsure, reverse=True):
@@ -298,18 +317,21 @@ class Stager:
             self.branches_of(node)
             return [node]
         inner = self.inner_names(node, [node.body, node.orelse])
+        shared = self.shared([*node.body, *node.orelse])
         test = self.expression(node.test)
         before = set(self.assigned)
+        inner -= shared
+        self.assigned -= inner  # they are variables of the functions, whatever has the name outside
         body, open_body = self.own_block(node.body)
-        self.assigned = set(before)
+        self.assigned = before - inner
         orelse, open_orelse = self.own_block(node.orelse) if node.orelse else ([], set())
         self.assigned = before
         names = sorted(self.changed([*body, *orelse]) - _functions_in(inside) - inner)
         self.unsure |= set(names) - self.assigned
-        then = self.branch("then", body, names, node, open_body)
+        then = self.branch("then", body, names, node, open_body, shared=shared)
         lines, functions = [then], [core.name(then.name)]
         if orelse:
-            otherwise = self.branch("otherwise", orelse, names, node, open_orelse)
+            otherwise = self.branch("otherwise", orelse, names, node, open_orelse, shared=shared)
             lines.append(otherwise)
             functions.append(core.name(otherwise.name))
         else:
@@ -358,7 +380,7 @@ class Stager:
 
     def branch(
         self, name: str, body: list[Any], names: list[str], place: Any, unsure: set[str],
-        flag: Any = None,
+        flag: Any = None, shared: Any = (),
     ) -> gast.FunctionDef:  # fmt: skip
         """A branch, or the body of a loop, as a function of the variables that are changed."""
         for own in sorted(unsure - set(names), reverse=True):
@@ -370,9 +392,22 @@ class Stager:
             end = gast.Return(value)
             end.stands_for = place
             body = [s for s in body if not isinstance(s, gast.Pass)] + [end]
-        parameters = [gast.Name(n, gast.Param(), None, None) for n in names]
+        given = self.given(names, shared)
+        body = [*self.sharing(given), *body]
+        parameters = [gast.Name(n, gast.Param(), None, None) for n in given.values()]
         arguments = gast.arguments(parameters, [], None, [], [], None, [])
         return gast.FunctionDef(self.names[name], arguments, body, [], None, None, [])
+
+    def given(self, names: list[str], shared: Any) -> dict[str, str]:
+        """The parameter that stands for each variable."""
+        return {n: self.fresh() if n in shared else n for n in names}
+
+    def sharing(self, given: dict[str, str]) -> list[Any]:
+        """What makes a function change variables of the function around it, from given values on."""
+        names = [n for n, parameter in given.items() if n != parameter]
+        if not names:
+            return []
+        return [gast.Nonlocal(names), *(core.assign(n, core.name(given[n])) for n in names)]
 
     def stage_For(self, node: gast.For) -> list[Any]:
         leave = node.body[-1]
@@ -462,6 +497,16 @@ class Stager:
             return False
         return bool(names & self.tainted) or any(map(_grows_list, statements))
 
+    def shared(self, body: list[Any]) -> set[str]:
+        """Variables that a block changes, and that an inner function reads which may run in the block.
+
+        The block becomes a function, and must not have variables of its own in their place.
+        """
+        written = core.writes(body) & self.captured
+        nodes = [n for s in body for n in core.walk(s)] if written else []
+        named = any(core.is_name(n) and n.id in self.closures for n in nodes)
+        return written if named or any(isinstance(n, core.FUNCTIONS) for n in nodes) else set()
+
     def is_bound(self, node: Any) -> bool:
         """Is it ``with rd.while_bound(n):``, or what a derivative writes for it?"""
         if isinstance(node, gast.With):
@@ -477,16 +522,18 @@ class Stager:
         backward = self.marks.get(getattr(node, "lineno", None)) == "backward"
         inner = self.inner_names(node, [node.body], frozenset(core.writes(node.target)))
         inner -= core.reads(leave) if leave is not None else set()
+        shared = self.shared([node])
+        inner -= shared
         item = self.item_of(node, inner)
         iterable = self.iterable(node.iter)
         before = set(self.assigned)
-        self.assigned |= {item}
+        self.assigned = (before - inner) | {item}
         body, unsure = self.own_block(node.body)
         test = None if leave is None else self.expression(leave)
         self.assigned = before
         names = sorted(self.changed(body) - inner - {item})
         self.unsure |= set(names) - self.assigned
-        function = self.branch("body", body, names, node, unsure - {item}, test)
+        function = self.branch("body", body, names, node, unsure - {item}, test, shared)
         function.args.args.insert(0, gast.Name(item, gast.Param(), None, None))
         call = core.call("rt.for_each", iterable, core.name(function.name))
         call.args += [core.name(n) for n in names]
@@ -519,19 +566,23 @@ class Stager:
 
     def rolled_while(self, node: gast.While) -> list[Any]:
         """``while test``: test and body as functions of the variables that the body changes."""
-        inner = self.inner_names(node, [[gast.Expr(node.test), *node.body]])
+        shared = self.shared([gast.Expr(node.test), *node.body])
+        inner = self.inner_names(node, [[gast.Expr(node.test), *node.body]]) - shared
         before = set(self.assigned)
         test = self.expression(node.test)
+        self.assigned = before - inner
         body, unsure = self.own_block(node.body)
         self.assigned = before
         names = sorted(self.changed(body) - inner)
         self.unsure |= set(names) - self.assigned
         end = gast.Return(test)
         end.stands_for = node
-        parameters = [gast.Name(n, gast.Param(), None, None) for n in names]
+        given = self.given(names, shared)
+        parameters = [gast.Name(n, gast.Param(), None, None) for n in given.values()]
         arguments = gast.arguments(parameters, [], None, [], [], None, [])
-        asks = gast.FunctionDef(self.names["test"], arguments, [end], [], None, None, [])
-        runs = self.branch("body", body, names, node, unsure)
+        lines = [*self.sharing(given), end]
+        asks = gast.FunctionDef(self.names["test"], arguments, lines, [], None, None, [])
+        runs = self.branch("body", body, names, node, unsure, shared=shared)
         call = core.call("rt.while_loop", core.name(asks.name), core.name(runs.name))
         call.args += [core.name(n) for n in names]
         self.mark_call(call, bars=self.marks.get(getattr(node, "lineno", None)) == "backward")
@@ -553,11 +604,38 @@ class Stager:
         self.assigned = before
         return [node]
 
+    def stage_Raise(self, node: gast.Raise) -> list[Any]:
+        """That it is raised matters more than what its text would be."""
+        self.is_raising = True
+        self.expressions_of(node)
+        self.is_raising = False
+        return [node]
+
     def stage_Try(self, node: gast.Try) -> list[Any]:
+        """The user's handlers must not take a refusal for an error of the program."""
+        touched = any(map(self.may_be_tensor, _expressions_in(node.body)))
+        for handler in node.handlers if touched else ():
+            self.check_handler(handler)
         before = set(self.assigned)
         self.blocks_of(node)
         self.assigned = before
+        if touched and node.handlers:
+            again = gast.Raise(None, None)
+            again.stands_for = node
+            node.handlers.insert(0, gast.ExceptHandler(core.call("rt.refused"), None, [again]))
         return [node]
+
+    def check_handler(self, handler: gast.ExceptHandler) -> None:
+        """Errors that depend on the values of arrays are never raised by a compiled program."""
+        kinds = handler.type.elts if isinstance(handler.type, gast.Tuple) else [handler.type]
+        for kind in kinds:
+            value = UNKNOWN if kind is None else self.scope.value(kind)
+            if isinstance(value, type) and issubclass(value, ON_VALUES):
+                raise self.refuse(
+                    kind, f"whether `{value.__name__}` is raised is known only when the compiled "
+                    "function runs, and nothing can be raised there",
+                    "test the values with `np.where`, or handle the error outside of `jit`",
+                )  # fmt: skip
 
     def stage_Assign(self, node: gast.Assign) -> list[Any]:
         if self.marks.get(getattr(node, "lineno", None)) == "unset":
@@ -755,6 +833,14 @@ class Stager:
                 value[:] = [self.expression(v) if isinstance(v, gast.AST) else v for v in value]
         return node
 
+    def express_FormattedValue(self, node: gast.FormattedValue) -> Any:
+        """Text needs the value itself, which may be known at run time alone."""
+        touched = self.may_be_tensor(node.value)
+        node = self.parts_of(node)
+        if touched and not self.is_raising:
+            node.value = core.call("rt.shown", node.value)
+        return node
+
     def express_Lambda(self, node: gast.Lambda) -> Any:
         return node  # a value: it is staged where it is called
 
@@ -792,7 +878,7 @@ class Stager:
 
     def express_Compare(self, node: gast.Compare) -> Any:
         if not self.may_be_tensor(node):
-            return self.parts_of(node)
+            return self.identity(node)
         operands = [self.expression(o) for o in (node.left, *node.comparators)]
         parts: list[Any] = []
         for place, operator in enumerate(node.ops):
@@ -806,6 +892,18 @@ class Stager:
         if any(map(_binds, parts[1:])):
             return gast.BoolOp(gast.And(), parts)
         return joined(gast.And(), parts)
+
+    def identity(self, node: gast.Compare) -> Any:
+        """``x is True``: a tensor in the place of a truth value would be neither True nor False."""
+        operands = [node.left, *node.comparators]
+        if any(isinstance(o, gast.Constant) and isinstance(o.value, bool) for o in operands):
+            touched = list(map(self.may_be_tensor, operands))
+            operands = [self.expression(o) for o in operands]
+            node.left, *node.comparators = [
+                core.call("rt.known", o) if t else o for o, t in zip(operands, touched, strict=True)
+            ]
+            return node
+        return self.parts_of(node)
 
     def comparison(self, operator: Any, left: Any, right: Any) -> Any:
         if isinstance(operator, (gast.Is, gast.IsNot)):
@@ -842,7 +940,10 @@ class Stager:
             return node
         touched = self.may_be_tensor(node.value)
         node.value = self.expression(node.value)
-        if touched and node.attr in table.rows_index()["attribute"]:
+        if touched and (
+            node.attr in table.rows_index()["attribute"]
+            or (node.attr in self.fields and isinstance(node.ctx, gast.Load))
+        ):
             return core.call(f"{self.names['array']}.{node.attr}", node.value)
         return node
 
@@ -951,8 +1052,6 @@ class Stager:
 
     def is_container(self, node: Any) -> bool:
         """Is every value of a variable a list or a dict that the function itself has built?"""
-        if isinstance(node, gast.Constant) and isinstance(node.value, str):
-            return True
         if not core.is_name(node) or node.id in self.parameters:
             return False
         values = [
@@ -1042,6 +1141,27 @@ def _grows_list(statement: Any) -> bool:
     return is_method and call.func.attr in LIST_METHODS and core.is_name(call.func.value)
 
 
+def _inner_functions(node: Any) -> list[Any]:
+    return [n for n in core.walk(node) if isinstance(n, core.FUNCTIONS) and n is not node]
+
+
+def _names_of_functions(node: Any) -> set[str]:
+    """Variables that hold inner functions, or something that holds one."""
+    found = {n.name for n in _inner_functions(node) if isinstance(n, gast.FunctionDef)}
+    changed = True
+    while changed:
+        before = len(found)
+        for inner in core.walk(node):
+            for targets, values in _flows(inner):
+                parts = [n for v in values if v is not None for n in core.walk(v)]
+                if any(
+                    isinstance(n, gast.Lambda) or (core.is_name(n) and n.id in found) for n in parts
+                ):
+                    found |= targets
+        changed = len(found) > before
+    return found
+
+
 def _grown_in_loops(node: Any) -> set[str]:
     """Lists to which a loop appends, or from which it takes elements."""
     loops = [n for n in core.walk(node) if isinstance(n, (gast.For, gast.While))]
@@ -1116,6 +1236,16 @@ def _without_with(body: list[Any]) -> list[Any]:
 
 def _functions_in(statements: list[Any]) -> set[str]:
     return {s.name for s in statements if isinstance(s, (gast.FunctionDef, gast.ClassDef))}
+
+
+def _expressions_in(body: list[Any]) -> list[Any]:
+    """The expressions that stand in the statements of a block, nested ones included."""
+    return [
+        part
+        for statement in core.walk_statements(body)
+        for part in core.children(statement)
+        if isinstance(part, gast.expr)
+    ]
 
 
 def _certainly_bound(node: Any) -> set[str]:
