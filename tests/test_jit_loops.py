@@ -350,6 +350,7 @@ def every(step):
     ]
 
 
+
 @pytest.mark.parametrize(("function", "x"), CASES, ids=IDS)
 def test_value(function, x):
     agrees(function, x)
