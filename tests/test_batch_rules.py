@@ -390,6 +390,7 @@ def test_what_a_reader_expects():
     """Elementwise code is unchanged; products and reductions are what a person would write."""
     assert text_of("+", {"x": "x", "y": "1.0"}, {"x"}) == "x + 1.0"
     assert text_of("*", {"x": "x", "y": "y"}, {"x", "y"}, {"x": 0, "y": 1}) == "x[:, None] * y"
+    assert text_of("*", {"x": "x", "y": "x"}, {"x", "y"}) == "x * x"
     assert text_of("@", {"x": "x", "y": "W"}, {"x"}, {"x": 1, "y": 2}) == "x @ W"
     assert text_of("@", {"x": "x", "y": "y"}, {"x", "y"}, {"x": 2, "y": 2}) == "x @ y"
     assert text_of("np.sum", {"x": "x"}, {"x"}, {"x": 1}) == "np.sum(x, axis=1)"

@@ -299,7 +299,9 @@ def aligned(b: Batching, names: Iterable[str]) -> dict[str, str]:
 def _aligned(b: Batching, name: str, others: list[str]) -> str:
     if name not in b.batched:
         return name
-    own = b.rank(name)
+    own, node = b.rank(name), b.node(name)
+    twin = {other for other in others if other in b.batched and core.same(b.node(other), node)}
+    others = [other for other in others if other not in twin]
     if own is not None and all(b.rank(other) is not None for other in others):
         missing = max((b.rank(other) for other in others), default=own) - own
         return name if missing <= 0 else f"{name}[:{', None' * missing}]"
