@@ -13,6 +13,7 @@ from redraft.transpile.primitives.batching import (
     aligned,
     all_axes,
     inner_axis,
+    laid_along,
     rows,
 )
 
@@ -25,8 +26,8 @@ def unbroadcast(b: Batching) -> str:
         return "rt.spread(rt.unbroadcast(z_bar, x[0]), x)"
     if "x" not in b.batched:
         return "rt.each_unbroadcast(z_bar, x, of_x=0)"
-    of_z, of_x = b.rank("z_bar"), b.rank("x")
-    return "rt.unbroadcast(z_bar, x)" if of_z == of_x != None else "rt.each_unbroadcast(z_bar, x)"  # noqa: E711
+    known = b.rank("x") is not None and b.rank("z_bar") == b.rank("x")
+    return "rt.unbroadcast(z_bar, x)" if known else "rt.each_unbroadcast(z_bar, x)"
 
 
 def broadcast_like(b: Batching) -> str:
@@ -166,6 +167,26 @@ def count(b: Batching) -> str:
     """The same number for all examples: it has no batch axis."""
     axis = all_axes(b) if b.constant("axis") is None else inner_axis(b, numbers=True)
     return f"rt.count(x, {axis})"
+
+
+def weights_like(b: Batching) -> str:
+    """Weights with the shape of each example."""
+    b.spread("x")
+    return f"rt.broadcast_like({laid_along(b)}, x)"
+
+
+def unweights(b: Batching) -> str:
+    """Cotangent of the weights `x` of an array `y`: the sum over what they were repeated along."""
+    of_weights, rank, axis = b.rank("x"), b.rank("y"), b.constant("axis")
+    if of_weights is None or rank is None:
+        raise b.refuse("the ranks of the array and the weights must be known: annotate them")
+    b.spread("z_bar", "x")
+    if of_weights == rank:
+        return "rt.each_unbroadcast(z_bar, x)"
+    if not isinstance(axis, int):
+        raise b.refuse("the axis of the weights must be a number in the program")
+    others = tuple(a + 1 for a in range(rank) if a != axis % rank)
+    return f"rt.each_unbroadcast(np.sum(z_bar, axis={others}), x)"
 
 
 # Solves: a vector on the right-hand side stands for one column

@@ -535,10 +535,23 @@ def average(b: Batching) -> str:
         return reduce(b)
     if b.rank("weights") is None or b.rank("x") is None:
         raise b.refuse("the ranks of the array and the weights must be known: annotate them")
-    if vector:
-        raise b.refuse("batched weights along an axis have no batching rule; use np.sum")
-    b.spread("x", "weights")
-    return reduce(b)
+    b.spread("x")
+    weights = f"rt.broadcast_like({laid_along(b)}, x)"
+    axis = all_axes(b) if b.constant("axis") is None else inner_axis(b)
+    return b.again(axis=axis, weights=weights)
+
+
+def laid_along(b: Batching) -> str:
+    """Text of weights beside the elements of a batch: a vector lies along the axis."""
+    of_weights, of_x, axis = b.rank("weights"), b.rank("x"), b.constant("axis")
+    if of_weights is None or of_x is None:
+        raise b.refuse("the ranks of the array and the weights must be known: annotate them")
+    if of_weights == of_x:
+        return "weights"
+    if not isinstance(axis, int):
+        raise b.refuse("the axis of the weights must be a number in the program")
+    places = [":" if a == axis % of_x else "None" for a in range(of_x)]
+    return f"weights[{', '.join([':'] * ('weights' in b.batched) + places)}]"
 
 
 def tensordot(b: Batching) -> str:

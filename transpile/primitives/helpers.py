@@ -108,6 +108,7 @@ BATCHED = {
     "rt.untile": batch_helpers.untile,
     "rt.unrepeat": batch_helpers.unrepeat,
     "rt.undiff": batching.along("z_bar", "x"),
+    "rt.unweights": batch_helpers.unweights,
     "rt.unpad": batch_helpers.unpad,
     "rt.scatter": batch_index.scatter,
     "rt.unitem": batch_index.unitem,
@@ -146,7 +147,7 @@ primitive(
     samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (2, 3))), (0.5, 1.5)],
 )  # fmt: skip
 primitive(
-    "rt.weights_like(weights, x, axis=None)", linear_in="weights", shape_only="x", like="x",
+    "rt.weights_like(weights, x, axis=None)", batch=batch_helpers.weights_like, linear_in="weights", shape_only="x", like="x",
     tf="tf_helpers.weights_like(weights, x, axis)",
     view_of="weights", vjp={"weights": "rt.unweights(ans_bar, weights, x, axis)"},
     samples=lambda rng: [
