@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from redraft.runtime import memory
 from redraft.runtime.memory import TRACE
 from redraft.runtime.tensors import TensorError
 
@@ -267,7 +268,13 @@ class Growing(list):
 
         Raises:
             Opened: in a round that has changed them.
+            TensorError: one of them is an array that was changed in place under another name.
         """
+        held = memory.current()
+        if held is not None and held.stale:
+            for part in self.parts:
+                if isinstance(part, Segment):
+                    held.current([s for s in part.stacks if not isinstance(s, Same)])
         now = round_of(self)
         if now is not None:
             if id(self) in now.uses:

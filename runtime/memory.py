@@ -72,6 +72,7 @@ class Memory:
         self.newer: dict[int, Any] = {}  # id of a tensor -> the one that took its place
         self.fixed: set[int] = set()  # memory of the caller's arguments
         self.order: Order | None = None  # of the rolled loop that is being traced
+        self.chosen: list[tuple[np.ndarray, np.ndarray]] = []  # as they were, see `choose`
 
     def memory_of(self, x: Any) -> int:
         """A number for the memory that a value occupies."""
@@ -130,6 +131,30 @@ class Memory:
         self.stale.discard(id(new))
         self.newer[id(x)] = new
         self.join(new, home)
+
+    def choose(self, x: np.ndarray) -> None:
+        """Note an array of NumPy's that a condition may choose: the result is a copy of it."""
+        self.chosen.append((x, x.copy()))
+
+    def check_chosen(self) -> None:
+        """Refuse what NumPy has changed since then.
+
+        Raises:
+            TensorError: the copies would have to change, too.
+        """
+        for x, before in self.chosen:
+            if not np.array_equal(x, before, equal_nan=x.dtype.kind in "fc"):
+                raise TensorError(
+                    "an array that a condition has chosen at run time is changed in place later; copy it first"
+                )
+
+    def written(self, x: np.ndarray) -> None:
+        """NumPy has changed one of its arrays while tracing: tensors that were made of it are stale."""
+        base: Any = x
+        while isinstance(base.base, np.ndarray):
+            base = base.base
+        home = self.group.get(id(x), self.group.get(id(base)))
+        self.stale |= {k for k in self.members.get(home, ()) if is_tensor(self.objects[k])}
 
     def current(self, value: Any) -> Any:
         """The value as NumPy would read it now: after all changes in place.

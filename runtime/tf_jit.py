@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from redraft.runtime import memory
 from redraft.runtime.growing import Growing, Same, Segment
 from redraft.runtime.tensors import TensorError, is_tensor
 from redraft.runtime.tf_arrays import (
@@ -202,15 +203,25 @@ def row_of(stack: Any, place: Any) -> Any:
 
     if isinstance(stack, Same):
         return stack.row
-    if not is_tensor(place):
-        return stack[place]
-    return in_order(stack, lambda zero: tf.gather(stack, place + zero))
+    if is_tensor(place):
+        row = in_order(stack, lambda zero: tf.gather(stack, place + zero))
+    else:
+        row = stack[place]
+    held = memory.current()
+    if held is not None and len(held.members.get(held.group.get(id(stack)), ())) > 1:
+        held.link(row, stack)  # others hold the same arrays as the list
+    return row
 
 
 def is_constant(x: Any) -> bool:
     """Is it the same in all rounds of the loop that is being traced: does it come from outside?"""
     graph = getattr(x, "graph", None) if is_tensor(x) and not hasattr(x, "numpy") else None
     return graph is not tf.compat.v1.get_default_graph()
+
+
+def is_of_this_graph(x: Any) -> bool:
+    """Is it a value that the text around a loop knows, and not one of the loop's rounds?"""
+    return not is_tensor(x) or hasattr(x, "numpy") or not is_constant(x)
 
 
 def repeated(row: Any, count: int) -> Any:

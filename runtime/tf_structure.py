@@ -57,6 +57,12 @@ def zeros_of_list(x: Growing, zeros: Callable) -> Any:
     return found
 
 
+def own_rows(x: Segment) -> Segment:
+    """The same elements, with memory of their own."""
+    stacks = [tf.identity(stack) for stack in x.spread().stacks]
+    return Segment(stacks, x.build, x.key, x.length, bound=x.bound)
+
+
 def sum_of_lists(a: Any, b: Any) -> Growing | None:
     """The sum of the elements of two lists, if both are segments of one kind; else None."""
     first = a.segment() if isinstance(a, Growing) else None
@@ -278,7 +284,7 @@ def with_leaf(walk: Callable, name: str) -> Callable:
 
     def walked(*args: Any) -> Any:
         if name in ("own", "snapshot") and isinstance(args[0], Growing):
-            parts = [p if isinstance(p, Segment) else walked(p) for p in args[0].parts]
+            parts = [own_rows(p) if isinstance(p, Segment) else walked(p) for p in args[0].parts]
             return args[0].with_parts(parts)
         if isinstance(args[0], Growing):
             if name == "zeros_like":

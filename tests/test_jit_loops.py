@@ -1,6 +1,7 @@
 """Loops under `jit`: rolled by XLA, forward and backward, with the numbers that NumPy gives."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -322,7 +323,7 @@ def one_name_inside_and_outside(x):
     for i in range(len(x)):
         if x[i] > 0.0:
             part = x[i] * total
-        else:
+        if x[i] <= 0.0:
             part = x[i] - 1.0
         total = total * 0.5 + np.sin(part)
     part = total * 3.0
@@ -348,7 +349,6 @@ def every(step):
         pytest.param(*case, id=name, marks=() if place % step == 0 else pytest.mark.slow)
         for place, (case, name) in enumerate(zip(CASES, IDS, strict=True))
     ]
-
 
 
 @pytest.mark.parametrize(("function", "x"), CASES, ids=IDS)
@@ -538,6 +538,52 @@ def test_elements_that_change_after_they_were_appended():
         return np.sum(np.stack(seen) ** 2), h
 
     agrees(alias, X20)
+
+
+def test_an_element_that_is_also_a_variable():
+    def changed_variable(x):
+        seen, h = [], np.zeros(3)
+        for row in x:
+            h = np.tanh(h + row)
+            seen.append(h)
+        h += 100.0
+        return np.sum(np.stack(seen)), h
+
+    def changed_element(x):
+        seen, h = [], np.zeros(3)
+        for row in x:
+            h = np.tanh(h + row)
+            seen.append(h)
+        seen[-1] += 100.0
+        return np.sum(np.stack(seen)), h
+
+    def of_an_array_from_outside(x):
+        seen, h = [], np.zeros(3)
+        for i in range(len(x)):
+            seen.append(h if i > 3 else x[i])
+        h += 1.0
+        return np.sum(np.stack(seen))
+
+    for function in (changed_variable, changed_element, of_an_array_from_outside):
+        right_or_refused(function, X20, "shares memory|changed in place")
+
+    def read_only(x):
+        seen, h = [], np.zeros(3)
+        for row in x:
+            h = np.tanh(h + row)
+            seen.append(h)
+        h = h + 100.0
+        return np.sum(np.stack(seen)) + np.sum(seen[-1] * h)
+
+    agrees(read_only, X20)
+    agrees(rd.grad(read_only), X20)
+
+
+def right_or_refused(function, x, words):
+    try:
+        agrees(function, x)
+    except rd.TransformError as error:
+        assert re.search(words, error.msg), error.msg
 
 
 def test_a_list_that_others_hold():

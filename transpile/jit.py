@@ -461,6 +461,7 @@ class Entry:
                 results: list[Any] = []
                 ans = self.run(tensors, leaves, memory)
                 held["ans"] = mapped(lambda x: self.result(x, results, memory), ans)
+                memory.check_chosen()
                 return results + [failed for failed, _ in held["checks"]]
             finally:
                 TRACE.memories.pop()

@@ -232,7 +232,9 @@ def in_place(raw: Callable, plain: Callable, x: Any, value: Any) -> Any:
         plain.check_sequence(x, value)
     if not (is_tensor(x) or (isinstance(x, np.ndarray) and holds_tensor(value))):
         if isinstance(x, np.ndarray) or not is_users_class(type(x)):
-            return raw(current(x), current(value))
+            new = raw(current(x), current(value))
+            changed(new, new)
+            return new
         return plain(x, value)
     x = current(x)
     new = plain(x, value)
@@ -254,8 +256,12 @@ def current(value: Any) -> Any:
 def changed(x: Any, new: Any) -> None:
     """Note that `new` is what stands in the memory of `x` now."""
     held = memory.current()
-    if held is not None and memory.is_array(x) and new is not x:
+    if held is None or not memory.is_array(x):
+        return
+    if new is not x:
         held.changed(x, new)
+    elif isinstance(x, np.ndarray):
+        held.written(x)
 
 
 def shown(x: Any) -> Any:

@@ -306,11 +306,11 @@ class Merge:
         if isinstance(ans, tuple) and isinstance(part, tuple) and len(ans) == len(part):
             for x, y in zip(ans, part, strict=True):
                 self.relate(x, y)
-        elif memory.is_array(ans) and id(part) in held.group and ans is not part:
+        elif memory.is_array(ans) and memory.is_array(part) and ans is not part:
             if id(ans) in held.group:
-                held.unite(held.group[id(part)], held.group[id(ans)])
+                held.unite(held.memory_of(part), held.group[id(ans)])
             else:
-                held.join(ans, held.group[id(part)])
+                held.join(ans, held.memory_of(part))
 
     def of(self, a: Any, b: Any) -> Any:
         """One value in place of two."""
@@ -330,6 +330,9 @@ class Merge:
         if _is_numeric(a) and _is_numeric(b):
             if a.__class__ is b.__class__ and isinstance(a, NUMBERS) and _same_number(a, b):
                 return a
+            for x in (a, b):
+                if isinstance(x, np.ndarray) and x.ndim:
+                    self.held.choose(x)
             return tf_jit.select(self.truth, a, b)
         if (
             a is UNDEFINED or b is UNDEFINED

@@ -213,7 +213,9 @@ class Rolled:
         held.restore(during)
         self.settle(results, changed, related)
         for column in columns:
-            column.growing.append(column.segment(rows, count))
+            segment = column.segment(rows, count)
+            self.relate(segment, outcome.now.uses[id(column.growing)], outcome, results, after)
+            column.growing.append(segment)
         for use in outcome.now.uses.values():
             if use.popped:
                 use.growing.drop(use.popped, count)
@@ -355,10 +357,10 @@ class Rolled:
         """What the results are to the arrays that were there before."""
         held = self.held
         for home, other in zip(self.homes, related, strict=True):
-            if home is not None and other is not None and home != other:
+            if home is not None and other in held.members and home != other:
                 if self.exact:
                     raise Unrollable("variables that change places")
-                if home in held.members and other in held.members:
+                if home in held.members:
                     held.unite(home, other)
         for old, new, home, other in zip(self.first, results, self.homes, related, strict=True):
             if not memory.is_array(new):
@@ -374,6 +376,29 @@ class Rolled:
                     held.unite(h, held.group[id(new)])
                 else:
                     held.join(new, h)
+
+    def relate(
+        self, segment: Segment, use: Use, outcome: Outcome, results: list[Any], after: Any
+    ) -> None:
+        """Note that elements of a list are arrays that others hold: the last one may be a variable."""
+        if isinstance(use.appended[0], Segment):
+            return
+        from redraft.runtime import tf_jit
+
+        held = self.held
+        for value in use.appended:
+            leaves = Apart(value, numbers=False).leaves
+            for leaf, stack in zip(leaves, segment.stacks, strict=True):
+                home = after.group.get(id(leaf))
+                if isinstance(stack, Same) or not memory.is_array(leaf):
+                    continue
+                source = held.objects.get(home)
+                if source is not None and tf_jit.is_of_this_graph(source):
+                    held.unite(held.memory_of(stack), held.memory_of(source))
+                for own, result in zip(outcome.leaves, results, strict=True):
+                    same = own is leaf or (home is not None and after.group.get(id(own)) == home)
+                    if same and memory.is_array(result):
+                        held.unite(held.memory_of(stack), held.memory_of(result))
 
 
 def note_constants(now: Round) -> None:
