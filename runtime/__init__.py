@@ -19,6 +19,30 @@ from redraft.runtime.apply import (
     star_fwd,
     star_jvp,
 )
+from redraft.runtime.batching import (
+    align,
+    as_columns,
+    each_diag,
+    each_unbroadcast,
+    each_undiag,
+    flat_place,
+    from_columns,
+    inner_axes,
+    inner_index,
+    inner_order,
+    inner_shape,
+    inner_widths,
+    lanes,
+    larger,
+    matrix_shape,
+    new_axes,
+    positions,
+    rows,
+    single_axes,
+    smaller,
+    spread,
+    spread_inside,
+)
 
 # The compiler's helpers
 from redraft.runtime.cotangents import (
@@ -97,6 +121,7 @@ from redraft.runtime.linalg import (
     times_columns,
     vector_only,
 )
+from redraft.runtime.products import each_product, each_product_bar_x, each_product_bar_y
 from redraft.runtime.reduce import (
     at_extremes,
     count_numbers,

@@ -317,10 +317,10 @@ def test_rules_come_from_the_registry(run):
     status, out, _ = run("rules")
     assert status == 0
     lines = out.splitlines()
-    assert lines[0].split() == ["function", "jvp", "vjp", "TF/XLA", "notes"]
+    assert lines[0].split() == ["function", "jvp", "vjp", "vmap", "TF/XLA", "notes"]
     assert len(lines) == len(coverage()) + 1
-    assert any(re.match(r"np\.tanh\(x\) +x +x +yes", line) for line in lines)
-    assert any(re.match(r"np\.floor\(.*\) +zero +zero +yes", line) for line in lines)
+    assert any(re.match(r"np\.tanh\(x\) +x +x +yes +yes", line) for line in lines)
+    assert any(re.match(r"np\.floor\(.*\) +zero +zero +yes +yes", line) for line in lines)
 
 
 def test_rules_in_markdown(run):
@@ -328,10 +328,10 @@ def test_rules_in_markdown(run):
     assert status == 0
     lines = out.splitlines()
     assert lines[:2] == [
-        "| function | jvp | vjp | TF/XLA | notes |",
-        "| --- | --- | --- | --- | --- |",
+        "| function | jvp | vjp | vmap | TF/XLA | notes |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
-    assert all(re.fullmatch(r"\|( (\\\||[^|])* \|){5}", line) for line in lines)
+    assert all(re.fullmatch(r"\|( (\\\||[^|])* \|){6}", line) for line in lines)
 
 
 def test_show_prints_a_stage(folder, run):

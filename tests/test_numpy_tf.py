@@ -113,7 +113,7 @@ MORE = {
     "rt.safe_log": calls(np.array([0.0, 2.0])), "rt.safe_inverse": calls(np.array([0.0, 2.0])),
     "rt.where_greater": calls((V, M, M[0]), (1.0, V, 0.5)), "rt.to_extremes": calls((np.float64(0.5), np.float64(2.0), np.array([2.0, 2.0, 0.0]))),
     "rt.finite": calls((np.array([np.inf, np.nan, 2.0, np.inf]), np.array([0.0, 0.0, 0.0, 1.0])), (np.array([np.inf, 1.0]), 0.0)),
-    "rt.conj": calls(Z, V), "rt.fields": calls((Point(V, M),)), "rt.zeros_of_fields": calls((Point(V, M),)), "rt.repeat_items": calls(([V, M], 2)), "rt.unrepeat_items": calls(([V, M, V, M], [V, M], 2)),
+    "rt.positions": calls(np.array([2, 0])), "rt.conj": calls(Z, V), "rt.fields": calls((Point(V, M),)), "rt.zeros_of_fields": calls((Point(V, M),)), "rt.repeat_items": calls(([V, M], 2)), "rt.unrepeat_items": calls(([V, M, V, M], [V, M], 2)),
     "rt.cleared": calls(V), "rt.zeros_like": calls(V, N, ([V, (M, N)],)), "rt.seed": calls(np.float64(1.5)), "rt.seed_holomorphic": calls(Z[0]),
     "rt.refuse_in_place": calls(np.float64(1.5)), "rt.refuse_view": calls((np.float64(1.5), V)),
     "rt.add": calls((V, V), ([V, M], [V, None]), ({"a": V}, {"a": V, "b": M}), (V, 1.0)), "rt.own": calls(V, ([V, M],)), "rt.snapshot": calls(V, ([V, M],)),
@@ -132,6 +132,8 @@ WORKS_IN_PLACE = ("rt.add_at", "rt.set_at", "rt.add_field")
 NOT_HERE = {
     "rt.add_field": "changes its argument; tested below",
     "slice": "gives no array", "rt.Struct": "is a class", "rt.reader": "takes a name", "rt.only_reads": "takes a function", "rt.method": "the same", "rt.constant_of": "of objects", "rt.check_shapes": "gives nothing; tested below", "np.empty_like": "its values are any",
+    **{f"rt.{n}": "the arguments are axes and shapes" for n in (
+        "inner_axes", "inner_shape", "single_axes", "new_axes", "inner_index", "flat_place", "inner_order", "inner_widths", "matrix_shape", "lanes")},
     "np.zeros": "the arguments are no arrays", "np.ones": "the same", "np.empty": "the same",
     "np.eye": "the same", "np.broadcast_shapes": "the same", "np.bincount": "needs known values",
     "np.nonzero": "needs known values", "np.flatnonzero": "the same", "np.argwhere": "the same",

@@ -6,18 +6,21 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-COLUMNS = ("function", "jvp", "vjp", "TF/XLA", "notes")
+COLUMNS = ("function", "jvp", "vjp", "vmap", "TF/XLA", "notes")
 NOTHING = "-"
 
 
-def coverage() -> list[tuple[str, str, str, str, str]]:
+def coverage() -> list[tuple[str, ...]]:
     """One line per function of Python's, NumPy's or SciPy's, in the order of declaration."""
     import redraft.transpile.api  # noqa: F401  (declares all rows)
     from redraft.transpile.primitives.table import all_rows
 
     # rows of the runtime serve derivatives of derivatives; no user writes these calls
     rows = [row for row in all_rows() if not row.name.startswith("rt.")]
-    return [(row.text, forward(row), reverse(row), on_tensors(row), notes(row)) for row in rows]
+    return [
+        (row.text, forward(row), reverse(row), on_batches(row), on_tensors(row), notes(row))
+        for row in rows
+    ]
 
 
 def forward(row: Any) -> str:
@@ -32,6 +35,13 @@ def reverse(row: Any) -> str:
     if row.kind == "no_derivative":
         return "zero"
     return ", ".join(dict.fromkeys((*row.d, *row.vjp))) or NOTHING
+
+
+def on_batches(row: Any) -> str:
+    """Has a row a batching rule, or does it ask for a shape, which is one example's under vmap?"""
+    from redraft.transpile.primitives.batching import OF_ONE_EXAMPLE, rule_of
+
+    return "yes" if rule_of(row) is not None or row.name in OF_ONE_EXAMPLE else NOTHING
 
 
 def on_tensors(row: Any) -> str:

@@ -4,6 +4,7 @@ Templates are text until a compiler asks for them, so the import costs a few mil
 """
 
 from redraft.transpile.primitives import (
+    batches,
     compare,
     create,
     einsum,
@@ -19,6 +20,7 @@ from redraft.transpile.primitives import (
 )
 
 __all__ = [
+    "batches",
     "compare",
     "create",
     "einsum",

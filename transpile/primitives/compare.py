@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from redraft.transpile.primitives import batching
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.table import no_derivative
 
@@ -18,23 +19,27 @@ for operator, numpy_name, python_name in (
     ("<<", "left_shift", "lshift"), (">>", "right_shift", "rshift"),
 ):  # fmt: skip
     no_derivative(
-        f"np.{numpy_name}(x, y)", operator=operator, aliases=f"operator.{python_name}",
+        f"np.{numpy_name}(x, y)", batch=batching.elementwise, operator=operator, aliases=f"operator.{python_name}",
         samples=s.two(s.anything) if operator[0] in "<>=!" and operator[:2] not in BITS else None,
         tf=f"tf_elementwise.compared(x, y, '{numpy_name}')" if operator[0] in "<>=!" and operator
         not in BITS else SHIFTS.get(operator, f"tf.bitwise.{numpy_name}(x, y)"),
     )  # fmt: skip
 no_derivative(
     "np.invert(x)",
+    batch=batching.elementwise,
     operator="~",
     aliases=("operator.invert", "np.bitwise_not"),
     tf="tf_elementwise.invert(x)",
 )
 for name in ("and", "or", "xor"):
     no_derivative(
-        f"np.logical_{name}(x, y)", tf=f"tf.math.logical_{name}(tf.cast(x, 'bool'), tf.cast(y, 'bool'))"
+        f"np.logical_{name}(x, y)", batch=batching.elementwise, tf=f"tf.math.logical_{name}(tf.cast(x, 'bool'), tf.cast(y, 'bool'))"
     )  # fmt: skip
 no_derivative(
-    "np.logical_not(x)", aliases="operator.not_", tf="tf.math.logical_not(tf.cast(x, 'bool'))"
+    "np.logical_not(x)",
+    batch=batching.elementwise,
+    aliases="operator.not_",
+    tf="tf.math.logical_not(tf.cast(x, 'bool'))",
 )
 for name, lowering in {
     "isnan": "tf_elementwise.isnan(x)",
@@ -49,9 +54,14 @@ for name, lowering in {
     "isposinf": "tf_elementwise.is_infinite(x, positive=True)",
 }.items():
     math = {"isnan": "math.isnan", "isinf": "math.isinf", "isfinite": "math.isfinite"}.get(name)
-    no_derivative(f"np.{name}(x)", aliases=math or (), tf=lowering)
+    of_types = name in ("iscomplexobj", "isrealobj")
+    no_derivative(
+        f"np.{name}(x)", aliases=math or (), tf=lowering,
+        batch=f"np.{name}(x)" if of_types else batching.elementwise,
+    )  # fmt: skip
 no_derivative(
     "np.isclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False)",
+    batch=batching.elementwise,
     tf="tf_elementwise.isclose(a, b, rtol, atol, equal_nan)",
 )
 no_derivative(
@@ -77,7 +87,7 @@ for name, lowering in {
     "nbytes": "tf_arrays.dtype_of(x).itemsize * np.size(x)",
 }.items():
     no_derivative(f"ndarray.{name}(x)", attribute=name, shape_only="x", tf=lowering)
-no_derivative("np.result_type(*x)", tf="tf_arrays.result_type(*x)")
+no_derivative("np.result_type(*x)", batch=batching.elementwise, tf="tf_arrays.result_type(*x)")
 no_derivative(
     "np.broadcast_shapes(*shapes)",
     tf="np.broadcast_shapes(*tf_arrays.number(shapes, 'np.broadcast_shapes'))",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from redraft.transpile.primitives import batch_shapes
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import choosing, trailing
 from redraft.transpile.primitives.shape import length
@@ -15,7 +16,7 @@ for name, value in {"zeros": 0, "ones": 1, "empty": 0}.items():
         tf=f"tf_shapes.filled(shape, {value}, dtype)",
     )  # fmt: skip
     no_derivative(
-        f"np.{name}_like(x, dtype=None)", shape_only="x", like="x",
+        f"np.{name}_like(x, dtype=None)", batch=batch_shapes.same, shape_only="x", like="x",
         tf=f"tf_shapes.full_like(x, {value}, dtype)",
     )  # fmt: skip
 no_derivative(
@@ -33,7 +34,7 @@ no_derivative("np.diag_indices(n, ndim=2)", no_tf=SIZES)
 no_derivative("np.ix_(*positions)", tf="tf_shapes.open_mesh(positions)")
 
 primitive(
-    "np.full(shape, fill_value, dtype=None)", rank=lambda c: length(c, "shape"),
+    "np.full(shape, fill_value, dtype=None)", batch=batch_shapes.full, rank=lambda c: length(c, "shape"),
     tf="tf_shapes.full(shape, fill_value, dtype)",
     linear_in="fill_value", vjp={"fill_value": "rt.unbroadcast(ans_bar, fill_value)"},
     samples=lambda rng: [
@@ -41,7 +42,7 @@ primitive(
     ],
 )  # fmt: skip
 primitive(
-    "np.full_like(x, fill_value)", like="x", shape_only="x",
+    "np.full_like(x, fill_value)", batch=batch_shapes.full_like, like="x", shape_only="x",
     tf="tf_shapes.full_like(x, fill_value)",
     linear_in="fill_value", vjp={"fill_value": "rt.unbroadcast(ans_bar, fill_value)"},
     samples=lambda rng: [
@@ -70,7 +71,7 @@ def end_dot(end: str) -> Callable[[Call], str]:
 
 
 primitive(
-    "np.linspace(start, stop, num=50, endpoint=True)",
+    "np.linspace(start, stop, num=50, endpoint=True)", batch=batch_shapes.linspace,
     tf="tf_shapes.linspace(start, stop, num, endpoint)",
     vjp={"start": end_bar("start"), "stop": end_bar("stop")},
     jvp={"start": end_dot("start"), "stop": end_dot("stop")},
@@ -88,7 +89,7 @@ def arange_start(call: Call, moving: str, zero: str) -> str:
 
 
 primitive(
-    "np.arange(start, stop=None, step=1)", rank=1,
+    "np.arange(start, stop=None, step=1)", batch=batch_shapes.arange, rank=1,
     tf="tf_shapes.arange(start, stop, step)",
     **choosing(
         "stop",
@@ -148,6 +149,7 @@ def nested(rng: s.Rng) -> list:
 
 primitive(
     "np.array(x, dtype=None)",
+    batch=batch_shapes.array,
     tf="tf_shapes.array(x, dtype)",
     sequences="x",
     vjp={"x": array_bar},
@@ -156,18 +158,19 @@ primitive(
 )
 for name in ("asarray", "asanyarray", "ascontiguousarray", "asfortranarray"):
     primitive(
-        f"np.{name}(x, dtype=None)", view_of="x", sequences="x", samples=nested,
+        f"np.{name}(x, dtype=None)",
+        batch=batch_shapes.array if name.startswith("asa") else batch_shapes.contiguous, view_of="x", sequences="x", samples=nested,
         jvp={"x": array_dot},
         vjp={"x": array_bar if name.startswith("asa") else contiguous_bar},
         tf=f"tf_shapes.{'array' if name.startswith('asa') else 'contiguous'}(x, dtype)",
     )  # fmt: skip
 primitive(
-    "np.copy(x)", method="copy", like="x", linear_in="x", vjp={"x": "ans_bar"},
+    "np.copy(x)", batch=batch_shapes.same, method="copy", like="x", linear_in="x", vjp={"x": "ans_bar"},
     tf="tf.identity(tf_arrays.tensor(x))",
     samples=s.calls(((), {}), ((2, 3), {})),
 )  # fmt: skip
 primitive(
-    "np.astype(x, dtype)", method="astype", like="x",
+    "np.astype(x, dtype)", batch="x.astype(dtype)", method="astype", like="x",
     tf="tf_shapes.astype(x, dtype)",
     vjp={"x": "rt.cast_like(rt.if_float(ans_bar, ans), x)"},
     jvp={"x": "rt.astype_dot(x_dot, ans)"},
@@ -177,7 +180,7 @@ primitive(
     ],
 )  # fmt: skip
 primitive(
-    "ndarray.item(x, *index)", method="item", rank=0,
+    "ndarray.item(x, *index)", batch=batch_shapes.item, method="item", rank=0,
     tf="tf_shapes.item(x, index)",
     vjp={
         "x": lambda c: f"rt.unitem(ans_bar, x, {positions(c)})" if c.count("index")
@@ -193,7 +196,7 @@ primitive(
     ],
 )  # fmt: skip
 primitive(
-    "ndarray.tolist(x)", gives="list", method="tolist",
+    "ndarray.tolist(x)", batch=batch_shapes.tolist, gives="list", method="tolist",
     tf="tf_shapes.tolist(x)",
     vjp={"x": "rt.cast_like(rt.stack_like(ans_bar, ans), x)"}, jvp={"x": "x_dot.tolist()"},
     samples=s.calls(((), {}), ((3,), {}), ((2, 3), {})),
@@ -211,6 +214,7 @@ def positions(call: Call) -> str:
 for name in ("float64", "float32", "float16", "longdouble", "complex128", "complex64"):
     primitive(
         f"np.{name}(x)",
+        batch=batch_shapes.same,
         like="x",
         vjp={"x": "rt.cast_like(ans_bar, x)"},
         jvp={"x": "rt.astype_dot(x_dot, ans)"},
@@ -219,4 +223,6 @@ for name in ("float64", "float32", "float16", "longdouble", "complex128", "compl
         samples=s.calls(((), {}), ((3,), {})) if name in ("float64", "longdouble") else None,
     )
 for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool_"):
-    no_derivative(f"np.{name}(x)", tf=f"tf_shapes.astype(x, '{name.rstrip('_')}')")
+    no_derivative(
+        f"np.{name}(x)", batch=batch_shapes.same, tf=f"tf_shapes.astype(x, '{name.rstrip('_')}')"
+    )

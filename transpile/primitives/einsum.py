@@ -10,6 +10,7 @@ Rule functions of a ``*parameter`` get the position of the operand and name it `
 from __future__ import annotations
 
 from redraft.transpile.primitives import samples as s
+from redraft.transpile.primitives.batching import Batching, NoBatchRule
 from redraft.transpile.primitives.table import BindError, Call, primitive
 
 
@@ -77,6 +78,37 @@ def spread_cotangent(call: Call) -> str:
     return f'np.einsum("{own}->{reachable}", ans_bar)'
 
 
+def free_label(text: str) -> str:
+    """A letter for the batch axis."""
+    return next(c for c in "nbmzaNBM" + "cdefghijklopqrstuvwxy" if c not in text)
+
+
+def batched(b: Batching) -> str:
+    """One more label, on the batched operands and the result."""
+    try:
+        operands, result = parts(b)
+    except BindError as error:
+        raise NoBatchRule(str(error)) from error
+    n = free_label("".join(operands))
+    names = b.parts("operands")
+    marked = [
+        (n if name in b.batched else "") + label
+        for name, label in zip(names, operands, strict=True)
+    ]
+    given = ", optimize=optimize" if b.given("optimize") else ""
+    return f'np.einsum("{",".join(marked)}->{n}{result}", {", ".join(names)}{given})'
+
+
+def batched_spread(b: Batching) -> str:
+    """One more label on both sides."""
+    text = b.constant("subscripts")
+    if not isinstance(text, str):
+        raise b.refuse("the subscripts must be a literal string")
+    b.spread("z_bar", "x")
+    n, (reached, _, own) = free_label(text), text.partition("->")
+    return f'rt.einsum_spread("{n}{reached}->{n}{own}", z_bar, x)'
+
+
 CASES = (
     ("ij,jk->ik", (2, 3), (3, 4)), ("ij,jk", (2, 3), (3, 4)), ("i,i->", (3,), (3,)),
     ("i,j->ij", (2,), (3,)), ("ij->ji", (2, 3)), ("ij->", (2, 3)), ("ij->i", (2, 3)),
@@ -89,6 +121,7 @@ CASES = (
 
 primitive(
     "np.einsum(subscripts, *operands, optimize=False)",
+    batch=batched,
     tf="tf_linalg.einsum(subscripts, operands)",
     vjp={"operands": cotangent},
     jvp={"operands": tangent},
@@ -98,6 +131,7 @@ primitive(
 )
 primitive(
     "rt.einsum_spread(subscripts, z_bar, x)",
+    batch=batched_spread,
     tf="tf_helpers.einsum_spread(subscripts, z_bar, x)",
     shape_only="x",
     like="x",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from redraft.transpile.primitives import batching
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import choosing, forms
 from redraft.transpile.primitives.table import UNKNOWN, Call, elementwise, no_derivative, primitive
@@ -79,6 +80,7 @@ elementwise(
 )  # fmt: skip
 no_derivative(
     "np.floor_divide(x, y)",
+    batch=batching.elementwise,
     tf="tf_elementwise.floor_divide(x, y)",
     aliases="operator.floordiv", operator="//", samples=s.two(s.positive, s.between(0.11, 0.19)),
 )  # fmt: skip
@@ -371,6 +373,7 @@ elementwise(
 )  # fmt: skip
 primitive(
     "ndarray.conjugate(x)", method="conjugate", like="x", view_of="x",
+    batch="np.conjugate(x)",
     tf="tf_elementwise.conjugate(x)",
     **forms(x="np.conj({})"), samples=s.one(s.anything),
 )  # fmt: skip
@@ -394,10 +397,12 @@ for text, (aliases, lowering) in {
     "np.spacing(x)": ((), "tf_elementwise.spacing(x)"),
 }.items():
     no_derivative(
-        text, aliases=aliases, like="x", tf=lowering, samples=s.one(s.between(0.1, 0.4))
+        text, aliases=aliases, like="x", tf=lowering, samples=s.one(s.between(0.1, 0.4)),
+        batch=batching.elementwise,
     )  # fmt: skip
 no_derivative(
     "np.round(x, decimals=0)", aliases="np.around", method="round", like="x",
+    batch=batching.elementwise,
     tf="tf_elementwise.round_(x, decimals)",
     samples=s.one(s.between(0.1, 0.4)),
 )  # fmt: skip

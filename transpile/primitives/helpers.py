@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from redraft.transpile.primitives import batch_helpers, batch_index, batching
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import choosing, forms, with_options
 from redraft.transpile.primitives.table import elementwise, missing, no_derivative, primitive
@@ -94,9 +95,33 @@ def on_tensors(text: str) -> str:
     return f"tf_helpers.{name}({given})"
 
 
+BATCHED = {
+    "rt.unbroadcast": batch_helpers.unbroadcast,
+    "rt.cast_like": batch_helpers.together("z_bar"),
+    "rt.unreduce": batching.along("z_bar", "x", whole="all", numbers=True),
+    "rt.filled": batch_helpers.filled,
+    "rt.unconcatenate": batch_helpers.unconcatenate,
+    "rt.unstack": batch_helpers.unstack,
+    "rt.unstack_like": batch_helpers.unstack_like,
+    "rt.stack_like": batch_helpers.stack_like,
+    "rt.unsum": batch_helpers.unsum,
+    "rt.untile": batch_helpers.untile,
+    "rt.unrepeat": batch_helpers.unrepeat,
+    "rt.undiff": batching.along("z_bar", "x"),
+    "rt.unweights": batch_helpers.unweights,
+    "rt.unpad": batch_helpers.unpad,
+    "rt.scatter": batch_index.scatter,
+    "rt.unitem": batch_index.unitem,
+    "rt.untake": batch_index.untake,
+    "rt.untake_along_axis": batch_index.along_axis("z_bar", "x", "indices"),
+    "rt.undiagonal": batching.along("z_bar", "x", axes=("axis1", "axis2")),
+    "rt.undiag": batch_helpers.undiag,
+    "rt.untrace": batching.along("z_bar", "x", axes=("axis1", "axis2")),
+}
+
 for text, back in TRANSPOSES.items():
     primitive(
-        text, linear_in="z_bar", shape_only=("x", "y") if ", y" in text else "x", tf=on_tensors(text),
+        text, batch=BATCHED.get(text.partition("(")[0]), linear_in="z_bar", shape_only=("x", "y") if ", y" in text else "x", tf=on_tensors(text),
         vjp={"z_bar": back}, gives="like x" if text.partition("(")[0] in SEQUENCES else None,
         sequences="z_bar" if text.startswith(("rt.filled", "rt.stack_like")) else (),
         view_of="z_bar", samples=samples_of(text.partition("(")[0]),
@@ -116,13 +141,13 @@ primitive(
     vjp={"z_bar": join}, samples=samples_of("rt.unjoin"),
 )  # fmt: skip
 primitive(
-    "rt.broadcast_like(x, y)", linear_in="x", shape_only="y", like="y", view_of="x",
+    "rt.broadcast_like(x, y)", batch=batch_helpers.broadcast_like, linear_in="x", shape_only="y", like="y", view_of="x",
     tf="tf_helpers.broadcast_like(x, y)",
     vjp={"x": "rt.unbroadcast(ans_bar, x)"},
     samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (2, 3))), (0.5, 1.5)],
 )  # fmt: skip
 primitive(
-    "rt.weights_like(weights, x, axis=None)", linear_in="weights", shape_only="x", like="x",
+    "rt.weights_like(weights, x, axis=None)", batch=batch_helpers.weights_like, linear_in="weights", shape_only="x", like="x",
     tf="tf_helpers.weights_like(weights, x, axis)",
     view_of="weights", vjp={"weights": "rt.unweights(ans_bar, weights, x, axis)"},
     samples=lambda rng: [
@@ -132,24 +157,24 @@ primitive(
     ],
 )  # fmt: skip
 primitive(
-    "rt.untranspose(z_bar, axes=None)", linear_in="z_bar", view_of="z_bar",
+    "rt.untranspose(z_bar, axes=None)", batch=batch_helpers.untranspose, linear_in="z_bar", view_of="z_bar",
     tf="tf_helpers.untranspose(z_bar, axes)",
     vjp={"z_bar": "np.transpose(ans_bar, axes)"},
     samples=s.calls(((2, 3, 4), {"axes": (-1, 0, 1)}), ((2, 3), {})),
 )  # fmt: skip
 primitive(
-    "rt.item(x, index)", linear_in="x", vjp={"x": "rt.unitem(ans_bar, x, index)"}, rank=0,
+    "rt.item(x, index)", batch=batch_index.item, linear_in="x", vjp={"x": "rt.unitem(ans_bar, x, index)"}, rank=0,
     tf="tf_helpers.item(x, index)",
     samples=lambda rng: [(s.anything(rng, (3,)), 1), (s.anything(rng, (2, 3)), (1, 2))],
 )  # fmt: skip
 primitive(
-    "rt.if_float(z_bar, x)", shape_only="x", view_of="z_bar",
+    "rt.if_float(z_bar, x)", batch=batch_helpers.together('z_bar'), shape_only="x", view_of="z_bar",
     tf="tf_helpers.if_float(z_bar, x)",
     vjp={"z_bar": "rt.if_float(ans_bar, x)"}, jvp={"z_bar": "rt.if_float(z_bar_dot, x)"},
     samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (3,)))],
 )  # fmt: skip
 primitive(
-    "rt.astype_dot(x, y)", shape_only="y", view_of="x",
+    "rt.astype_dot(x, y)", batch=batch_helpers.together('x'), shape_only="y", view_of="x",
     tf="tf_helpers.astype_dot(x, y)",
     vjp={"x": "rt.cast_like(rt.if_float(ans_bar, y), x)"}, jvp={"x": "rt.astype_dot(x_dot, y)"},
     samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (3,)))],
@@ -158,7 +183,7 @@ primitive(
 # In-place accumulation, read as a function from the old array to the new one
 
 primitive(
-    "rt.add_at(x, index, t)", view_of="x", like="x",
+    "rt.add_at(x, index, t)", batch=batch_index.add_at, view_of="x", like="x",
     tf="tf_indexing.add_at(x, index, t)",
     vjp={"x": "ans_bar", "t": "rt.unbroadcast(ans_bar[index], t)"},
     jvp={"x": "x_dot", "t": "rt.add_at(np.zeros_like(x), index, t_dot)"},
@@ -192,7 +217,7 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "rt.finite(factor, z_bar)", d={}, selects=True,
-    tf="tf_helpers.finite(factor, z_bar)",
+    tf="tf_helpers.finite(factor, z_bar)", batch=batching.elementwise_of("factor"),
     **choosing("z_bar", **forms(factor="rt.finite({}, z_bar)")),
     samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (3,))), (0.5, 1.5)],
 )  # fmt: skip
@@ -203,10 +228,12 @@ elementwise(
     samples=s.one(s.apart()),
     tf="tf_helpers.sign(x)",
 )
-no_derivative("rt.sign_slope(x)", like="x", tf="tf_helpers.sign_slope(x)")
+no_derivative(
+    "rt.sign_slope(x)", batch=batching.elementwise, like="x", tf="tf_helpers.sign_slope(x)"
+)
 elementwise(
     "rt.unimag(z_bar, x)", vjp={"z_bar": "np.imag(ans_bar)"}, shape_only="x", like="x",
-    tf="tf_helpers.unimag(z_bar, x)",
+    tf="tf_helpers.unimag(z_bar, x)", batch=batching.elementwise_of("x", "z_bar"),
     jvp={"z_bar": "rt.unimag(z_bar_dot, x)"}, d={},
 )  # fmt: skip
 elementwise(
@@ -247,7 +274,7 @@ elementwise(
 # Reductions
 
 primitive(
-    "rt.to_extremes(z_bar, ans_of, x, axis=None, keepdims=False)", like="x", selects=True,
+    "rt.to_extremes(z_bar, ans_of, x, axis=None, keepdims=False)", batch=batch_helpers.extremes('z_bar', 'ans_of', 'x'), like="x", selects=True,
     tf="tf_helpers.to_extremes(z_bar, ans_of, x, axis, keepdims)",
     **choosing(
         "ans_of",
@@ -260,7 +287,7 @@ primitive(
     ],
 )  # fmt: skip
 primitive(
-    "rt.at_extremes(t, ans_of, x, axis=None, keepdims=False)", selects=True,
+    "rt.at_extremes(t, ans_of, x, axis=None, keepdims=False)", batch=batch_helpers.extremes('t', 'ans_of', 'x'), selects=True,
     tf="tf_helpers.at_extremes(t, ans_of, x, axis, keepdims)",
     **choosing(
         "ans_of",
@@ -270,33 +297,46 @@ primitive(
     ),
     samples=lambda rng: [(s.anything(rng, (2,)), 2.0, [0.5, 2.0])],
 )  # fmt: skip
-no_derivative("rt.median_weights(x, axis=None)", like="x", tf="tf_helpers.median_weights(x, axis)")
+no_derivative(
+    "rt.median_weights(x, axis=None)",
+    batch=batching.reduce,
+    like="x",
+    tf="tf_helpers.median_weights(x, axis)",
+)
 no_derivative(
     "rt.fractions(ans_of, num=50, endpoint=True)",
+    batch="rt.fractions(ans_of[0], num, endpoint)",
     shape_only="ans_of",
     tf="tf_helpers.fractions(ans_of, num, endpoint)",
 )
-no_derivative("rt.count(x, axis=None)", shape_only="x", rank=0, tf="tf_helpers.count(x, axis)")
+no_derivative(
+    "rt.count(x, axis=None)",
+    batch=batch_helpers.count,
+    shape_only="x",
+    rank=0,
+    tf="tf_helpers.count(x, axis)",
+)
 no_derivative(
     "rt.count_numbers(x, axis=None, keepdims=False)",
+    batch=batching.reduce,
     tf="tf_helpers.count_numbers(x, axis, keepdims)",
 )
 primitive(
-    "rt.shift(x, axis=None, by=1)", like="x", linear_in="x",
+    "rt.shift(x, axis=None, by=1)", batch=batch_helpers.extremes('x'), like="x", linear_in="x",
     tf="tf_helpers.shift(x, axis, by)",
     vjp={"x": "rt.shift(ans_bar, axis, -by)"},
     samples=s.calls(((3,), {}), ((2, 3), {"axis": 1}), ((2, 3), {"by": -1})),
 )  # fmt: skip
 LINES = (((3,), {}), ((2, 3), {"axis": 1}), ((2, 3), {}), ((2, 3, 2), {"axis": (0, 2)}))
 primitive(
-    "rt.products_before(x, axis=None)", like="x",
+    "rt.products_before(x, axis=None)", batch=batch_helpers.extremes('x'), like="x",
     tf="tf_helpers.products(x, axis, after=False)",
     vjp={"x": "ans * rt.reverse_recurrence(x, rt.shift(ans_bar, axis, -1), axis)"},
     jvp={"x": "rt.shift(rt.recurrence(x, ans * x_dot, axis), axis)"},
     samples=s.calls(*LINES),
 )  # fmt: skip
 primitive(
-    "rt.products_after(x, axis=None)", like="x",
+    "rt.products_after(x, axis=None)", batch=batch_helpers.extremes('x'), like="x",
     tf="tf_helpers.products(x, axis, after=True)",
     vjp={"x": "ans * rt.shift(rt.recurrence(x, ans_bar, axis), axis)"},
     jvp={"x": "rt.reverse_recurrence(x, rt.shift(ans * x_dot, axis, -1), axis)"},
@@ -311,7 +351,7 @@ def recurrences(rng: s.Rng) -> list:
 
 
 primitive(
-    "rt.recurrence(a, b, axis=None)", like="b", linear_in="b",
+    "rt.recurrence(a, b, axis=None)", batch=batch_helpers.extremes('a', 'b'), like="b", linear_in="b",
     tf="tf_helpers.recurrence(a, b, axis, reverse=False)",
     vjp={
         "a": "rt.reverse_recurrence(a, ans_bar, axis) * rt.shift(ans, axis)",
@@ -324,7 +364,7 @@ primitive(
     samples=recurrences,
 )  # fmt: skip
 primitive(
-    "rt.reverse_recurrence(a, b, axis=None)", like="b", linear_in="b",
+    "rt.reverse_recurrence(a, b, axis=None)", batch=batch_helpers.extremes('a', 'b'), like="b", linear_in="b",
     tf="tf_helpers.recurrence(a, b, axis, reverse=True)",
     vjp={
         "a": "rt.shift(rt.recurrence(a, ans_bar, axis), axis) * ans",
@@ -349,7 +389,7 @@ for name, product in {
         "tensordot": ((), (2, 3), (2, 3)),
     }.get(name, ((2, 4), (2, 3), (3, 4)))  # fmt: skip
     primitive(
-        f"rt.{name}_bar_x(z_bar, x, y{axes})", shape_only="x", like="x",
+        f"rt.{name}_bar_x(z_bar, x, y{axes})", batch=batch_helpers.product_bar(name, "x"), shape_only="x", like="x",
         tf=f"tf_helpers.{name}_bar(z_bar, x, y{given}, of_x=True)",
         jvp={
             "z_bar": f"rt.{name}_bar_x(z_bar_dot, x, y{given})",
@@ -362,7 +402,7 @@ for name, product in {
         samples=s.arrays(shapes),
     )  # fmt: skip
     primitive(
-        f"rt.{name}_bar_y(z_bar, x, y{axes})", shape_only="y", like="y",
+        f"rt.{name}_bar_y(z_bar, x, y{axes})", batch=batch_helpers.product_bar(name, "y"), shape_only="y", like="y",
         tf=f"tf_helpers.{name}_bar(z_bar, x, y{given}, of_x=False)",
         jvp={
             "z_bar": f"rt.{name}_bar_y(z_bar_dot, x, y{given})",
@@ -391,7 +431,7 @@ def columns(rng: s.Rng) -> list:
 
 
 primitive(
-    "rt.solve_columns(a, v, b)", shape_only="b", linear_in="v",
+    "rt.solve_columns(a, v, b)", batch=batch_helpers.solve_columns, shape_only="b", linear_in="v",
     tf="tf_helpers.solve_columns(a, v, b)",
     vjp={
         "a": "-rt.outer_of_columns(rt.solve_transposed(a, ans_bar, b), ans, a, b)",
@@ -404,7 +444,7 @@ primitive(
     samples=solves,
 )  # fmt: skip
 primitive(
-    "rt.solve_transposed(a, v, b)", shape_only="b", linear_in="v",
+    "rt.solve_transposed(a, v, b)", batch=batch_helpers.solve_transposed, shape_only="b", linear_in="v",
     tf="tf_helpers.solve_transposed(a, v, b)",
     vjp={
         "a": "-rt.outer_of_columns(ans, rt.solve_columns(a, ans_bar, b), a, b)",
@@ -417,7 +457,7 @@ primitive(
     samples=solves,
 )  # fmt: skip
 primitive(
-    "rt.outer_of_columns(u, v, a, b)", shape_only=("a", "b"), like="a",
+    "rt.outer_of_columns(u, v, a, b)", batch=batch_helpers.outer_of_columns, shape_only=("a", "b"), like="a",
     tf="tf_helpers.outer_of_columns(u, v, a, b)",
     jvp={
         "u": "rt.outer_of_columns(u_dot, v, a, b)",
@@ -430,7 +470,7 @@ primitive(
     samples=columns,
 )  # fmt: skip
 primitive(
-    "rt.times_columns(a, v, b)", shape_only="b",
+    "rt.times_columns(a, v, b)", batch=batch_helpers.times_columns, shape_only="b",
     tf="tf_helpers.times_columns(a, v, b)",
     jvp={"a": "rt.times_columns(a_dot, v, b)", "v": "rt.times_columns(a, v_dot, b)"},
     vjp={
@@ -441,7 +481,7 @@ primitive(
 )  # fmt: skip
 W = "np.linalg.inv(x).mT"
 primitive(  # dC = <C, dx> W - W dx^T C with W the inverse transposed
-    "rt.cofactors(x)", like="x",
+    "rt.cofactors(x)", batch='rt.cofactors(x)', like="x",
     tf="tf_linalg.cofactors(x)",
     vjp={
         "x": f"ans * np.sum(ans_bar * {W}, axis=(-2, -1), keepdims=True)"
@@ -454,12 +494,12 @@ primitive(  # dC = <C, dx> W - W dx^T C with W the inverse transposed
 )  # fmt: skip
 for name in ("lower_half", "symmetric"):
     primitive(
-        f"rt.{name}(x)", linear_in="x", like="x", vjp={"x": f"rt.{name}(ans_bar)"},
+        f"rt.{name}(x)", batch=f"rt.{name}(x)", linear_in="x", like="x", vjp={"x": f"rt.{name}(ans_bar)"},
         tf=f"tf_helpers.{name}(x)",
         samples=s.calls(((3, 3), {}), ((2, 3, 3), {})),
     )  # fmt: skip
 primitive(
-    "rt.real_matrix(x)", linear_in="x", like="x", view_of="x", vjp={"x": "ans_bar"},
+    "rt.real_matrix(x)", batch='rt.real_matrix(x)', linear_in="x", like="x", view_of="x", vjp={"x": "ans_bar"},
     tf="tf_helpers.real_matrix(x)",
     samples=s.calls(((2, 2), {})),
 )  # fmt: skip

@@ -6,6 +6,7 @@ zeros; where reads accumulate, the compiler adds them in place with `rt.add_at` 
 
 from __future__ import annotations
 
+from redraft.transpile.primitives import batch_index
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import keywords, trailing, with_options
 from redraft.transpile.primitives.table import Call, missing, no_derivative, primitive
@@ -43,12 +44,12 @@ def along(rng: s.Rng) -> list:
 
 
 primitive(
-    "operator.getitem(x, index)", operator="[]", linear_in="x", view_of="x",
+    "operator.getitem(x, index)", batch=batch_index.getitem, operator="[]", linear_in="x", view_of="x",
     tf="tf_indexing.getitem(x, index)",
     vjp={"x": "rt.scatter(ans_bar, x, index)"}, samples=subscripts,
 )  # fmt: skip
 primitive(
-    "np.take(x, indices, axis=None)", method="take", linear_in="x",
+    "np.take(x, indices, axis=None)", batch=batch_index.take, method="take", linear_in="x",
     tf="tf_indexing.take(x, indices, axis)",
     vjp={"x": with_options("rt.untake(ans_bar, x, indices...)", "axis")},
     samples=lambda rng: [
@@ -59,7 +60,7 @@ primitive(
     ],
 )  # fmt: skip
 primitive(
-    "np.take_along_axis(x, indices, axis=-1)", linear_in="x", rank=lambda c: c.rank("x"),
+    "np.take_along_axis(x, indices, axis=-1)", batch=batch_index.along_axis('x', 'indices'), linear_in="x", rank=lambda c: c.rank("x"),
     tf="tf_indexing.take_along_axis(x, indices, axis)",
     vjp={"x": with_options("rt.untake_along_axis(ans_bar, x, indices...)", "axis")},
     samples=along,
@@ -74,7 +75,7 @@ def order(call: Call) -> str:
 
 
 primitive(
-    "np.sort(x, axis=-1)", rank=lambda c: c.rank("x") if c.constant("axis") is not None else 1,
+    "np.sort(x, axis=-1)", batch=batch_index.sort, rank=lambda c: c.rank("x") if c.constant("axis") is not None else 1,
     tf="tf_reduce.sort(x, axis)",
     vjp={"x": lambda c: f"rt.untake_along_axis(ans_bar, x, {order(c)}{trailing(c, 'axis')})"},
     jvp={"x": lambda c: f"np.take_along_axis(x_dot, {order(c)}, axis)"},
@@ -85,12 +86,14 @@ primitive(
 )  # fmt: skip
 no_derivative(
     "np.argsort(x, axis=-1, *, kind=None, stable=None)",
+    batch=batch_index.sort,
     method="argsort",
     tf="tf_reduce.argsort(x, axis)",
 )
 no_derivative("np.argpartition(x, kth, axis=-1)", tf="tf_reduce.argsort(x, axis)")
 no_derivative(
     "np.searchsorted(x, v, side='left')",
+    batch=batch_index.searchsorted,
     method="searchsorted",
     tf="tf_reduce.searchsorted(x, v, side)",
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from redraft.transpile.primitives import batch_helpers, batching
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import keywords, trailing, with_options
 from redraft.transpile.primitives.table import UNKNOWN, BindError, Call, missing, primitive
@@ -73,6 +74,7 @@ def dot_rank(call: Call) -> int | None:
 
 primitive(
     "np.matmul(x, y)", aliases="operator.matmul", operator="@",
+    batch=batching.matmul,
     tf="tf_linalg.matmul(x, y)",
     jvp={"x": "x_dot @ y", "y": "x @ y_dot"}, rank=matmul_rank, vjp={"x": matmul_x, "y": matmul_y},
     samples=s.arrays(
@@ -83,6 +85,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.dot(x, y)", method="dot", rank=dot_rank,
+    batch=batching.dot,
     tf="tf_linalg.dot(x, y)",
     jvp={"x": "np.dot(x_dot, y)", "y": "np.dot(x, y_dot)"},
     vjp={
@@ -97,6 +100,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.vdot(x, y)", jvp={"x": "np.vdot(x_dot, y)", "y": "np.vdot(x, y_dot)"}, rank=0,
+    batch=batching.vdot,
     tf="tf_linalg.vdot(x, y)",
     vjp={
         "x": "np.conj(np.reshape(ans_bar * np.ravel(y), np.shape(x)))",
@@ -106,6 +110,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.inner(x, y)", jvp={"x": "np.inner(x_dot, y)", "y": "np.inner(x, y_dot)"},
+    batch=batching.inner,
     tf="tf_linalg.inner(x, y)",
     vjp={
         "x": lambda c: (
@@ -122,6 +127,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.outer(x, y)", jvp={"x": "np.outer(x_dot, y)", "y": "np.outer(x, y_dot)"}, rank=2,
+    batch=batching.outer,
     tf="tf_linalg.outer(x, y)",
     vjp={
         "x": lambda c: (
@@ -137,6 +143,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.tensordot(x, y, axes=2)",
+    batch=batching.tensordot,
     tf="tf_linalg.tensordot(x, y, axes)",
     jvp={
         "x": with_options("np.tensordot(x_dot, y...)", "axes"),
@@ -155,6 +162,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "np.kron(x, y)", jvp={"x": "np.kron(x_dot, y)", "y": "np.kron(x, y_dot)"},
+    batch=batching.kron,
     tf="tf_linalg.kron(x, y)",
     vjp={"x": "rt.kron_bar_x(ans_bar, x, y)", "y": "rt.kron_bar_y(ans_bar, x, y)"},
     samples=s.arrays(
@@ -162,7 +170,7 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "np.cross(x, y, *, axis=-1)",
+    "np.cross(x, y, *, axis=-1)", batch=batching.cross,
     tf="tf_linalg.cross(x, y, axis)",
     jvp={
         "x": with_options("np.cross(x_dot, y....)", "axis"),
@@ -191,7 +199,7 @@ def each_matrix(bar: str) -> str:
 
 
 primitive(
-    "np.linalg.inv(x)", like="x",
+    "np.linalg.inv(x)", batch='np.linalg.inv(x)', like="x",
     tf="tf_linalg.inv(x)",
     vjp={
         "x": lambda c: "-ans.T @ ans_bar @ ans.T" if is_matrix(c, "x")
@@ -219,7 +227,7 @@ def solve_a(call: Call) -> str:
 
 
 primitive(
-    "np.linalg.solve(a, b)", linear_in="b",
+    "np.linalg.solve(a, b)", batch=batch_helpers.solve, linear_in="b",
     tf="tf_linalg.solve(a, b)",
     vjp={"a": solve_a, "b": solve_b},
     jvp={
@@ -238,7 +246,7 @@ primitive(
     ],
 )  # fmt: skip
 primitive(
-    "np.linalg.det(x)",
+    "np.linalg.det(x)", batch='np.linalg.det(x)',
     tf="tf_linalg.det(x)",
     rank=lambda c: 0 if is_matrix(c, "x") else None,
     vjp={
@@ -249,7 +257,7 @@ primitive(
     samples=lambda rng: [(s.well(rng, (3, 3)),), (s.well(rng, (2, 2, 2)),), (s.well(rng, (1, 1)),)],
 )  # fmt: skip
 primitive(
-    "np.linalg.slogdet(x)", gives="tuple",  # a pair; the sign of a real one is constant
+    "np.linalg.slogdet(x)", batch='np.linalg.slogdet(x)', gives="tuple",  # a pair; the sign of a real one is constant
     tf="tf_linalg.slogdet(x)",
     vjp={
         "x": lambda c: "ans_bar[1] * np.linalg.inv(rt.real_matrix(x)).T" if is_matrix(c, "x")
@@ -262,7 +270,7 @@ primitive(
     samples=lambda rng: [(s.well(rng, (3, 3)),), (s.well(rng, (2, 2, 2)),)],
 )  # fmt: skip
 primitive(
-    "np.linalg.cholesky(x)", like="x",
+    "np.linalg.cholesky(x)", batch='np.linalg.cholesky(x)', like="x",
     tf="tf_linalg.cholesky(x)",
     # symmetric as JAX's; NumPy itself reads the lower triangle alone
     vjp={
@@ -334,7 +342,7 @@ def norm_dot(call: Call) -> str:
 
 
 primitive(
-    "np.linalg.norm(x, ord=None, axis=None, keepdims=False)",
+    "np.linalg.norm(x, ord=None, axis=None, keepdims=False)", batch=batching.norm,
     tf="tf_linalg.norm(x, ord, axis, keepdims)",
     rank=lambda c: 0 if c.constant("axis") is None and c.constant("keepdims") is False else None,
     vjp={"x": norm_bar}, jvp={"x": norm_dot},

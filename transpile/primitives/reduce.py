@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from redraft.transpile.primitives import batching
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import keywords, trailing, with_options
 from redraft.transpile.primitives.table import UNKNOWN, Call, missing, no_derivative, primitive
@@ -98,6 +99,7 @@ def rank_of_reduction(call: Call) -> Any:
 def reduction(text: str, **options: Any) -> None:
     """Declare a reduction; methods and the rank of the result are alike for all."""
     options.setdefault("samples", s.calls(*AXES))
+    options.setdefault("batch", batching.reduce)
     primitive(text, rank=rank_of_reduction, **options)
 
 
@@ -148,6 +150,7 @@ def average_dot(call: Call) -> str:
 
 primitive(
     "np.average(x, axis=None, weights=None, *, keepdims=False)",
+    batch=batching.average,
     tf="tf_reduce.average(x, axis, weights, keepdims)",
     rank=rank_of_reduction,
     vjp={
@@ -340,6 +343,7 @@ RUNNING = (((), {}), ((3,), {}), ((2, 3), {}), ((2, 3), {"axis": 0}), ((2, 3, 2)
 
 primitive(
     "np.cumsum(x, axis=None)",
+    batch=batching.along("x", whole="flattened", numbers=True),
     tf="tf_reduce.running(x, axis, False)",
     method="cumsum",
     linear_in="x",
@@ -354,6 +358,7 @@ primitive(
 )
 primitive(
     "np.cumprod(x, axis=None)",
+    batch=batching.along("x", whole="flattened", numbers=True),
     tf="tf_reduce.running(x, axis, True)",
     method="cumprod",
     rank=lambda call: 1 if call.constant("axis") is None else call.rank("x"),
@@ -374,7 +379,7 @@ primitive(
 )
 
 primitive(
-    "np.diff(x, n=1, axis=-1)", linear_in="x", rank=lambda c: c.rank("x"),
+    "np.diff(x, n=1, axis=-1)", batch=batching.along('x'), linear_in="x", rank=lambda c: c.rank("x"),
     tf="tf_reduce.difference(x, n, axis)",
     vjp={"x": "rt.undiff(ans_bar, x, n, axis)"},
     samples=s.calls(
@@ -395,6 +400,7 @@ for text, (method, lowering) in {
 }.items():
     no_derivative(
         text, method=method, tf=f"tf_reduce.{lowering}",
+        batch=batching.reduce_one if "arg" in text else batching.reduce,
         samples=s.calls(((3,), {}), ((2, 3), {"axis": 0})),
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from redraft.transpile.primitives import batch_shapes, batching
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import trailing, with_options
 from redraft.transpile.primitives.table import UNKNOWN, BindError, Call, literal, missing, primitive
@@ -27,7 +28,7 @@ def length(call: Call, parameter: str) -> int | None:
 # The same elements in another shape
 
 primitive(
-    "np.reshape(x, shape)", linear_in="x", view_of="x", vjp=BACK,
+    "np.reshape(x, shape)", batch=batch_shapes.reshape, linear_in="x", view_of="x", vjp=BACK,
     tf="tf_shapes.reshaped(x, shape)",
     rank=lambda c: length(c, "shape"),
     samples=lambda rng: [
@@ -47,7 +48,7 @@ def reshape_rank(call: Call) -> int | None:
 
 
 primitive(
-    "ndarray.reshape(x, *shape)", method="reshape", view_of="x", vjp=BACK, jvp=INTO,
+    "ndarray.reshape(x, *shape)", batch=batch_shapes.reshape_method, method="reshape", view_of="x", vjp=BACK, jvp=INTO,
     tf="tf_shapes.reshaped_by_method(x, shape)",
     rank=reshape_rank,
     samples=lambda rng: [
@@ -56,22 +57,22 @@ primitive(
     ],
 )  # fmt: skip
 primitive(
-    "np.ravel(x)", method="ravel", linear_in="x", view_of="x", rank=1, vjp=BACK,
+    "np.ravel(x)", batch=batching.rows, method="ravel", linear_in="x", view_of="x", rank=1, vjp=BACK,
     tf="tf.reshape(tf_arrays.tensor(x), [-1])",
     samples=s.calls(((), {}), ((2, 3), {}), ((3,), {})),
 )  # fmt: skip
 primitive(
-    "ndarray.flatten(x)", method="flatten", rank=1, vjp=BACK, jvp=INTO,
+    "ndarray.flatten(x)", batch=batch_shapes.flatten, method="flatten", rank=1, vjp=BACK, jvp=INTO,
     tf="tf.reshape(x, [-1])",
     samples=s.calls(((), {}), ((2, 3), {})),
 )  # fmt: skip
 primitive(
-    "np.squeeze(x, axis=None)", method="squeeze", linear_in="x", view_of="x", vjp=BACK,
+    "np.squeeze(x, axis=None)", batch=batch_shapes.squeeze, method="squeeze", linear_in="x", view_of="x", vjp=BACK,
     tf="tf_shapes.squeeze(x, axis)",
     samples=s.calls(((1, 3, 1), {}), ((1, 3, 1), {"axis": 0}), ((1, 3, 1), {"axis": (0, -1)})),
 )  # fmt: skip
 primitive(
-    "np.expand_dims(x, axis)", linear_in="x", view_of="x", vjp=BACK,
+    "np.expand_dims(x, axis)", batch=batch_shapes.expand_dims, linear_in="x", view_of="x", vjp=BACK,
     tf="tf_shapes.expand_dims(x, axis)",
     samples=lambda rng: [
         (s.anything(rng, (3,)), 0), (s.anything(rng, (2, 3)), -1), (s.anything(rng, (3,)), (0, 2)),
@@ -80,11 +81,11 @@ primitive(
 )  # fmt: skip
 for n in (1, 2, 3):
     primitive(
-        f"np.atleast_{n}d(x)", linear_in="x", view_of="x", vjp=BACK, tf=f"tf_shapes.at_least(x, {n})",
+        f"np.atleast_{n}d(x)", batch=batch_shapes.at_least(n), linear_in="x", view_of="x", vjp=BACK, tf=f"tf_shapes.at_least(x, {n})",
         samples=s.calls(((), {}), ((3,), {}), ((2, 3), {})),
     )  # fmt: skip
 primitive(
-    "np.broadcast_to(x, shape)", linear_in="x", view_of="x",
+    "np.broadcast_to(x, shape)", batch=batch_shapes.broadcast_to, linear_in="x", view_of="x",
     tf="tf_arrays.broadcast_to(x, shape)",
     vjp={"x": "rt.unbroadcast(ans_bar, x)"}, rank=lambda c: length(c, "shape"),
     samples=lambda rng: [
@@ -140,7 +141,7 @@ def transposed_by_method(call: Call) -> str:
 
 
 primitive(
-    "np.transpose(x, axes=None)", linear_in="x", view_of="x", attribute="T",
+    "np.transpose(x, axes=None)", batch=batch_shapes.transpose, linear_in="x", view_of="x", attribute="T",
     tf="tf_shapes.transpose(x, axes)",
     rank=rank_of_transposed, vjp={"x": transposed},
     samples=s.calls(
@@ -149,7 +150,7 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "ndarray.transpose(x, *axes)", method="transpose", view_of="x",
+    "ndarray.transpose(x, *axes)", batch=batch_shapes.transpose_method, method="transpose", view_of="x",
     tf="tf_shapes.transpose_by_method(x, axes)",
     rank=lambda c: c.rank("x"), vjp={"x": transposed_by_method},
     jvp={
@@ -162,19 +163,19 @@ primitive(
     ],
 )  # fmt: skip
 primitive(
-    "np.matrix_transpose(x)", linear_in="x", view_of="x", attribute="mT",
+    "np.matrix_transpose(x)", batch=batch_shapes.same, linear_in="x", view_of="x", attribute="mT",
     tf="tf_shapes.matrix_transpose(x)",
     aliases="np.linalg.matrix_transpose", rank=lambda c: c.rank("x"), vjp={"x": "ans_bar.mT"},
     samples=s.calls(((2, 3), {}), ((2, 3, 4), {})),
 )  # fmt: skip
 primitive(
-    "np.swapaxes(x, axis1, axis2)", linear_in="x", view_of="x", method="swapaxes",
+    "np.swapaxes(x, axis1, axis2)", batch=batch_shapes.moved('axis1', 'axis2'), linear_in="x", view_of="x", method="swapaxes",
     tf="tf_shapes.swapaxes(x, axis1, axis2)",
     rank=lambda c: c.rank("x"), vjp={"x": "np.swapaxes(ans_bar, axis1, axis2)"},
     samples=lambda rng: [(s.anything(rng, (2, 3)), 0, 1), (s.anything(rng, (2, 3, 4)), -1, 0)],
 )  # fmt: skip
 primitive(
-    "np.moveaxis(x, source, destination)", linear_in="x", view_of="x",
+    "np.moveaxis(x, source, destination)", batch=batch_shapes.moved('source', 'destination'), linear_in="x", view_of="x",
     tf="tf_shapes.moveaxis(x, source, destination)",
     rank=lambda c: c.rank("x"), vjp={"x": "np.moveaxis(ans_bar, destination, source)"},
     samples=lambda rng: [
@@ -182,7 +183,7 @@ primitive(
     ],
 )  # fmt: skip
 primitive(
-    "np.flip(x, axis=None)", linear_in="x", view_of="x", rank=lambda c: c.rank("x"),
+    "np.flip(x, axis=None)", batch=batch_shapes.flip, linear_in="x", view_of="x", rank=lambda c: c.rank("x"),
     tf="tf_shapes.flip(x, axis)",
     vjp={
         "x": with_options("np.flip(ans_bar...)", "axis")
@@ -191,12 +192,13 @@ primitive(
 )  # fmt: skip
 for name, axis in {"fliplr": 1, "flipud": 0}.items():
     primitive(
-        f"np.{name}(x)", linear_in="x", view_of="x", rank=lambda c: c.rank("x"),
+        f"np.{name}(x)", batch=f"np.flip(x, axis={axis + 1})",
+        linear_in="x", view_of="x", rank=lambda c: c.rank("x"),
         vjp={"x": f"np.{name}(ans_bar)"}, samples=s.calls(((2, 3), {}), ((2, 3, 2), {})),
         tf=f"tf_shapes.flip(x, {axis})",
     )  # fmt: skip
 primitive(
-    "np.rot90(x, k=1, axes=(0, 1))", linear_in="x", view_of="x", rank=lambda c: c.rank("x"),
+    "np.rot90(x, k=1, axes=(0, 1))", batch=batch_shapes.moved('axes'), linear_in="x", view_of="x", rank=lambda c: c.rank("x"),
     tf="tf_shapes.rot90(x, k, axes)",
     vjp={"x": with_options("np.rot90(ans_bar, -k...)", "axes")},
     samples=s.calls(((2, 3), {}), ((2, 3), {"k": 2}), ((2, 3, 4), {"k": 3, "axes": (2, 0)})),
@@ -210,7 +212,7 @@ def rolled_back(call: Call) -> str:
 
 
 primitive(
-    "np.roll(x, shift, axis=None)", linear_in="x", rank=lambda c: c.rank("x"),
+    "np.roll(x, shift, axis=None)", batch=batch_shapes.roll, linear_in="x", rank=lambda c: c.rank("x"),
     tf="tf_shapes.roll(x, shift, axis)",
     vjp={
         "x": rolled_back
@@ -233,7 +235,7 @@ def joins(*cases: tuple) -> s.Callable:
 
 
 primitive(
-    "np.concatenate(arrays, axis=0)", sequences="arrays", aliases="np.concat", linear_in="arrays",
+    "np.concatenate(arrays, axis=0)", batch=batch_shapes.concatenate, sequences="arrays", aliases="np.concat", linear_in="arrays",
     tf="tf_shapes.concatenate(arrays, axis)",
     vjp={
         "arrays": lambda c: "rt.unconcatenate(ans_bar, arrays)"
@@ -245,7 +247,7 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "np.stack(arrays, axis=0)", sequences="arrays", linear_in="arrays",
+    "np.stack(arrays, axis=0)", batch=batch_shapes.stack, sequences="arrays", linear_in="arrays",
     tf="tf_shapes.stack(arrays, axis)",
     vjp={
         "arrays": lambda c: "rt.unstack(ans_bar, arrays)"
@@ -263,7 +265,7 @@ for name, cases in {
     "column_stack": joins(([(3,), (3,)], {}), ([(3, 2), (3,)], {})),
 }.items():
     primitive(
-        f"np.{name}(arrays)", linear_in="arrays", sequences="arrays",
+        f"np.{name}(arrays)", batch=getattr(batch_shapes, name), linear_in="arrays", sequences="arrays",
         vjp={"arrays": f'rt.unjoin(ans_bar, arrays, "{name}")'}, samples=cases,
         tf=f"tf_shapes.{name}(arrays)",
     )  # fmt: skip
@@ -279,7 +281,7 @@ def cuts(*cases: tuple) -> s.Callable:
 
 
 primitive(
-    "np.split(x, indices_or_sections, axis=0)", gives="list", linear_in="x", view_of="x",
+    "np.split(x, indices_or_sections, axis=0)", batch=batch_shapes.moved('axis'), gives="list", linear_in="x", view_of="x",
     tf="tf_shapes.split(x, indices_or_sections, axis)",
     vjp={"x": with_options("np.concatenate(rt.filled(ans_bar, ans)...)", "axis")},
     samples=cuts(
@@ -287,18 +289,18 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "np.array_split(x, indices_or_sections, axis=0)", gives="list", linear_in="x", view_of="x",
+    "np.array_split(x, indices_or_sections, axis=0)", batch=batch_shapes.moved('axis'), gives="list", linear_in="x", view_of="x",
     tf="tf_shapes.split(x, indices_or_sections, axis, even=False)",
     vjp={"x": with_options("np.concatenate(rt.filled(ans_bar, ans)...)", "axis")},
     samples=cuts(((7,), (3,), {}), ((2, 5), (2,), {"axis": 1})),
 )  # fmt: skip
 primitive(
-    "np.vsplit(x, indices_or_sections)", gives="list", linear_in="x", view_of="x",
+    "np.vsplit(x, indices_or_sections)", batch="np.split(x, indices_or_sections, axis=1)", gives="list", linear_in="x", view_of="x",
     tf="tf_shapes.split(x, indices_or_sections, 0)",
     vjp={"x": "np.concatenate(rt.filled(ans_bar, ans))"}, samples=cuts(((4, 2), (2,), {})),
 )  # fmt: skip
 primitive(
-    "np.hsplit(x, indices_or_sections)", gives="list", linear_in="x", view_of="x",
+    "np.hsplit(x, indices_or_sections)", batch=batch_shapes.hsplit, gives="list", linear_in="x", view_of="x",
     tf="tf_shapes.hsplit(x, indices_or_sections)",
     vjp={"x": "np.hstack(rt.filled(ans_bar, ans))"},
     samples=cuts(((2, 4), (2,), {}), ((4,), (2,), {})),
@@ -307,7 +309,7 @@ primitive(
 # Copies of elements
 
 primitive(
-    "np.tile(x, reps)", linear_in="x", vjp={"x": "rt.untile(ans_bar, x, reps)"},
+    "np.tile(x, reps)", batch=batch_shapes.tile, linear_in="x", vjp={"x": "rt.untile(ans_bar, x, reps)"},
     tf="tf_shapes.tile(x, reps)",
     samples=cuts(
         ((), (3,), {}), ((3,), (2,), {}), ((2, 3), (2,), {}), ((3,), ((2, 2),), {}),
@@ -315,7 +317,7 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "np.repeat(x, repeats, axis=None)", method="repeat", linear_in="x",
+    "np.repeat(x, repeats, axis=None)", batch=batch_shapes.repeat, method="repeat", linear_in="x",
     tf="tf_shapes.repeat(x, repeats, axis)",
     vjp={"x": with_options("rt.unrepeat(ans_bar, x, repeats...)", "axis")},
     samples=cuts(
@@ -334,7 +336,7 @@ def pad_mode(call: Call) -> str:
 
 
 primitive(
-    'np.pad(x, pad_width, mode="constant", *, constant_values=0)',
+    'np.pad(x, pad_width, mode="constant", *, constant_values=0)', batch=batch_shapes.pad,
     tf="tf_shapes.pad(x, pad_width, mode, constant_values)",
     rank=lambda c: c.rank("x"),
     vjp={"x": lambda c: f"rt.unpad(ans_bar, x, pad_width{pad_mode(c)})"},
@@ -349,7 +351,7 @@ primitive(
 # Diagonals and triangles
 
 primitive(
-    "np.diag(x, k=0)", linear_in="x", view_of="x",
+    "np.diag(x, k=0)", batch=batch_shapes.diag, linear_in="x", view_of="x",
     tf="tf_shapes.diag(x, k)",
     rank=lambda c: {1: 2, 2: 1}.get(c.rank("x")),
     vjp={
@@ -361,7 +363,7 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "np.diagonal(x, offset=0, axis1=0, axis2=1)", method="diagonal", linear_in="x", view_of="x",
+    "np.diagonal(x, offset=0, axis1=0, axis2=1)", batch=batch_shapes.moved('axis1', 'axis2'), method="diagonal", linear_in="x", view_of="x",
     tf="tf_shapes.diagonal(x, offset, axis1, axis2)",
     vjp={"x": with_options("rt.undiagonal(ans_bar, x...)", "offset", "axis1", "axis2")},
     samples=s.calls(
@@ -369,7 +371,7 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "np.trace(x, offset=0, axis1=0, axis2=1)", method="trace", linear_in="x",
+    "np.trace(x, offset=0, axis1=0, axis2=1)", batch=batch_shapes.moved('axis1', 'axis2'), method="trace", linear_in="x",
     tf="tf_shapes.trace(x, offset, axis1, axis2)",
     rank=lambda c: 0 if c.rank("x") == 2 else None,
     vjp={"x": with_options("rt.untrace(ans_bar, x...)", "offset", "axis1", "axis2")},
@@ -391,7 +393,7 @@ def triangle(name: str) -> s.Callable:
 
 for name in ("triu", "tril"):
     primitive(
-        f"np.{name}(x, k=0)", linear_in="x", selects=True, vjp={"x": triangle(name)},
+        f"np.{name}(x, k=0)", batch=batch_shapes.triangle, linear_in="x", selects=True, vjp={"x": triangle(name)},
         tf=f"tf_shapes.triangle(x, k, upper={name == 'triu'})",
         rank=lambda c: max(c.rank("x"), 2) if c.rank("x") is not None else None,
         samples=s.calls(((3, 3), {}), ((2, 3), {"k": 1}), ((2, 3, 3), {"k": -1}), ((3,), {})),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from redraft.transpile.primitives import batching
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.reduce import AXES, beside, total
 from redraft.transpile.primitives.table import Call, elementwise, missing, primitive
@@ -119,6 +120,7 @@ def weights(call: Call) -> str:
 
 primitive(
     "scipy.special.logsumexp(x, axis=None, *, keepdims=False)",
+    batch=batching.reduce,
     tf="tf_reduce.logsumexp(x, axis, keepdims)",
     rank=lambda c: 0 if c.constant("axis") is None and c.constant("keepdims") is False else None,
     vjp={"x": lambda c: f"{beside(c, 'ans_bar')} * {weights(c)}"},
@@ -126,14 +128,14 @@ primitive(
     samples=s.calls(*AXES),
 )
 primitive(
-    "scipy.special.softmax(x, axis=None)", like="x",
+    "scipy.special.softmax(x, axis=None)", batch=batching.reduce, like="x",
     tf="tf_reduce.softmax(x, axis, False)",
     vjp={"x": "ans * (ans_bar - np.sum(ans * ans_bar, axis=axis, keepdims=True))"},
     jvp={"x": "ans * (x_dot - np.sum(ans * x_dot, axis=axis, keepdims=True))"},
     samples=s.calls(((3,), {}), ((2, 3), {"axis": 0}), ((2, 3), {"axis": -1}), ((2, 3), {})),
 )  # fmt: skip
 primitive(
-    "scipy.special.log_softmax(x, axis=None)", like="x",
+    "scipy.special.log_softmax(x, axis=None)", batch=batching.reduce, like="x",
     tf="tf_reduce.softmax(x, axis, True)",
     vjp={"x": "ans_bar - np.exp(ans) * np.sum(ans_bar, axis=axis, keepdims=True)"},
     jvp={"x": "x_dot - np.sum(np.exp(ans) * x_dot, axis=axis, keepdims=True)"},

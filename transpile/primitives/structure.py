@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from redraft.transpile.primitives import batch_helpers
 from redraft.transpile.primitives.table import no_derivative, primitive
 
-no_derivative("rt.cleared(x_bar)", tf="tf_structure.structured('cleared', x_bar)")
 no_derivative(
-    "rt.zeros_like(x)", shape_only="x", like="x", tf="tf_structure.structured('zeros_like', x)"
+    "rt.cleared(x_bar)", batch="rt.cleared(x_bar)", tf="tf_structure.structured('cleared', x_bar)"
 )
-no_derivative("rt.seed(ans)", rank=0, tf="tf_structure.seed(ans)")
-no_derivative("rt.seed_holomorphic(ans)", rank=0, tf="tf_structure.seed_holomorphic(ans)")
-no_derivative("rt.refuse_in_place(x)", tf="tf_structure.refuse_in_place(x)")
+no_derivative(
+    "rt.zeros_like(x)",
+    batch="rt.zeros_like(x)",
+    shape_only="x",
+    like="x",
+    tf="tf_structure.structured('zeros_like', x)",
+)
+no_derivative("rt.seed(ans)", batch="rt.seed(ans[0])", rank=0, tf="tf_structure.seed(ans)")
+no_derivative(
+    "rt.seed_holomorphic(ans)",
+    batch="rt.seed_holomorphic(ans[0])",
+    rank=0,
+    tf="tf_structure.seed_holomorphic(ans)",
+)
+no_derivative(
+    "rt.refuse_in_place(x)", batch="rt.refuse_in_place(x[0])", tf="tf_structure.refuse_in_place(x)"
+)
 no_derivative("rt.refuse_view(x, changed)", tf="tf_structure.refuse_view(x)")
 no_derivative("rt.check_shapes(spec, *values)", tf="tf_structure.check_shapes(spec, values)")
 no_derivative(
@@ -22,11 +36,12 @@ no_derivative("rt.reader(name)", tf="rt.reader(name)")
 no_derivative("rt.method(name)", tf="rt.method(name)")
 no_derivative("rt.constant_of(x, name)", tf="rt.constant_of(x, name)")
 no_derivative(
-    "rt.zeros_of_fields(x)", shape_only="x", like="x",
+    "rt.zeros_of_fields(x)", batch='rt.zeros_of_fields(x)', shape_only="x", like="x",
     tf="tf_structure.structured('zeros_of_fields', x)",
 )  # fmt: skip
 primitive(
     "rt.add(a, b)",
+    batch="rt.add(a, b)",
     tf="tf_structure.structured('add', a, b)",
     sequences=("a", "b"),
     vjp={"a": "ans_bar", "b": "ans_bar"},
@@ -34,6 +49,7 @@ primitive(
 )
 primitive(
     "rt.own(x)",
+    batch="rt.own(x)",
     sequences="x",
     vjp={"x": "ans_bar"},
     jvp={"x": "rt.own(x_dot)"},
@@ -42,6 +58,7 @@ primitive(
 )
 primitive(
     "rt.snapshot(x)",
+    batch="rt.snapshot(x)",
     sequences="x",
     vjp={"x": "ans_bar"},
     jvp={"x": "rt.snapshot(x_dot)"},
@@ -50,6 +67,7 @@ primitive(
 )
 primitive(
     "rt.like(z_bar, x)",
+    batch=batch_helpers.like,
     tf="tf_structure.structured('like', z_bar, x)",
     sequences="z_bar",
     shape_only="x",
@@ -58,6 +76,7 @@ primitive(
 )
 primitive(
     "rt.pack(x, parts)",
+    batch=batch_helpers.items_of_array("parts"),
     tf="tf_structure.structured('pack', x, parts)",
     sequences="parts",
     shape_only="x",
@@ -66,6 +85,7 @@ primitive(
 )
 primitive(
     "rt.stack_items(x, items)",
+    batch=batch_helpers.items_of_array("items"),
     tf="tf_structure.structured('stack_items', x, items)",
     sequences="items",
     shape_only="x",
@@ -74,6 +94,7 @@ primitive(
 )
 primitive(
     "rt.stack_items_last(x, items)",
+    batch=batch_helpers.items_of_array("items"),
     tf="tf_structure.structured('stack_items_last', x, items)",
     sequences="items",
     shape_only="x",
@@ -82,6 +103,7 @@ primitive(
 )
 primitive(
     "rt.item_bar(z_bar, index, value)",
+    batch=batch_helpers.item_bar,
     tf="tf_structure.structured('item_bar', z_bar, index, value)",
     sequences="z_bar",
     shape_only="value",
@@ -90,6 +112,7 @@ primitive(
 )
 primitive(
     "rt.gather_bar(z_bar, index, value)",
+    batch=batch_helpers.item_bar,
     tf="tf_structure.structured('gather_bar', z_bar, index, value)",
     sequences="z_bar",
     shape_only="value",
@@ -98,6 +121,7 @@ primitive(
 )
 primitive(
     "rt.Struct(fields)",
+    batch="rt.Struct(fields)",
     tf="rt.Struct(fields)",
     sequences="fields",
     vjp={"fields": "rt.fields(ans_bar)"},
@@ -105,6 +129,7 @@ primitive(
 )
 primitive(
     "rt.fields(x)",
+    batch="rt.fields(x)",
     tf="tf_structure.structured('fields', x)",
     sequences="x",
     vjp={"x": "rt.Struct(ans_bar)"},
@@ -112,6 +137,7 @@ primitive(
 )
 primitive(
     "rt.unrepeat_items(z_bar, x, times)",
+    batch="rt.unrepeat_items(z_bar, x, times)",
     tf="tf_structure.structured('unrepeat_items', z_bar, x, times)",
     sequences="z_bar",
     shape_only="x",
@@ -120,6 +146,7 @@ primitive(
 )
 primitive(
     "rt.repeat_items(x, times)",
+    batch="rt.repeat_items(x, times)",
     tf="tf_structure.structured('repeat_items', x, times)",
     sequences="x",
     linear_in="x",
@@ -130,6 +157,7 @@ no_derivative(
 )  # an update: handled like ``x.name += bar``
 primitive(
     "rt.unitem_bar(z_bar, x_bar, index, last=True)",
+    batch=batch_helpers.unitem_bar,
     tf="tf_structure.structured('unitem_bar', z_bar, x_bar, index, last)",
     sequences="z_bar",
     shape_only="x_bar",
@@ -142,6 +170,7 @@ primitive(
 for _name in ("list", "tuple"):
     primitive(
         f"{_name}(x=())",
+        batch=batch_helpers.items_of_array(),
         sequences="x",
         vjp={"x": "rt.stack_items(x, ans_bar)"},
         jvp={"x": f"{_name}(x_dot)"},
@@ -156,6 +185,7 @@ primitive(
 )
 primitive(
     "rt.as_items(x)",
+    batch=batch_helpers.items_of_array(),
     tf="tf_structure.structured('as_items', x)",
     sequences="x",
     vjp={"x": "rt.stack_items(x, ans_bar)"},

@@ -78,6 +78,7 @@ class Row:
         reason: why there is no rule (``missing`` only).
         tf: how to compute it on tensors (lowering.py).
         no_tf: why that cannot be.
+        batch: what becomes of a call whose arguments have a batch axis (batching.py).
         samples: example arguments for the tests.
     """
 
@@ -103,6 +104,7 @@ class Row:
     reason: str = ""
     tf: str | None = None
     no_tf: str = ""
+    batch: Any = None
     samples: Samples | None = None
     namespace: Mapping[str, Any] = field(default_factory=dict)
 
