@@ -11,16 +11,23 @@ from redraft.runtime.tree import register as register_pytree_node  # noqa: E402
 from redraft.transpile.api import grad, jvp, source, value_and_grad, vjp  # noqa: E402
 from redraft.transpile.custom import primitive  # noqa: E402
 from redraft.transpile.errors import SourceError, TransformError  # noqa: E402
+from redraft.transpile.jacobian import hessian, jacfwd, jacrev  # noqa: E402
+from redraft.transpile.jacobian import jacrev as jacobian  # noqa: E402
 from redraft.transpile.jit import jit  # noqa: E402
 from redraft.transpile.primitives.table import TableError  # noqa: E402
 from redraft.transpile.scopes import insert_grad_of, while_bound  # noqa: E402
+from redraft.transpile.vmap import vmap, vmap_by_loop  # noqa: E402
 
 __all__ = [
     "SourceError",
     "TableError",
     "TransformError",
     "grad",
+    "hessian",
     "insert_grad_of",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
     "jit",
     "jvp",
     "primitive",
@@ -28,7 +35,9 @@ __all__ = [
     "source",
     "value_and_grad",
     "vjp",
+    "vmap",
+    "vmap_by_loop",
     "while_bound",
 ]
-for _transform in (grad, value_and_grad, jvp, vjp, insert_grad_of, while_bound):
+for _transform in (grad, value_and_grad, jvp, vjp, vmap, insert_grad_of, while_bound):
     _transform.redraft_transform = _transform.__name__  # how the front end recognises them

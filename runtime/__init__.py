@@ -87,6 +87,21 @@ from redraft.runtime.elementwise import (
     where_between,
     where_greater,
 )
+from redraft.runtime.examples import (
+    basis,
+    batch_size,
+    behind_batch,
+    columns_of_jacobian,
+    jacobian_of_columns,
+    jacobian_of_rows,
+    no_columns,
+    no_rows,
+    only_arrays,
+    per_example,
+    seed_each,
+    sum_of_examples,
+    truths,
+)
 from redraft.runtime.indexing import (
     add_at,
     item,

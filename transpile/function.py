@@ -189,7 +189,16 @@ class Unit:
         inner = self.source_of(callee.inner, refuse)
         key = (inner, callee.kind, tuple(sorted((k, repr(v)) for k, v in callee.options.items())))
         if key not in self.sources:
-            written = write_fused(self, inner, callee.kind, callee.options)
+            if callee.kind in ("jacfwd", "jacrev"):
+                from redraft.transpile.jacobian import write_jacobian
+
+                written = write_jacobian(self, inner, callee.kind, callee.options)
+            elif callee.kind == "vmap":
+                from redraft.transpile.vmap import write_batched_source
+
+                written = write_batched_source(self, inner, callee.options)
+            else:
+                written = write_fused(self, inner, callee.kind, callee.options)
             self.sources[key] = self.read_again(written)
         return self.sources[key]
 

@@ -20,6 +20,7 @@ from redraft.transpile.staged import Ready, helper, staged
 def staged_special(function: Any) -> Any:
     """The staged form of a transformation or of a transformed function; None of anything else."""
     from redraft.transpile.jit import Jitted
+    from redraft.transpile.vmap import Vmapped
 
     if isinstance(function, Jitted):
         return staged(function.fun)
@@ -27,11 +28,21 @@ def staged_special(function: Any) -> Any:
         return Ready(lambda *args, **kwargs: gradient(function, args, kwargs))
     if isinstance(function, api.Pullback):
         return Ready(function)
+    if isinstance(function, Vmapped):
+        return Ready(lambda *args, **kwargs: batched(function, args, kwargs))
     if function is api.jvp:
         return Ready(jvp)
     if function is api.vjp:
         return Ready(vjp)
     return None
+
+
+def batched(function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """A call of ``vmap(f)`` on tensors."""
+    generated = function.written_for(args, kwargs)
+    target = generated.target
+    kwargs = {generated.renamed.get(k, k): v for k, v in kwargs.items()}
+    return staged(generated.function)(*target.leading, *args, **{**target.keywords, **kwargs})
 
 
 def dtype_kind(leaf: Any) -> str:

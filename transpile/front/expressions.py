@@ -696,10 +696,10 @@ class Expressions(Order, Unseen):
     def transformed(self, node: gast.Call) -> Transformed | None:
         """``rd.grad(f, …)`` as a callee, if `f` is known when the source is written."""
         kind = self.transform_kind(node.func)
-        if kind not in ("grad", "value_and_grad") or not node.args:
+        if kind not in TRANSFORM_OPTIONS or not node.args:
             return None
         inner = self.known_function(node.args[0])
-        names = ["argnums", "has_aux", "holomorphic", "allow_int"]
+        names = TRANSFORM_OPTIONS[kind]
         options = dict(zip(names, map(table.literal, node.args[1:]), strict=False))
         options.update({k.arg: table.literal(k.value) for k in node.keywords})
         if inner is None or table.UNKNOWN in options.values():
@@ -941,6 +941,14 @@ class Expressions(Order, Unseen):
         return gast.copy_location(new, node)
 
 
+_OF_GRAD = ("argnums", "has_aux", "holomorphic", "allow_int")
+TRANSFORM_OPTIONS = {  # optional parameters of the transformations, in order
+    "grad": _OF_GRAD,
+    "value_and_grad": _OF_GRAD,
+    "vmap": ("in_axes", "out_axes", "axis_name", "axis_size", "spmd_axis_name"),
+}
+
+
 def derivative(value: Any, count: int | None) -> Transformed | None:
     """``rd.grad(f)`` as a callee; None if `f` is no plain function, and settled at run time."""
     if hasattr(value.fun, "redraft_kind"):
@@ -950,6 +958,8 @@ def derivative(value: Any, count: int | None) -> Transformed | None:
     if inner is None:
         return None
     options = dict(value.options)
+    if value.redraft_kind == "vmap":
+        options["count"] = count
     if value.relative:
         options["argnums"] = value._absolute(count)
     return Transformed(value.redraft_kind, Function(inner), options)

@@ -1020,7 +1020,7 @@ class Stager:
 
     def known_object(self, func: Any, value: Any, touched: bool) -> Any:
         """A class, a transformation, or a function of a module."""
-        if getattr(value, "redraft_transform", None) in ("grad", "value_and_grad", "jit"):
+        if getattr(value, "redraft_transform", None) in ("grad", "value_and_grad", "vmap", "jit"):
             return func
         if getattr(value, "redraft_transform", None) in ("jvp", "vjp"):
             return self.at_run_time(func)

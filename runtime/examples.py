@@ -1,0 +1,122 @@
+"""Helpers of batched code: what all examples share, once per example, and tests of a batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from redraft.runtime.cotangents import seed
+from redraft.runtime.tree import leaves
+
+
+def per_example(x: Any, count: int) -> Any:
+    """A copy of `x` for each of `count` examples; of the arrays in a list, tuple or dict."""
+    if isinstance(x, dict):
+        return {k: per_example(v, count) for k, v in x.items()}
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return type(x)(*(per_example(v, count) for v in x))
+    if isinstance(x, (list, tuple)):
+        return type(x)(per_example(v, count) for v in x)
+    if x is None or isinstance(x, str):
+        return x
+    return np.repeat(np.asarray(x)[None], count, axis=0)
+
+
+def sum_of_examples(z_bar: Any, x: Any) -> Any:
+    """The transposed map of `per_example`."""
+    if isinstance(x, dict):
+        return {k: sum_of_examples(z_bar[k], v) for k, v in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [sum_of_examples(b, v) for b, v in zip(z_bar, x, strict=True)]
+    return np.sum(z_bar, axis=0)
+
+
+def batch_size(x: Any) -> int:
+    """Number of examples in the arrays of a container."""
+    return len(leaves(x)[0])
+
+
+def seed_each(ans: Any, lead: int = 1) -> Any:
+    """The cotangent of a batch of scalar results: ones.
+
+    Raises:
+        TypeError: the result of an example is not a real scalar.
+    """
+    seed(np.zeros(np.shape(ans)[lead:], np.asarray(ans).dtype))
+    return np.ones_like(ans)
+
+
+def basis(x: Any) -> Any:
+    """The unit vectors of the space of `x`, one after the other."""
+    x = np.asarray(x)
+    dtype = x.dtype if x.dtype.kind in "fc" else float
+    return np.eye(x.size, dtype=dtype).reshape(x.size, *x.shape)
+
+
+def jacobian_of_columns(columns: Any, x: Any, lead: int = 0) -> Any:
+    """A Jacobian from its columns: the directions of `x` become the last axes.
+
+    Args:
+        columns: derivatives of the result along the directions.
+        x: the argument.
+        lead: number of batch axes of the columns.
+    """
+    shape = np.shape(columns)
+    inner = shape[:lead] + shape[lead + 1 :] + np.shape(x)
+    return np.reshape(np.moveaxis(columns, lead, -1), inner)
+
+
+def columns_of_jacobian(jacobian: Any, columns: Any, lead: int = 0) -> Any:
+    """The inverse of `jacobian_of_columns`."""
+    shape = np.shape(columns)
+    flat = np.reshape(jacobian, shape[:lead] + shape[lead + 1 :] + shape[lead : lead + 1])
+    return np.moveaxis(flat, -1, lead)
+
+
+def jacobian_of_rows(rows: Any, ans: Any, x: Any) -> Any:
+    """A Jacobian from its rows: the directions of the result become the first axes."""
+    return np.reshape(rows, np.shape(ans) + np.shape(x))
+
+
+def no_columns(y_dot: Any, x: Any) -> Any:
+    """The Jacobian of a constant."""
+    return np.zeros(np.shape(y_dot) + np.shape(x))
+
+
+def no_rows(ans: Any, x: Any) -> Any:
+    """The Jacobian of a constant."""
+    return np.zeros(np.shape(ans) + np.shape(x))
+
+
+def only_arrays(*xs: Any) -> None:
+    """Refuse lists, tuples and dicts where code was written for arrays.
+
+    Raises:
+        TypeError: a batched argument is a container.
+    """
+    for x in xs:
+        if isinstance(x, (list, tuple, dict)):
+            raise TypeError(
+                f"vmap: this code was written for arrays, and got a {type(x).__name__}; say what it "
+                "holds with a tree of axes in in_axes"
+            )
+
+
+def truths(x: Any, lead: int = 1) -> Any:
+    """The truth of each example's number, as booleans.
+
+    Raises:
+        ValueError: the value of an example is an array of several elements.
+    """
+    shape = np.shape(x)
+    if np.prod(shape[lead:], dtype=int) != 1:
+        raise ValueError(
+            "the truth value of an array with more than one element is ambiguous: use `np.any` or `np.all`"
+        )
+    return np.reshape(x, shape[:lead]).astype(bool)
+
+
+def behind_batch(index: Any) -> tuple:
+    """An index of one example as an index of the batch."""
+    return (slice(None), *(index if isinstance(index, tuple) else (index,)))

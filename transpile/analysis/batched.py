@@ -1,0 +1,145 @@
+"""What vmap knows of a value: which parts of it have a batch axis, and the rank of one example's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Array:
+    """An array, a number, or (not batched) any other object; `rank` is that of one example's."""
+
+    batched: bool = False
+    rank: int | None = None
+    owned: bool = False  # nothing but one variable holds it
+
+
+@dataclass(frozen=True)
+class Items:
+    """A tuple, list, dict or object of which every part is known."""
+
+    kind: str
+    keys: tuple[Any, ...]
+    parts: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Many:
+    """A list, tuple or dict of parts that are alike."""
+
+    kind: str
+    part: Any
+
+
+@dataclass(frozen=True)
+class Closure:
+    """A function that the rewritten one defines; it is batched where it is called."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A variable whose value is None, or that has none yet (`unset`)."""
+
+    unset: bool = False
+
+
+PLAIN = Array()
+BATCHED = Array(True)
+Value = Any
+
+
+class Clash(Exception):
+    """Two values that no single description covers."""
+
+
+def is_batched(value: Value) -> bool:
+    """Has any part of a value a batch axis?"""
+    if isinstance(value, Array):
+        return value.batched
+    if isinstance(value, Items):
+        return any(map(is_batched, value.parts))
+    return is_batched(value.part) if isinstance(value, Many) else False
+
+
+def join(a: Value, b: Value) -> Value:
+    """What holds of a value that is one or the other.
+
+    Raises:
+        Clash: one is a container with batched parts, the other something else.
+    """
+    if a == b or isinstance(b, Nothing):
+        return a
+    if isinstance(a, Nothing):
+        return b
+    if isinstance(a, Array) and isinstance(b, Array):
+        rank = a.rank if a.rank == b.rank else None
+        return Array(a.batched or b.batched, rank, a.owned and b.owned)
+    if isinstance(a, Items) and isinstance(b, Items) and (a.kind, a.keys) == (b.kind, b.keys):
+        return replace(a, parts=tuple(map(join, a.parts, b.parts)))
+    kinds = {getattr(v, "kind", None) for v in (a, b)}
+    if len(kinds) == 1 and kinds <= {"list", "tuple", "dict"}:
+        return Many(kinds.pop(), join_all([*parts_of(a), *parts_of(b)]))
+    if not is_batched(a) and not is_batched(b):
+        return PLAIN
+    for value, other in ((a, b), (b, a)):
+        if value == PLAIN and isinstance(other, (Items, Many)):
+            return other
+    raise Clash
+
+
+def join_all(values: Any) -> Value:
+    """The join of several values; of none, that of a number."""
+    values = list(values)
+    if not values:
+        return Nothing(unset=True)
+    result = values[0]
+    for value in values[1:]:
+        result = join(result, value)
+    return result
+
+
+def parts_of(value: Value) -> list[Value]:
+    """The parts of a container that are known to differ, or the one that stands for all."""
+    return list(value.parts) if isinstance(value, Items) else [value.part]
+
+
+def part_of(value: Value) -> Value:
+    """Any part of a container."""
+    if isinstance(value, Items):
+        return join_all(value.parts) if value.parts else PLAIN
+    return PLAIN if isinstance(value.part, Nothing) else value.part
+
+
+def batched_like(value: Value) -> Value:
+    """The same value with a batch axis on every array."""
+    if isinstance(value, Array):
+        return replace(value, batched=True)
+    if isinstance(value, Items):
+        return replace(value, parts=tuple(map(batched_like, value.parts)))
+    return replace(value, part=batched_like(value.part)) if isinstance(value, Many) else value
+
+
+def describe(value: Any) -> Value:
+    """A value that the compiler sees, without a batch axis."""
+    if isinstance(value, (np.ndarray, np.generic, bool, int, float, complex)):
+        return Array(False, np.ndim(value))
+    if value is None:
+        return Nothing()
+    if type(value) in (list, tuple):
+        parts = tuple(map(describe, value))
+        return Items(type(value).__name__, tuple(range(len(parts))), parts)
+    if type(value) is dict:
+        return Items("dict", tuple(value), tuple(map(describe, value.values())))
+    return PLAIN
+
+
+@dataclass(frozen=True)
+class Known:
+    """A function that is known when the source is written."""
+
+    function: Any

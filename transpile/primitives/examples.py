@@ -1,0 +1,58 @@
+"""Helpers that batched code calls (runtime/examples.py)."""
+
+from __future__ import annotations
+
+from redraft.transpile.primitives.table import no_derivative, primitive
+
+primitive(
+    "rt.per_example(x, count)", linear_in="x",
+    rank=lambda call: None if call.rank("x") is None else call.rank("x") + 1,
+    vjp={"x": "rt.sum_of_examples(ans_bar, x)"},
+    batch="np.array(rt.spread_inside(x, count))",
+    samples=lambda rng: [(rng.normal(size=3), 2), (0.5, 3)],
+    tf="tf.repeat(tf.expand_dims(x, 0), count, 0)",
+)  # fmt: skip
+primitive(
+    "rt.sum_of_examples(z_bar, x)", linear_in="z_bar", shape_only="x", like="x",
+    vjp={"z_bar": "rt.broadcast_like(ans_bar, z_bar)"},
+    samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=3))],
+    tf="tf.reduce_sum(z_bar, axis=0)",
+)  # fmt: skip
+no_derivative(
+    "rt.truths(x, lead=1)", rank=lambda call: None if call.given("lead") else 1,
+    batch="rt.truths(x, lead + 1)", samples=lambda rng: [(rng.normal(size=3),)],
+    tf="tf.cast(tf.reshape(x, tf.shape(x)[:lead]), 'bool')",
+)  # fmt: skip
+no_derivative(
+    "rt.seed_each(ans, lead=1)", like="ans", batch="rt.seed_each(ans, lead + 1)",
+    samples=lambda rng: [(rng.normal(size=3),)], tf="tf.ones_like(ans)",
+)  # fmt: skip
+no_derivative(
+    "rt.basis(x)", shape_only="x",
+    rank=lambda call: None if call.rank("x") is None else call.rank("x") + 1,
+    samples=lambda rng: [(rng.normal(size=(2, 3)),)], no_tf="the sizes must be known",
+)  # fmt: skip
+primitive(
+    "rt.jacobian_of_columns(columns, x, lead=0)", linear_in="columns", shape_only="x",
+    vjp={"columns": "rt.columns_of_jacobian(ans_bar, columns, lead)"},
+    samples=lambda rng: [(rng.normal(size=(6, 2)), rng.normal(size=(2, 3)))],
+    no_tf="the sizes must be known",
+)  # fmt: skip
+primitive(
+    "rt.columns_of_jacobian(jacobian, columns, lead=0)", linear_in="jacobian", shape_only="columns", like="columns",
+    vjp={"jacobian": "np.reshape(np.moveaxis(ans_bar, lead, -1), np.shape(jacobian))"},
+    samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(3, 2)))],
+    no_tf="the sizes must be known",
+)  # fmt: skip
+primitive(
+    "rt.jacobian_of_rows(rows, ans, x)", linear_in="rows", shape_only=("ans", "x"),
+    vjp={"rows": "np.reshape(ans_bar, np.shape(rows))"},
+    samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=2), rng.normal(size=3))],
+    no_tf="the sizes must be known",
+)  # fmt: skip
+for _text in ("rt.no_columns(y_dot, x)", "rt.no_rows(ans, x)"):
+    no_derivative(
+        _text, shape_only=tuple(_text[:-1].partition("(")[2].split(", ")),
+        no_tf="the sizes must be known",
+    )  # fmt: skip
+no_derivative("rt.only_arrays(*xs)", tf="None")
