@@ -456,5 +456,9 @@ def test_every_row_with_a_derivative_has_a_rule():
     assert without == NO_RULE
 
 
-# joins of arrays of unknown rank, norms that refuse matrices, and dicts, which the pass knows
-NO_RULE = {"rt.unjoin", "rt.vector_only", "dict"}
+# joins of arrays of unknown rank, norms that refuse matrices, and dicts, which the pass knows; and what
+# batched code and Jacobians call themselves, which a batch of batches refuses
+NO_RULE = {
+    "rt.unjoin", "rt.vector_only", "dict", "rt.sum_of_examples", "rt.jacobian_of_rows",
+    "rt.jacobian_of_columns", "rt.columns_of_jacobian",
+}  # fmt: skip
