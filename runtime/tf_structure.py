@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from redraft.runtime import cotangents, shapes
+from redraft.runtime import cotangents, examples, shapes
 from redraft.runtime import numpy as rnp
 from redraft.runtime.growing import Growing, Segment
 from redraft.runtime.tensors import is_tensor
@@ -222,6 +222,11 @@ def representative(x: Any) -> Any:
 def check_shapes(spec: str, values: tuple) -> None:
     """Check that values have the shapes that their annotations promise."""
     shapes.check_shapes(spec, *map(representative, values))
+
+
+def only_arrays(xs: tuple) -> None:
+    """Refuse lists, tuples and dicts where code was written for arrays."""
+    examples.only_arrays(*xs)
 
 
 def refuse_in_place(x: Any) -> None:

@@ -55,4 +55,4 @@ for _text in ("rt.no_columns(y_dot, x)", "rt.no_rows(ans, x)"):
         _text, shape_only=tuple(_text[:-1].partition("(")[2].split(", ")),
         no_tf="the sizes must be known",
     )  # fmt: skip
-no_derivative("rt.only_arrays(*xs)", tf="None")
+no_derivative("rt.only_arrays(*xs)", tf="tf_structure.only_arrays(xs)")
