@@ -228,7 +228,11 @@ class Facts:
         fact = self.value(statement.value, env, statement)
         if isinstance(statement.target, gast.Name):
             name = statement.target.id
-            env[name] = Fact(roots=env.get(name, UNKNOWN).roots | {self.site(statement)})
+            old, new = env.get(name, UNKNOWN), frozenset({self.site(statement)})
+            if old.rank == 0:  # the sum of a number is something new
+                env[name] = Fact(rank=fact.rank, kind=fact.kind, shape=fact.shape, roots=new)
+            else:
+                env[name] = Fact(roots=old.roots | new)
             return
         # a sum is a new object; that of lists holds their items
         self.update(statement, statement.target, replace(fact, roots=fact.holds), env)

@@ -48,6 +48,12 @@ LIBRARIES = frozenset({
 })  # fmt: skip
 
 
+def augmented_names(body: list[Any]) -> set[str]:
+    """Variables of which ``x += v`` may change an array in place."""
+    found = [n for s in body for n in core.walk(s) if isinstance(n, gast.AugAssign)]
+    return {n.target.id for n in found if core.is_name(n.target)}
+
+
 class Unseen:
     """The part of `Expressions` that looks after such calls; see the module's docstring."""
 
@@ -61,7 +67,7 @@ class Unseen:
         written = {root_of(n) for n in parts if not isinstance(n.ctx, gast.Load)}
         written |= {root_of(c.func) for c in calls if is_mutator(c)}
         outside = {n for n in written if n is not None and n not in self.scope.local}
-        found = outside.union(*map(self.touched_by, calls))
+        found = outside.union(*map(self.touched_by, calls), augmented_names(body))
         return frozenset(n for n in found if not self.is_constant(n))
 
     def is_constant(self: Any, name: str) -> bool:
@@ -74,8 +80,8 @@ class Unseen:
         if not self.unsteady:
             return set()
         calls = [n for n in core.walk(node) if isinstance(n, gast.Call)]
-        found = set().union(*map(self.touched_by, calls)) & self.scope.local
-        return found - self.coarse.names - set(self.local_functions)
+        found = set().union(*map(self.touched_by, calls), augmented_names([node]))
+        return (found & self.scope.local) - self.coarse.names - set(self.local_functions)
 
     def touched_by(self: Any, call: gast.Call) -> set[str]:
         """Names that the function which is called may write into."""
