@@ -520,6 +520,164 @@ def list_of_the_same_list(x):
 
 
 @exact_or_refused(X)
+def one_array_twice_in_a_list(x):
+    a = x.copy()
+    pair = [a, a]
+    pair[0][1] = x[0] * x[2]
+    return np.sum(pair[1] ** 2)
+
+
+@exact_or_refused(X)
+def array_of_a_list_read_by_name(x):
+    a = x.copy()
+    pair = [a, x * 2.0]
+    pair[0][1] = x[0] * x[2]
+    return np.sum(a**2) + np.sum(pair[0])
+
+
+@exact_or_refused(X)
+def one_array_twice_in_a_dict(x):
+    a = x.copy()
+    d = {"p": a, "q": a}
+    d["p"][1] = x[0] * x[2]
+    return np.sum(d["q"] ** 2)
+
+
+@exact_or_refused(X)
+def repeated_list_of_an_array(x):
+    pair = [x.copy()] * 2
+    pair[0][1] = x[0] * x[2]
+    return np.sum(pair[1] ** 2)
+
+
+@exact_or_refused(X)
+def copied_list_of_arrays(x):
+    pair = [x.copy(), x * 2.0]
+    other = list(pair)
+    other[0][1] = x[0] * x[2]
+    return np.sum(pair[0] ** 2)
+
+
+@exact_or_refused(X)
+def item_appended_to_its_own_list(x):
+    pair = [x.copy(), x * 1.0]
+    pair.append(pair[0])
+    pair[0][1] = x[0] * x[2]
+    return np.sum(pair[2] ** 2)
+
+
+@exact_or_refused(X)
+def item_stored_in_its_own_list(x):
+    pair = [x.copy(), x * 1.0]
+    pair[1] = pair[0]
+    pair[0][1] = x[0] * x[2]
+    return np.sum(pair[1] ** 2)
+
+
+@exact_or_refused(X)
+def item_added_to_its_own_list(x):
+    pair = [x.copy(), x * 1.0]
+    pair += [pair[0]]
+    pair[0][1] = x[0] * x[2]
+    return np.sum(pair[2] ** 2)
+
+
+@exact_or_refused(X)
+def list_joined_with_its_item(x):
+    pair = [x.copy(), x * 1.0]
+    pair = pair + [pair[0]]
+    pair[0][1] = x[0] * x[2]
+    return np.sum(pair[2] ** 2)
+
+
+@exact_or_refused(X)
+def item_appended_in_a_loop(x):
+    a = x * 2.0
+    pair = []
+    for _ in range(2):
+        pair.append(a)
+    pair[0][1] = x[1] ** 2
+    return np.sum(pair[0] * x + pair[1])
+
+
+@exact_or_refused(X)
+def other_item_read_before_a_write(x):
+    pair = [x.copy(), x * 1.0]
+    first = pair[0]
+    pair[1][1] = x[0] * x[2]
+    return np.sum(first**2) + np.sum(pair[1] ** 2)
+
+
+@exact(X)
+def items_made_in_a_loop_written(x):
+    pair = []
+    for _ in range(2):
+        pair.append(np.zeros(3))
+    for i in range(2):
+        pair[i][1] = x[i] ** 2
+    return np.sum(pair[0] * x + pair[1])
+
+
+# Arrays without a derivative that change -----------------------------------------------------------
+
+
+@exact(X)
+def constant_array_augmented(x):
+    y = np.ones(3)
+    a = x * y
+    y -= 0.5
+    return np.sum(a * y * x)
+
+
+@exact(X)
+def alias_of_constant_array_augmented(x):
+    y = np.ones(3)
+    z = y
+    a = x * y
+    z *= 3.0
+    return np.sum(a * y)
+
+
+@exact(X)
+def view_of_constant_array_augmented(x):
+    y = np.ones(3)
+    v = y[1:]
+    a = x * y
+    v *= 3.0
+    return np.sum(a * y)
+
+
+@exact(X)
+def constant_array_augmented_in_a_loop(x):
+    y = np.ones(3)
+    a = x
+    for _ in range(3):
+        a = a * y
+        y += 0.5
+    return np.sum(a * y)
+
+
+@exact(X)
+def constant_array_read_by_an_inner_function(x):
+    y = np.ones(3)
+
+    def scaled(v):
+        return v * y
+
+    a = scaled(x)
+    y -= 0.25
+    return np.sum(a * scaled(x))
+
+
+@exact(X)
+def element_of_constant_array_read_before(x):
+    y = np.ones(3)
+    a = np.sin(x) * y[0]
+    y += 2.0
+    return np.sum(a * a * y[0])
+
+
+@exact_or_refused(X)
 def list_grown_through_second_name(x):
     a = [x[0]]
     b = a

@@ -51,11 +51,17 @@ class Fact:
     maybe: bool = False  # bound on some paths only
     element: bool = False  # read by an index: a number, a view, or a copy, which shows when it runs
     nothing: bool = False  # None on some paths
+    slot: tuple[str, int] | None = None  # the list and the constant index it was read at
 
     @property
     def reach(self) -> frozenset[Root]:
         """All memory that can be reached through the value."""
         return self.roots | self.holds
+
+    @property
+    def twice(self) -> bool:
+        """May two parts of the container be one object?"""
+        return any(root[0] == "twice" for root in self.holds)
 
     @property
     def scalar(self) -> bool:
@@ -92,6 +98,7 @@ class Facts:
         self.numbers = numbers  # variables that an arithmetic operation reads
         self.proven: set[Any] = set()  # versions that are scalars whatever the result is
         self.sites: dict[int, int] = {}
+        self.part_of: dict[str, str] = {}  # parts that are changed and put back -> the wholes
         self.iterating: list[frozenset[Root]] = []
         self.final = False
 
@@ -135,6 +142,14 @@ class Facts:
         """``x[i][j] = v`` writes through a part: the part must be a view, and go back in place."""
         access = statement.value if core.is_name(statement.targets[0]) else statement.targets[0]
         owner = self.value(access.value, env, statement)
+        if core.is_name(statement.targets[0]):
+            self.part_of[statement.targets[0].id] = access.value.id
+        if owner.twice and owner.active:
+            raise self.refuse(
+                statement,
+                f"two parts of `{core.base(access.value.id)}` may be one object, which changes in place",
+                "copy one of them, or write a new list",
+            )
         index = getattr(access, "slice", None)
         plain = index is not None and (
             isinstance(index, (gast.Slice, gast.Constant)) or self.integers(index, env)
@@ -184,7 +199,9 @@ class Facts:
             old = statement.value.left.id
             self.check_rebinding(statement, old, env)
             previous = env.get(old, UNKNOWN)
-            fact = replace(fact, roots=fact.roots | previous.roots, holds=previous.holds)
+            fact = replace(
+                fact, roots=fact.roots | previous.roots, holds=fact.holds | previous.holds
+            )
         if fact.shape is None:  # whatever its shape is, it has a name now
             fact = replace(fact, shape=("made", id(statement), ""))
         env[name] = self.with_evidence(name, fact, statement.targets[0])
@@ -216,7 +233,7 @@ class Facts:
         sliced = isinstance(getattr(target, "slice", None), gast.Slice)
         if not sliced or owner.kind != "list" or not (owner.active or new.active):
             return
-        if getattr(statement, "same_length", False) or self.source.file.startswith("<redraft"):
+        if getattr(statement, "same_length", False) or self.source.written_here:
             return
         raise self.refuse(
             statement,
@@ -276,7 +293,13 @@ class Facts:
         statement.numbers, statement.activated = [], []
         if (known.active or fact.active) and not getattr(statement, "write_back", False):
             self.check_exclusive(statement, owner, env)
-        holds = known.holds | (fact.reach if known.kind != "number" else NOTHING)
+        holds = known.holds
+        if known.kind != "number":
+            back = getattr(statement, "write_back", False)
+            holds = known.holds | fact.reach if back else self.holding(known.holds, fact, statement)
+            for name, other in env.items():
+                if other.slot is not None and other.slot[0] == owner and not back:
+                    env[name] = replace(other, slot=None)
         env[owner] = replace(
             known,
             active=known.active or fact.active,
@@ -503,7 +526,7 @@ class Facts:
 
     def value_Tuple(self, node: Any, env: Environment, place: Any) -> Fact:
         facts = [self.value(e, env, place) for e in node.elts]
-        holds = frozenset().union(*(f.reach for f in facts))
+        holds = self.held(facts, place)
         kind = "tuple" if isinstance(node, gast.Tuple) else "list"
         roots = frozenset({self.site(place)})
         parts = tuple(map(_timeless, facts)) if kind == "tuple" else None
@@ -518,9 +541,22 @@ class Facts:
 
     value_List = value_Tuple
 
+    def held(self, facts: list[Fact], place: Any) -> frozenset[Root]:
+        """The memory that the parts of a display hold, with a mark if one may stand there twice."""
+        holds = NOTHING
+        for fact in facts:
+            holds = self.holding(holds, fact, place)
+        return holds
+
+    def holding(self, holds: frozenset[Root], new: Fact, place: Any) -> frozenset[Root]:
+        """What a container holds with one more part; what the line itself makes is another object."""
+        own = self.site(place)
+        twice = frozenset({("twice", *own)}) if (new.reach & holds) - {own} else NOTHING
+        return holds | new.reach | twice
+
     def value_Dict(self, node: gast.Dict, env: Environment, place: Any) -> Fact:
         facts = [self.value(v, env, place) for v in node.values]
-        holds = frozenset().union(*(f.reach for f in facts))
+        holds = self.held(facts, place)
         return Fact(
             any(f.active for f in facts), "dict", roots=frozenset({self.site(place)}), holds=holds
         )
@@ -614,7 +650,9 @@ class Facts:
             if kinds and (
                 row.operator == "*" or not any(f.kind == "number" for f in facts.values())
             ):
-                holds = frozenset().union(*(f.reach for f in facts.values()))
+                holds = self.held(list(facts.values()), place)
+                if holds and row.operator == "*":
+                    holds |= {("twice", *self.site(place))}
                 own = frozenset({self.site(place)})
                 return Fact(active, kinds[0], roots=own, holds=holds)
         merged = row.operator in ("|", "&", "^") and any(f.active for f in facts.values())
@@ -650,9 +688,19 @@ class Facts:
         element = row.operator == "[]" and rank is None and not certainly_view(arguments["index"])
         if row.name in ("list", "tuple") and "x" in facts:  # of an array: of numbers, or of rows
             element = not _contains(facts["x"])
+        slot = self.slot(row, arguments, facts)
+        integer = integer and rank == 0
         return Fact(
-            active, kind, rank, shape, roots, integer and rank == 0, None, holds, element=element
+            active, kind, rank, shape, roots, integer, None, holds, element=element, slot=slot
         )
+
+    def slot(self, row: table.Row, arguments: Any, facts: Any) -> tuple[str, int] | None:
+        """The list and the constant index of ``xs[1]``."""
+        if row.operator != "[]" or facts["x"].kind != "list" or not core.is_name(arguments["x"]):
+            return None
+        index = arguments["index"]
+        plain = isinstance(index, gast.Constant) and type(index.value) is int
+        return (arguments["x"].id, index.value) if plain else None
 
     def check_comparison(self, row: Any, values: list[Any], env: Environment, place: Any) -> None:
         """``max(xs, ys)`` of lists compares them as a whole."""
@@ -884,7 +932,8 @@ class Facts:
             if (
                 name in env
                 and env[name].reach & roots
-                and not self.holds_parts(statement, name, owner)
+                and not self.holds_parts(name, owner)
+                and not self.other_slot(env[name], env[owner], env)
                 and not (env[owner].kind == "number" and self.only_shape(statement, name))
             ):
                 # perhaps no view, which is checked when it runs, if it is there at all
@@ -904,9 +953,27 @@ class Facts:
             mark_live_values(self.body)
         return name not in statement.live_values
 
-    def holds_parts(self, statement: gast.stmt, name: str, owner: str) -> bool:
-        """Is `owner` a part of `name` that is put back by the next lines?"""
-        return owner.startswith("part.") or name.startswith("part.")
+    def holds_parts(self, name: str, owner: str) -> bool:
+        """Is one a part of the other, which is put back by the next lines?"""
+        if self.source.written_here and owner in self.part_of:
+            return True  # who else holds the parts was asked of the code that this derives from
+        return name in self.wholes(owner) or owner in self.wholes(name)
+
+    def other_slot(self, a: Fact, b: Fact, env: Environment) -> bool:
+        """Were both read from one list, at different places that hold different objects?"""
+        if a.slot is None or b.slot is None or a.slot[0] != b.slot[0] or a.slot[0] not in env:
+            return False
+        indices = a.slot[1], b.slot[1]
+        signs = (indices[0] < 0) == (indices[1] < 0)
+        return indices[0] != indices[1] and signs and not env[a.slot[0]].twice
+
+    def wholes(self, name: str) -> list[str]:
+        """What a part was read from, and what that was read from."""
+        found = []
+        while name in self.part_of:
+            name = self.part_of[name]
+            found.append(name)
+        return found
 
     def check_rebinding(self, statement: gast.stmt, name: str, env: Environment) -> None:
         """``x += v`` changes arrays in place: find who else would see it."""

@@ -42,7 +42,7 @@ def mark_placeholders(source: Any) -> None:
     """In a derivative that is transformed again, mark what sets variables without a value."""
     from redraft.transpile.back.lines import marks_of
 
-    if not source.file.startswith("<redraft"):
+    if not source.written_here:
         return
     marks = marks_of(source.file)
     for statement in core.walk_statements(source.node.body):

@@ -80,6 +80,11 @@ class Source:
     plain_names: frozenset[str] = frozenset()
 
     @property
+    def written_here(self) -> bool:
+        """Is this a function that redraft wrote?"""
+        return self.generated or self.file.startswith("<redraft")
+
+    @property
     def name(self) -> str:
         return self.node.name
 

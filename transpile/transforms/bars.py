@@ -174,7 +174,7 @@ class Bars:
         if fact.rank == 0 or fact.maybe or id not in self.statement.facts:
             return core.constant(0.0)
         # what a derivative saved may be an integer, whose zeros would not take fractions
-        saved = self.source.file.startswith("<redraft") and fact.rank is None
+        saved = self.source.written_here and fact.rank is None
         numeric = fact.kind == "number" and fact.active and not fact.integer and not saved
         return self.call("np.zeros_like" if numeric else "rt.zeros_like", value)
 
