@@ -41,7 +41,7 @@ from redraft.transpile.errors import TransformError
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.function import Unit, write_unit
 from redraft.transpile.transforms.batch import Batcher, Batches, add_function
-from redraft.transpile.transforms.batch_expressions import _display, _part
+from redraft.transpile.transforms.batch_names import display_of, part_at
 
 Axes = Any  # an int, None, or a tuple, list or dict of axes
 
@@ -617,7 +617,7 @@ def incoming(node: gast.expr, value: Value, axes: Axes) -> gast.expr | None:
             of = [axes] * len(value.keys)
         parts, changed = [], False
         for i, key in enumerate(value.keys):
-            part = _part(core.copy(node), i, key)
+            part = part_at(core.copy(node), i, key)
             new = incoming(core.copy(part), value.parts[i], of[i])
             changed |= new is not None
             parts.append(part if new is None else new)
@@ -626,7 +626,7 @@ def incoming(node: gast.expr, value: Value, axes: Axes) -> gast.expr | None:
                 "the batch axis of an object's fields must be their first one", None,
                 "move the axes before the call",
             )  # fmt: skip
-        return _display(value, parts) if changed else None
+        return display_of(value, parts) if changed else None
     return None
 
 
@@ -690,7 +690,7 @@ class Outgoing:
         owner = node if display or core.is_name(node) else core.name(self.batcher.free("ans"))
         parts, any_new = [], False
         for i, key in enumerate(value.keys):
-            part = _part(core.copy(owner), i, key)
+            part = part_at(core.copy(owner), i, key)
             if value.kind == "object":
                 part = gast.Attribute(core.copy(owner), key, gast.Load())
             new = self.changed(core.copy(part), value.parts[i], of[i], f"part {key!r} of {what}")
@@ -704,12 +704,12 @@ class Outgoing:
             )
         if owner is not node:
             value_node = gast.NamedExpr(core.store(owner.id), node)
-            first = _part(owner, 0, value.keys[0])
+            first = part_at(owner, 0, value.keys[0])
             for part in core.walk(parts[0]):
                 if core.same(part, first):
                     part.value = value_node
                     break
-        return _display(value, parts)
+        return display_of(value, parts)
 
     def axes_of_parts(self, value: Items, axes: Axes, what: str) -> list[Axes]:
         if axes is None or isinstance(axes, (int, np.integer)):

@@ -23,8 +23,7 @@ from redraft.transpile.analysis.batched import (
     join,
 )
 from redraft.transpile.primitives import table
-
-Result = tuple[Any, Value]
+from redraft.transpile.transforms.batch_names import Result
 
 
 class BatchedHelpers:

@@ -1,0 +1,374 @@
+"""What assignments under a batch axis become: names, unpacking, `+=`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import gast
+import numpy
+
+from redraft.transpile import core
+from redraft.transpile.analysis.batched import (
+    PLAIN,
+    Array,
+    Closure,
+    Items,
+    Many,
+    Nothing,
+    Value,
+    is_batched,
+    join,
+    part_of,
+)
+from redraft.transpile.primitives import table
+from redraft.transpile.transforms.batch_methods import BatchedMethods
+from redraft.transpile.transforms.batch_names import (
+    display_of,
+    inverted,
+    located,
+    part_at,
+    set_context,
+    shared_all,
+    with_axes,
+)
+
+
+class BatchedAssignments(BatchedMethods):
+    """What assignments under a batch axis become: names, unpacking, `+=`."""
+
+    def stmt_AnnAssign(self, node: gast.AnnAssign) -> None:
+        if node.value is not None:
+            self.stmt_Assign(gast.Assign([node.target], node.value, None))
+
+    def stmt_Assign(self, node: gast.Assign) -> None:
+        first = node.targets[0]
+        if len(node.targets) == 1 and core.is_name(first):
+            self.assign_name(first.id, node)
+            return
+        pairs = self.parallel(first, node.value)
+        if len(node.targets) == 1 and pairs and not self.regions:
+            self.assign_pairs(first, node.value)
+            return
+        value, known = self.expression(node.value)
+        if len(node.targets) > 1 or not core.is_name(value):
+            if len(node.targets) == 1 and not self.regions and self.simple(first, known):
+                places = self.unpacked(first, known)
+                self.emit(gast.Assign([core.copy(first)], value, None))
+                for name, part in places:
+                    self.set(name, part)
+                return
+            plain = core.is_name(value) or isinstance(value, gast.Constant)
+            if not plain and not isinstance(first, (gast.Subscript, gast.Attribute)):
+                value = self.temporary(value, "value")
+        for target in node.targets:
+            self.assign(target, core.copy(value), shared_all(known))
+
+    def simple(self, target: Any, known: Value) -> bool:
+        """Is this an unpacking to plain names of a value that Python can unpack as it is?"""
+        names = isinstance(target, (gast.Tuple, gast.List)) and all(map(core.is_name, target.elts))
+        if not names or (isinstance(known, Array) and known.batched):
+            return False
+        return not any(e.id in self.kept() for e in target.elts)
+
+    def unpacked(self, target: Any, known: Value) -> list[tuple[str, Value]]:
+        return [(e.id, shared_all(self.item(known, i, target))) for i, e in enumerate(target.elts)]
+
+    def parallel(self, target: Any, value: Any) -> bool:
+        """Is this ``a, b = c, d``?"""
+        kinds = (gast.Tuple, gast.List)
+        return (
+            isinstance(target, kinds)
+            and isinstance(value, kinds)
+            and len(target.elts) == len(value.elts)
+            and all(map(core.is_name, target.elts))
+            and not any(isinstance(e, gast.Starred) for e in value.elts)
+        )
+
+    def assign_pairs(self, target: Any, value: Any) -> None:
+        pairs = [self.expression(e) for e in value.elts]
+        pairs = [(self.settled(node, known), known) for node, known in pairs]
+        values = gast.Tuple([node for node, _ in pairs], gast.Load())
+        self.emit(gast.Assign([core.copy(target)], values, None))
+        for place, (_, known) in zip(target.elts, pairs, strict=True):
+            self.set(place.id, shared_all(known))
+
+    def assign_name(self, name: str, node: gast.Assign) -> None:
+        if isinstance(node.value, gast.Lambda):
+            self.define(name, node.value)
+            return
+        if core.same(node.value, core.constant(None)) and (
+            getattr(node, "unset", False) or (name == "ans" and self.is_placeholder(node))
+        ):
+            self.emit(core.assign(name, core.constant(None)))
+            self.env[name] = Nothing(unset=True)
+            if not getattr(node, "unset", False):
+                self.partial[name] = set()
+            return
+        value, known = self.expression(node.value)
+        if core.is_name(value):  # both names hold it
+            self.share(value.id)
+            known = shared_all(known)
+        self.bind(name, value, known, node.value)
+
+    def is_placeholder(self, node: Any) -> bool:
+        return getattr(node, "placeholder", False)
+
+    def share(self, name: str) -> None:
+        """A second name, or a container, holds what a variable holds."""
+        if name in self.env:
+            self.env[name] = shared_all(self.env[name])
+
+    def set(self, name: str, known: Value) -> None:
+        """A variable has a value, for all examples that this code counts for."""
+        if self.regions and (name not in self.env or name in self.partial):
+            self.partial.setdefault(name, set()).add(self.regions[-1].mask)
+        elif name in self.partial:
+            del self.partial[name]
+        self.env[name] = known
+
+    def kept(self) -> set[str]:
+        """Variables whose old value other examples may still need."""
+        live = set().union(*(region.live for region in self.regions)) if self.regions else set()
+        return {
+            name for name in live | (self.captured if self.regions else set()) if name in self.env
+        }
+
+    def bind(self, name: str, value: gast.expr, known: Value, place: Any) -> None:
+        """``name = value``, for the examples of the innermost mask."""
+        if name in self.kept():
+            old = self.env[name]
+            value, known = self.selected(
+                core.name(self.regions[-1].mask), (value, known), (core.name(name), old), place
+            )
+        self.emit(core.assign(name, self.settled(value, known)))
+        self.set(name, known)
+
+    def selected(self, mask: gast.expr, new: Any, old: Any, place: Any) -> tuple[gast.expr, Value]:
+        """The value `new` for the examples of a mask, else `old`; pairs of a node and its value."""
+        node, known = new
+        other, before = old
+        if isinstance(known, Nothing) and isinstance(before, Nothing):
+            return node, known
+        unset = isinstance(before, Nothing) and before.unset
+        if isinstance(known, Nothing) or (isinstance(before, Nothing) and not unset):
+            raise self.refuse(
+                place, "None for some examples and a value for others is not supported",
+                "use a number, such as `np.nan`, for what is missing",
+            )  # fmt: skip
+        if unset or getattr(before, "unset", False):
+            return node, known
+        if isinstance(known, Closure) or isinstance(before, Closure):
+            raise self.refuse(
+                place, "a function that differs from example to example is not supported",
+                "call the functions in the branches",
+            )  # fmt: skip
+        return self.select(mask, node, known, other, before, place)
+
+    def select(
+        self, mask: Any, node: Any, known: Value, other: Any, before: Value, place: Any
+    ) -> tuple[gast.expr, Value]:
+        if isinstance(known, Array) and isinstance(before, Array):
+            flag = self.flag_update(mask, node, other)
+            if flag is not None:
+                return flag, Array(True, 0)
+            return self.primitive(
+                table.row_of(numpy.where),
+                {"condition": mask, "x": node, "y": other},
+                {"condition": Array(True, 0), "x": known, "y": before},
+                place, "np.where",
+            )  # fmt: skip
+        same = isinstance(known, Items) and isinstance(before, Items)
+        if same and (known.kind, known.keys) == (before.kind, before.keys) and known.kind in (
+            "tuple", "list", "dict",
+        ):  # fmt: skip
+            return self.select_parts(mask, node, known, other, before, place)
+        raise self.refuse(
+            place, "this value has not the same structure for all examples",
+            "give both branches tuples or dicts with the same parts",
+        )  # fmt: skip
+
+    def select_parts(
+        self, mask: Any, node: Any, known: Items, other: Any, before: Items, place: Any
+    ) -> tuple[gast.expr, Value]:
+        nodes, values = [], []
+        if not core.is_name(node) and not isinstance(node, (gast.Tuple, gast.List, gast.Dict)):
+            node = self.temporary(node, "value")
+        for i, key in enumerate(known.keys):
+            part, value = self.select(
+                core.copy(mask), part_at(node, i, key), known.parts[i],
+                part_at(other, i, key), before.parts[i], place,
+            )  # fmt: skip
+            nodes.append(part)
+            values.append(value)
+        return display_of(known, nodes), replace(known, parts=tuple(values))
+
+    def flag_update(self, mask: Any, node: Any, other: Any) -> gast.expr | None:
+        """A flag that gets a constant: ``stop | mask`` or ``stop & ~mask``."""
+        if not isinstance(node, gast.Constant) or not isinstance(node.value, bool):
+            return None
+        if not core.is_name(other) or other.id not in self.flags:
+            return None
+        if node.value:
+            return gast.BinOp(other, gast.BitOr(), mask)
+        return gast.BinOp(other, gast.BitAnd(), inverted(mask))
+
+    def assign(self, target: Any, value: gast.expr, known: Value) -> None:
+        """Assign a value that has a name to any target."""
+        if core.is_name(target):
+            if core.is_name(value):
+                self.share(value.id)
+            self.bind(target.id, value, known, target)
+        elif isinstance(target, (gast.Tuple, gast.List)):
+            self.unpack(target, value, known)
+        elif isinstance(target, gast.Subscript):
+            self.store_item(target, value, known)
+        elif isinstance(target, gast.Attribute):
+            self.store_field(target, value, known)
+        else:
+            raise self.refuse(target, "this assignment target is not supported", "assign to a name")
+
+    def unpack(self, target: Any, value: gast.expr, known: Value) -> None:
+        elements = target.elts
+        star = next((i for i, e in enumerate(elements) if isinstance(e, gast.Starred)), None)
+        if not core.is_name(value):
+            value = self.temporary(value, "value")
+        for i, element in enumerate(elements):
+            place = i if star is None or i < star else i - len(elements)
+            if i == star:
+                self.assign(element.value, *self.rest(value, known, i, len(elements), target))
+                continue
+            self.assign(element, *self.item_of(core.copy(value), known, place, target))
+
+    def rest(self, value: Any, known: Value, start: int, count: int, place: Any) -> Any:
+        """What a starred target takes."""
+        after = count - start - 1
+        if not isinstance(known, Items) or known.kind not in ("tuple", "list"):
+            if is_batched(known):
+                raise self.refuse(
+                    place, "`*` takes a part of a batched value", "use indices instead"
+                )
+            stop = core.constant(-after) if after else None
+            part = gast.Slice(core.constant(start) if start else None, stop, None)
+            node = core.call("list", gast.Subscript(core.copy(value), part, gast.Load()))
+            return node, PLAIN
+        indices = range(start, len(known.parts) - after)
+        nodes = [gast.Subscript(core.copy(value), core.constant(i), gast.Load()) for i in indices]
+        parts = tuple(known.parts[i] for i in indices)
+        return gast.List(nodes, gast.Load()), Items("list", tuple(range(len(parts))), parts)
+
+    def item_of(self, value: gast.expr, known: Value, place: int, node: Any) -> Any:
+        """Element number `place`, as an expression and its description."""
+        index = core.constant(place)
+        if isinstance(known, Array) and known.batched:
+            return self.subscript(value, known, index, PLAIN, node)
+        item = gast.Subscript(value, index, gast.Load())
+        return item, shared_all(self.item(known, place, node))
+
+    def item(self, known: Value, place: Any, node: Any) -> Value:
+        """Description of an element with a known key."""
+        if isinstance(known, Items):
+            if known.kind in ("tuple", "list") and isinstance(place, int):
+                place = place + len(known.keys) if place < 0 else place
+            if place in known.keys:
+                return known.parts[known.keys.index(place)]
+            raise self.refuse(node, f"there is no element {place!r}", "look at the structure")
+        if isinstance(known, Many):
+            return part_of(known)
+        rank = known.rank - 1 if isinstance(known, Array) and known.rank else None
+        return Array(False, rank)
+
+    def stmt_AugAssign(self, node: gast.AugAssign) -> None:
+        target = node.target
+        load = core.copy(target)
+        set_context(load, gast.Load())
+        binary = gast.copy_location(gast.BinOp(load, node.op, node.value), node)
+        if not core.is_name(target):
+            self.augment_item(node, target, binary)
+            return
+        old = self.env.get(target.id, PLAIN)
+        value, known = self.expression(node.value)
+        if not is_batched(old) and not is_batched(known) and not self.regions:
+            self.emit(gast.AugAssign(core.copy(target), node.op, value))
+            self.env[target.id] = join(old, known) if isinstance(old, Array) else old
+            if isinstance(known, Array) and isinstance(old, Array):
+                self.env[target.id] = Array(False, old.rank if old.rank else None, old.owned)
+            return
+        if isinstance(old, Array) and (old.rank == 0 or (old.owned and not is_batched(old))):
+            self.stmt_Assign(located(gast.Assign([core.store(target.id)], binary, None), node))
+            return
+        if isinstance(old, Array) and old.batched and (old.rank or old.owned):
+            self.augment_array(node, old, value, known)
+            return
+        if isinstance(old, (Items, Many)):
+            self.stmt_Assign(located(gast.Assign([core.store(target.id)], binary, None), node))
+            return
+        raise self.refuse(
+            node, f"`{target.id}` may be changed in place here, and may not have a batch axis",
+            f"write `{target.id} = {target.id} + …`, which makes a new array",
+        )  # fmt: skip
+
+    def augment_array(self, node: Any, old: Array, value: Any, known: Value) -> None:
+        """``x += v`` of an array with a batch axis."""
+        name = node.target.id
+        self.batches.changes = True
+        if old.owned or self.regions:
+            if not old.owned:
+                raise self.refuse(
+                    node, "a change in place under a batched condition is not supported here",
+                    f"write `{name} = {name} + …`, which makes a new array",
+                )  # fmt: skip
+            load = gast.BinOp(core.name(name), node.op, core.copy(node.value))
+            self.stmt_Assign(
+                located(gast.Assign([core.store(name)], located(load, node), None), node)
+            )
+            return
+        if known.rank is None or known.rank > old.rank:
+            raise self.refuse(
+                node, "an update in place by a value of unknown rank",
+                f"write `{name} = {name} + …`, which makes a new array",
+            )  # fmt: skip
+        if known.batched and known.rank < old.rank:
+            value = with_axes(value, old.rank - known.rank)
+        self.emit(gast.AugAssign(core.store(name), node.op, value))
+
+    def augment_item(self, node: Any, target: Any, binary: gast.BinOp) -> None:
+        """``x[i] += v``."""
+        owner = target.value
+        known = self.expression(core.copy(owner))[1]
+        parts = [binary.right, *([target.slice] if isinstance(target, gast.Subscript) else [])]
+        batched = [self.quiet(p) for p in parts]
+        if any(batched) and core.is_name(owner) and isinstance(known, Array) and not known.batched:
+            self.batches.changes = True
+            self.raise_owned(owner.id, known, target)
+            known = self.env[owner.id]
+        if not is_batched(known) and not any(batched) and not self.regions:
+            self.emit(gast.AugAssign(core.copy(target), node.op, self.expression(node.value)[0]))
+            return
+        self.augmented = True  # what is stored has the shape of what was there
+        self.stmt_Assign(located(gast.Assign([target], binary, None), node))
+        self.augmented = False
+        self.shorten()
+
+    augmented = False
+
+    def shorten(self) -> None:
+        """``x[:, 0] = x[:, 0] + v`` as ``x[:, 0] += v``."""
+        last = self.lines[-1]
+        if not (isinstance(last, gast.Assign) and isinstance(last.value, gast.BinOp)):
+            return
+        target, value = last.targets[0], last.value
+        load = core.copy(target)
+        load.ctx = gast.Load()
+        if isinstance(target, gast.Subscript) and core.same(load, value.left):
+            self.lines[-1] = located(gast.AugAssign(target, value.op, value.right), last)
+            self.lines[-1].origin = last.origin
+
+    def quiet(self, node: Any) -> bool:
+        """Is an expression batched? Looks without emitting anything."""
+        saved, self.lines = self.lines, []
+        taken = set(self.taken)
+        try:
+            return is_batched(self.expression(core.copy(node))[1])
+        finally:
+            self.lines, self.taken = saved, taken

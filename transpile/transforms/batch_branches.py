@@ -1,0 +1,351 @@
+"""Branches under a batch axis: an `if` on a batched test runs for all, and selects."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import gast
+import numpy
+
+from redraft.transpile import core
+from redraft.transpile.analysis.batched import (
+    PLAIN,
+    Array,
+    Clash,
+    Closure,
+    Items,
+    Many,
+    Nothing,
+    Value,
+    is_batched,
+    join,
+)
+from redraft.transpile.transforms.batch_names import (
+    Env,
+    Region,
+    copied_masks,
+    display_of,
+    inverted,
+    located,
+    part_at,
+    same_operator,
+)
+from redraft.transpile.transforms.batch_stores import BatchedStores
+
+
+class BatchedBranches(BatchedStores):
+    """Branches under a batch axis: an `if` on a batched test runs for all, and selects."""
+
+    def stmt_If(self, node: gast.If) -> None:
+        if len(node.body) == 1 and isinstance(node.body[0], gast.Break):
+            self.leave_loop(node)
+            return
+        guarded = self.guarded(node)
+        if guarded is not None:
+            self.stmt_If(guarded)
+            return
+        test, known = self.test(node.test)
+        if is_batched(known):
+            self.masked_if(node, test)
+        else:
+            self.plain_if(node, test)
+
+    def guarded(self, node: gast.If) -> gast.If | None:
+        """``if i < n and x[i] > 0`` as two conditions, the first of which is the same for all."""
+        test = node.test
+        if node.orelse or not (isinstance(test, gast.BoolOp) and isinstance(test.op, gast.And)):
+            return None
+        flags = [self.quiet_test(v) for v in test.values[:1]]
+        if flags[0] or not any(map(self.quiet_test, test.values[1:])):
+            return None
+        rest = test.values[1:]
+        last = rest[0] if len(rest) == 1 else located(gast.BoolOp(gast.And(), rest), test)
+        inner = located(gast.If(last, node.body, []), node)
+        outer = located(gast.If(test.values[0], [inner], []), node)
+        inner.live = outer.live = node.live
+        return outer
+
+    def quiet_test(self, node: Any) -> bool:
+        """Is a condition batched? Looks without emitting anything."""
+        saved, self.lines = self.lines, []
+        taken = set(self.taken)
+        try:
+            return is_batched(self.test(core.copy(node))[1])
+        finally:
+            self.lines, self.taken = saved, taken
+
+    def leave_loop(self, node: gast.If) -> None:
+        """The last statement of a loop: ``if stop: break``."""
+        test, known = self.test(node.test)
+        if not is_batched(known):
+            self.emit(gast.If(test, [gast.Break()], []))
+            return
+        self.loop_stop = test
+
+    loop_stop: Any = None
+
+    def plain_if(self, node: gast.If, test: gast.expr) -> None:
+        before, partial = dict(self.env), copied_masks(self.partial)
+        body = self.block(node.body)
+        self.env, after_body, partial, self.partial = before, self.env, self.partial, partial
+        orelse = self.block(node.orelse)
+        after_orelse = self.env
+        self.statement = node
+        live = (node.live | self.captured) if hasattr(node, "live") else None
+        joined = self.joined(after_body, after_orelse, node)
+        body += self.conversions(after_body, joined, live, node)
+        orelse += self.conversions(after_orelse, joined, live, node)
+        for name, masks in partial.items():
+            self.partial.setdefault(name, set()).update(masks)
+        self.env = joined
+        self.emit(gast.If(test, body or [gast.Pass()], orelse))
+
+    def joined(self, a: Env, b: Env, place: Any) -> Env:
+        """What holds of every variable after either of two ways."""
+        result: Env = {}
+        for name in [*a, *(n for n in b if n not in a)]:
+            if name not in a or name not in b:
+                result[name] = a.get(name, b.get(name))
+                continue
+            try:
+                result[name] = join(a[name], b[name])
+            except Clash:
+                raise self.refuse(
+                    place, f"`{name}` is a container on one way, and not on another",
+                    "give it the same structure on all ways",
+                ) from None  # fmt: skip
+        return result
+
+    def conversions(
+        self, have: Env, want: Env, live: set[str] | None, place: Any
+    ) -> list[gast.stmt]:
+        """Statements that give variables the batch axes that they have on another way."""
+        saved, self.lines = self.lines, []
+        for name, value in have.items():
+            wanted = want.get(name)
+            if wanted is None or wanted == value or (live is not None and name not in live):
+                continue
+            if isinstance(value, Nothing) and value.unset and is_batched(wanted):
+                node = self.blank(name, wanted, place)
+            else:
+                node = self.converted(core.name(name), value, wanted, place)
+            if node is not None:
+                self.emit(core.assign(name, node))
+        lines, self.lines = self.lines, saved
+        return lines
+
+    def blank(self, name: str, wanted: Value, place: Any) -> gast.expr:
+        """A value that no example keeps; booleans, which leave the type to what comes later."""
+        if isinstance(wanted, Items) and wanted.kind in ("tuple", "list", "dict"):
+            return display_of(wanted, [self.blank(name, p, place) for p in wanted.parts])
+        if not isinstance(wanted, Array) or wanted.rank is None:
+            raise self.refuse(
+                place, f"`{name}` has no value yet where some examples leave this loop",
+                "give it a value of the right shape before the loop",
+            )  # fmt: skip
+        shape = self.size()
+        if wanted.rank:
+            shape = gast.Tuple(
+                [shape, *(core.constant(1) for _ in range(wanted.rank))], gast.Load()
+            )
+        return core.call("np.full", shape, core.constant(False))
+
+    def converted(self, node: Any, have: Value, want: Value, place: Any) -> gast.expr | None:
+        """`node` with the batch axes of `want`; None if it has them."""
+        if have == want or isinstance(have, (Nothing, Closure)) or not is_batched(want):
+            return None
+        if isinstance(have, Items) and not have.parts:
+            return None
+        if isinstance(want, Array) or not is_batched(have):
+            if isinstance(have, Array) and have.batched:
+                return None
+            if isinstance(want, Items) and not all(map(is_batched, want.parts)):
+                if not isinstance(have, Items):
+                    raise self.refuse(place, "a container with mixed parts", "unpack it first")
+            else:
+                return self.for_each(node)
+        if isinstance(have, Items) and isinstance(want, Items) and have.kind != "object":
+            parts = []
+            for i, key in enumerate(have.keys):
+                part = part_at(core.copy(node), i, key)
+                new = self.converted(core.copy(part), have.parts[i], want.parts[i], place)
+                parts.append(part if new is None else new)
+            return display_of(have, parts)
+        if isinstance(want, Many):
+            parts = have.parts if isinstance(have, Items) else [have.part]
+            if all(is_batched(p) or isinstance(p, Nothing) for p in parts):
+                return None
+            if isinstance(have, Items) and have.kind in ("list", "tuple"):
+                whole = replace(have, parts=tuple(want.part for _ in parts))
+                return self.converted(node, have, whole, place)
+        raise self.refuse(
+            place, "this container holds batched parts on one way only",
+            "fill it with batched values from the start",
+        )  # fmt: skip
+
+    def masked_if(self, node: gast.If, test: gast.expr) -> None:
+        """Both branches, one after the other, under the masks of their examples."""
+        if self.choice(node, test):
+            return
+        outer = self.regions[-1].mask if self.regions else None
+        mask = self.free("mask")
+        full = test if outer is None else gast.BinOp(core.name(outer), gast.BitAnd(), test)
+        self.emit(core.assign(mask, full))
+        live = set(node.live) | self.captured | core.reads(node.orelse)
+        out = self.under(mask, live, node.body)
+        if node.orelse:
+            other = self.free("others")
+            inverse = inverted(core.name(mask))
+            if outer is not None:
+                inverse = gast.BinOp(core.name(outer), gast.BitAnd(), inverse)
+            lines, self.lines = self.lines, []
+            self.emit(core.assign(other, inverse))
+            out += self.lines
+            self.lines = lines
+            out += self.under(other, set(node.live) | self.captured, node.orelse)
+            for name, masks in list(self.partial.items()):
+                if {mask, other} <= masks:  # every example came by
+                    masks -= {mask, other}
+                    if outer is not None:
+                        masks.add(outer)
+                    else:
+                        del self.partial[name]
+        self.lines += out
+
+    def under(self, mask: str, live: set[str], body: list[gast.stmt]) -> list[gast.stmt]:
+        """A block that counts for the examples of a mask."""
+        self.regions.append(Region(mask, live))
+        out = self.block(body)
+        self.regions.pop()
+        return out
+
+    def choice(self, node: gast.If, test: gast.expr) -> bool:
+        """``if test: y = a`` (``else: y = b``) as one line, ``y = np.where(test, a, b)``."""
+        if self.regions or not self.is_choice(node):
+            return False
+        target = node.body[0].targets[0].id
+        known = self.env.get(target)
+        if not node.orelse and (known is None or isinstance(known, Nothing)):
+            return False
+        if target in self.partial and not node.orelse:
+            return False
+        self.choosing += 1
+        try:
+            value = self.choice_value(node, test, target)
+        finally:
+            self.choosing -= 1
+        if value is None:
+            return False
+        self.emit(core.assign(target, value[0]))
+        self.partial.pop(target, None)
+        self.env[target] = value[1]
+        return True
+
+    def is_choice(self, node: gast.If) -> bool:
+        """Does every branch do nothing but assign the same variable?"""
+        target = node.body[0].targets[0] if isinstance(node.body[0], gast.Assign) else None
+        if not core.is_name(target) or len(node.body) != 1:
+            return False
+        if not self.assigns(node.body[0], target.id):
+            return False
+        if not node.orelse:
+            return True
+        [other, *more] = node.orelse
+        if more:
+            return False
+        if isinstance(other, gast.If):
+            same = self.is_choice(other) and other.body[0].targets[0].id == target.id
+            return same and self.quiet(other.test)
+        return self.assigns(other, target.id)
+
+    def assigns(self, node: Any, name: str) -> bool:
+        simple = isinstance(node, gast.Assign) and len(node.targets) == 1
+        if not simple or not core.is_name(node.targets[0]) or node.targets[0].id != name:
+            return False
+        if isinstance(node.value, (gast.Lambda, gast.NamedExpr)):
+            return False
+        constant = isinstance(node.value, gast.Constant)
+        return not (constant and (node.value.value is None or isinstance(node.value.value, bool)))
+
+    def choice_value(self, node: gast.If, test: gast.expr, name: str) -> Any:
+        body = self.expression(node.body[0].value)
+        if not node.orelse:
+            other = (core.name(name), self.env[name])
+        elif isinstance(node.orelse[0], gast.If):
+            inner = node.orelse[0]
+            if not inner.orelse and not isinstance(self.env.get(name), Array):
+                return None
+            other = self.choice_value(inner, self.test(inner.test)[0], name)
+        else:
+            other = self.expression(node.orelse[0].value)
+        if other is None or not isinstance(body[1], Array) or not isinstance(other[1], Array):
+            return None
+        return self.selected(test, body, other, node)
+
+    # --- tests
+
+    def test(self, node: gast.expr) -> tuple[gast.expr, Value]:
+        """A condition; a batched one is an array of one boolean per example."""
+        if isinstance(node, gast.UnaryOp) and isinstance(node.op, gast.Not):
+            test, known = self.test(node.operand)
+            if is_batched(known):
+                return inverted(test), known
+            return gast.UnaryOp(gast.Not(), test), known
+        if isinstance(node, gast.BoolOp):
+            return self.bool_test(node)
+        value, known = self.expression(node)
+        if not is_batched(known):
+            return value, known
+        if isinstance(known, (Items, Many)):
+            return core.call("bool", value), PLAIN  # is it empty?
+        if known.rank == 0 and self.is_boolean(node):
+            return value, known
+        return core.call("rt.truths", value), Array(True, 0)
+
+    def is_boolean(self, node: Any) -> bool:
+        """Does an expression give booleans, for all that can be seen?"""
+        if isinstance(node, gast.Compare):
+            return True
+        if isinstance(node, gast.Name):
+            return node.id in self.flags
+        if isinstance(node, gast.UnaryOp):
+            return isinstance(node.op, gast.Not)
+        if isinstance(node, gast.BinOp) and isinstance(node.op, (gast.BitAnd, gast.BitOr)):
+            return self.is_boolean(node.left) and self.is_boolean(node.right)
+        if isinstance(node, gast.Call):
+            value = self.scope.value(node.func)
+            tests = ("all", "any", "isnan", "isfinite", "isinf", "logical_and", "logical_or")
+            return any(value is getattr(numpy, name) for name in tests)
+        return False
+
+    def bool_test(self, node: gast.BoolOp) -> tuple[gast.expr, Value]:
+        pairs = [self.test(node.values[0])]
+        for value in node.values[1:]:
+            pairs.append(self.without_lines(value, self.test))
+        is_and = isinstance(node.op, gast.And)
+        result, known = pairs[-1]
+        for test, value in reversed(pairs[:-1]):
+            if is_batched(value) and is_batched(known):
+                operator = gast.BitAnd() if is_and else gast.BitOr()
+                result = gast.BinOp(test, operator, result)
+            elif is_batched(value) or is_batched(known):
+                constant = core.call("np.full", self.size(), core.constant(not is_and))
+                if is_batched(known):  # the first part decides whether the second is looked at
+                    parts = (test, result, constant) if is_and else (test, constant, result)
+                    result = gast.IfExp(*parts)
+                else:
+                    operator = gast.BitAnd() if is_and else gast.BitOr()
+                    result = gast.BinOp(test, operator, core.call("bool", result))
+                known = Array(True, 0)
+            else:
+                result = gast.BoolOp(node.op, [test, *same_operator(result, node.op)])
+        return result, known
+
+    def without_lines(self, node: Any, visit: Any) -> Any:
+        """Visit an expression that may not be evaluated: nothing may go in front of the statement."""
+        saved, self.lines = self.lines, None
+        try:
+            return visit(node)
+        finally:
+            self.lines = saved

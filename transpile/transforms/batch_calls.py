@@ -1,0 +1,294 @@
+"""Calls, lambdas and comprehensions under a batch axis."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.analysis.batched import (
+    PLAIN,
+    Array,
+    Closure,
+    Items,
+    Known,
+    Many,
+    describe,
+    is_batched,
+)
+from redraft.transpile.errors import TransformError
+from redraft.transpile.front.callee import Function
+from redraft.transpile.front.expressions import TRANSFORM_OPTIONS
+from redraft.transpile.front.scope import UNKNOWN
+from redraft.transpile.front.source import Source
+from redraft.transpile.primitives import table
+from redraft.transpile.transforms.batch_items import BatchedItems
+from redraft.transpile.transforms.batch_names import Result, dotted_name, part_at, shared_all
+
+
+class BatchedCalls(BatchedItems):
+    """Calls, lambdas and comprehensions under a batch axis."""
+
+    def expr_ListComp(self, node: Any) -> Result:
+        saved, partial = dict(self.env), dict(self.partial)
+        lines, self.lines = self.lines, None
+        regions, self.regions = self.regions, []
+        try:
+            generators = []
+            for generator in node.generators:
+                iterable, part = self.iterable(generator.iter)
+                if not self.nested_names(generator.target, part):
+                    raise self.refuse(
+                        generator.target, "this target takes a batched value apart",
+                        "write a loop",
+                    )  # fmt: skip
+                tests = [self.plain(t, "the condition of a comprehension") for t in generator.ifs]
+                target = core.copy(generator.target)
+                generators.append(gast.comprehension(target, iterable, tests, 0))
+            if isinstance(node, gast.DictComp):
+                key = self.plain(node.key, "a key")
+                value, known = self.expression(node.value)
+                return gast.DictComp(key, value, generators), Many("dict", shared_all(known))
+            value, known = self.expression(node.elt)
+            return type(node)(value, generators), Many("list", shared_all(known))
+        finally:
+            self.env, self.partial, self.lines, self.regions = saved, partial, lines, regions
+
+    expr_DictComp = expr_ListComp
+    expr_GeneratorExp = expr_ListComp
+
+    def expr_Lambda(self, node: Any) -> Result:
+        inner = core.reads(node.body) - set(core.parameter_names(node.args))
+        for name in inner:
+            if is_batched(self.env.get(name, PLAIN)) or isinstance(self.env.get(name), Closure):
+                raise self.refuse(
+                    node, f"a `lambda` that is passed on and reads the batched `{name}`",
+                    "give the function a name and call it directly",
+                )  # fmt: skip
+        raise self.refuse(
+            node, "a `lambda` that is passed on under vmap", "define it outside of the function"
+        )
+
+    # --- calls
+
+    def expr_Call(self, node: gast.Call) -> Result:
+        function = self.scope.value(node.func)
+        if function is UNKNOWN and core.is_name(node.func):
+            known = self.env.get(node.func.id)
+            if isinstance(known, Closure):
+                return self.closure_call(node, known)
+            if isinstance(known, Known):
+                function = known.function
+            elif known is None and node.func.id in self.source.local_functions:
+                function = self.source.local_functions[node.func.id]
+        if function is UNKNOWN and isinstance(node.func, gast.Attribute):
+            return self.method_call(node)
+        if function is UNKNOWN and isinstance(node.func, gast.Call):
+            inner = self.transformation(node.func)
+            if inner is not None:
+                return self.generated_call(node, inner)
+        special = self.special(function) or self.helper(function)
+        if special is not None:
+            found = special(node)
+            if found is not None:
+                return found
+        if any(isinstance(a, gast.Starred) for a in node.args) or any(
+            k.arg is None for k in node.keywords
+        ):
+            return self.star_call(node, function)
+        args = [self.expression(a) for a in node.args]
+        keywords = {k.arg: self.expression(k.value) for k in node.keywords}
+        return self.call(node, function, core.copy(node.func), args, keywords)
+
+    def star_call(self, node: gast.Call, function: Any) -> Result:
+        """``f(*xs)``: written out where the length of `xs` is known."""
+        args: list[Result] = []
+        for argument in node.args:
+            if not isinstance(argument, gast.Starred):
+                args.append(self.expression(argument))
+                continue
+            value, known = self.expression(argument.value)
+            if not isinstance(known, Items) or known.kind not in ("tuple", "list"):
+                return self.unchanged(node)
+            args += [(part_at(value, i, i), p) for i, p in enumerate(known.parts)]
+        if any(k.arg is None for k in node.keywords):
+            return self.unchanged(node)
+        keywords = {k.arg: self.expression(k.value) for k in node.keywords}
+        return self.call(node, function, core.copy(node.func), args, keywords)
+
+    def call(
+        self, node: Any, function: Any, func: Any, args: list[Result], keywords: dict[str, Result]
+    ) -> Result:
+        """A call of a function with arguments that are rewritten already."""
+        values = [known for _, known in (*args, *keywords.values())]
+        named = [gast.keyword(k, n) for k, (n, _) in keywords.items()]
+        new = gast.copy_location(gast.Call(func, [n for n, _ in args], named), node)
+        row = table.row_of(function) if function is not UNKNOWN else None
+        if not any(map(is_batched, values)) and not any(isinstance(v, Closure) for v in values):
+            return self.unbatched_call(node, new, row, args, keywords)
+        if row is not None and row.kind != "missing":
+            return self.row_call(node, row, dotted_name(func), args, keywords)
+        if row is not None:
+            raise self.refuse(node, f"{row.name}: {row.reason}", "write it with other functions")
+        if function is UNKNOWN:
+            raise self.refuse(
+                node, "this call of a batched value calls something that is not known when the "
+                "source is written", "call a function by its name, or use `rd.vmap_by_loop`",
+            )  # fmt: skip
+        return self.function_call(node, function, new, args, keywords)
+
+    def unbatched_call(self, node: Any, new: Any, row: Any, args: Any, keywords: Any) -> Result:
+        for value, _ in (*args, *keywords.values()):
+            if row is None and core.is_name(value):
+                self.share(value.id)
+        rank = None
+        if row is not None and row.kind != "missing":
+            try:
+                bound = table.bind(row, args, keywords)
+            except table.BindError:
+                return new, PLAIN
+            single = {k: v for k, v in bound.items() if not isinstance(v, list)}
+            nodes, values = ({k: v[i] for k, v in single.items()} for i in (0, 1))
+            rank = self.rank_of(row, nodes, values)
+            if row.gives is None:
+                return new, Array(False, rank, row.view_of is None)
+        return new, PLAIN
+
+    def row_call(self, node: Any, row: Any, called: Any, args: Any, keywords: Any) -> Result:
+        try:
+            bound = table.bind(row, args, keywords)
+        except table.BindError as error:
+            raise self.refuse(
+                node, str(error), "see `redraft rules` for what is supported"
+            ) from None
+        nodes, values = {}, {}
+        for name, pair in bound.items():
+            if isinstance(pair, list):
+                nodes[name], values[name] = [n for n, _ in pair], [k for _, k in pair]
+            else:
+                nodes[name], values[name] = pair
+        for name in (*row.linear_in, *row.d):
+            if name in values and isinstance(values[name], Known):
+                raise self.refuse(node, f"`{row.name}` of a function", "call it first")
+        return self.primitive(row, nodes, values, node, called)
+
+    def function_call(self, node: Any, function: Any, new: Any, args: Any, keywords: Any) -> Result:
+        """A call of a Python function: its batched version."""
+        if dataclasses.is_dataclass(function) and isinstance(function, type):
+            return self.construction(node, function, new, args, keywords)
+        leading: list[Any] = []
+        if hasattr(function, "redraft_kind") or isinstance(function, functools.partial):
+            source, leading, extra = self.callable_source(node, function)
+            keywords = {**{k: (self.constant(v), shared_all(describe(v))) for k, v in extra.items()},
+                        **keywords}  # fmt: skip
+            args = [*((self.constant(v), shared_all(describe(v))) for v in leading), *args]
+            new = gast.Call(new.func, [n for n, _ in args],
+                            [gast.keyword(k, n) for k, (n, _) in keywords.items()])  # fmt: skip
+        elif isinstance(function, (types.FunctionType, Source)):
+            source = self.unit.source_of(Function(function), self.refusal(node))
+        else:
+            raise self.refuse(
+                node, f"`{getattr(function, '__name__', function)}` has no Python source and no rule",
+                "use `rd.vmap_by_loop`, which calls the function once per example",
+            )  # fmt: skip
+        return self.source_call(node, source, new, args, keywords)
+
+    def constant(self, value: Any) -> gast.expr:
+        from redraft.transpile.front.normalize import is_literal
+
+        if is_literal(value):
+            return core.constant(value)
+        name = self.free("bound")
+        self.unit.bindings[name] = value
+        return core.name(name)
+
+    def callable_source(self, node: Any, function: Any) -> Any:
+        """Source of a transformed function or of a partial, and the arguments that it adds."""
+        from redraft.transpile.api import target_of
+        from redraft.transpile.front.source import read_source
+
+        target = target_of(function)
+        if target.inner is not None:
+            self.unit.dependencies.extend(target.inner.unit.dependencies)
+        source = self.unit.sources.get(target.function)
+        if source is None:
+            source = self.unit.sources[target.function] = read_source(target.function)
+        return source, list(target.leading), target.keywords
+
+    def refusal(self, node: Any) -> Any:
+        def refuse(message: str, hint: str | None = None) -> TransformError:
+            return self.refuse(node, message, hint or "use `rd.vmap_by_loop`")
+
+        return refuse
+
+    def source_call(self, node: Any, source: Source, new: Any, args: Any, keywords: Any) -> Result:
+        env = self.bound_arguments(node, source, args, keywords)
+        version = self.batches.version(source, env, self.refusal(node), self.masked)
+        new.func = core.name(version.name)
+        new.args = [self.settled(n, k) for n, k in args]
+        new.keywords = [gast.keyword(k, self.settled(*pair)) for k, pair in keywords.items()]
+        return new, version.result
+
+    def bound_arguments(self, node: Any, source: Source, args: Any, keywords: Any) -> Any:
+        """Descriptions of the parameters of a source in a call."""
+        from redraft.transpile.vmap import bind_parameters
+
+        values = [shared_all(k) for _, k in args]
+        for value, _ in (*args, *keywords.values()):
+            if core.is_name(value):
+                self.share(value.id)
+        named = {k: shared_all(known) for k, (_, known) in keywords.items()}
+        try:
+            return bind_parameters(source, values, named)
+        except TypeError as error:
+            raise self.refuse(node, str(error), "look at the arguments of the call") from None
+
+    def construction(self, node: Any, cls: type, new: Any, args: Any, keywords: Any) -> Result:
+        """A new object of a dataclass."""
+        fields = [f for f in dataclasses.fields(cls) if f.init]
+        if hasattr(cls, "__post_init__") or len(args) > len(fields):
+            raise self.refuse(node, "a constructor that does more than keep its arguments",
+                              "use a plain dataclass")  # fmt: skip
+        known = {f.name: v for f, (_, v) in zip(fields, args, strict=False)}
+        known |= {k: v for k, (_, v) in keywords.items()}
+        for f in fields:
+            known.setdefault(f.name, PLAIN)
+        return new, Items("object", tuple(known), tuple(map(shared_all, known.values())))
+
+    def transformation(self, node: gast.Call) -> Any:
+        """``rd.grad(f, …)``, written in the call itself."""
+        function = self.scope.value(node.func)
+        kind = getattr(function, "redraft_transform", None)
+        if kind not in TRANSFORM_OPTIONS or not node.args:
+            return None
+        inner = self.scope.value(node.args[0])
+        if inner is UNKNOWN and core.is_name(node.args[0]):
+            known = self.env.get(node.args[0].id)
+            inner = known.function if isinstance(known, Known) else UNKNOWN
+        options = dict(
+            zip(TRANSFORM_OPTIONS[kind], map(table.literal, node.args[1:]), strict=False)
+        )
+        options.update({k.arg: table.literal(k.value) for k in node.keywords})
+        if inner is UNKNOWN or table.UNKNOWN in options.values():
+            return None
+        return self.made(function, inner, options)
+
+    def made(self, function: Any, inner: Any, options: Any) -> Any:
+        key = (inner, function, repr(sorted(options.items())))
+        found = self.batches.made.get(key)
+        if found is None:
+            found = self.batches.made[key] = function(inner, **options)
+        return found
+
+    def generated_call(self, node: gast.Call, function: Any) -> Result:
+        args = [self.expression(a) for a in node.args]
+        keywords = {k.arg: self.expression(k.value) for k in node.keywords}
+        if not any(is_batched(k) for _, k in (*args, *keywords.values())):
+            return core.copy(node), PLAIN
+        new = gast.Call(core.copy(node.func), [n for n, _ in args],
+                        [gast.keyword(k, n) for k, (n, _) in keywords.items()])  # fmt: skip
+        return self.function_call(node, function, new, args, keywords)

@@ -1,0 +1,128 @@
+"""Functions defined within a batched function: written where their variables are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.analysis.batched import (
+    BATCHED,
+    Closure,
+)
+from redraft.transpile.front.source import Source
+from redraft.transpile.transforms.batch_loops import BatchedLoops
+from redraft.transpile.transforms.batch_names import Env, Version, as_function
+
+
+class BatchedClosures(BatchedLoops):
+    """Functions defined within a batched function: written where their variables are known."""
+
+    def stmt_FunctionDef(self, node: gast.FunctionDef) -> None:
+        self.define(node.name, node)
+
+    def define(self, name: str, node: Any) -> None:
+        """A nested function: its batched versions are written here, as its calls ask for them."""
+        if self.regions:
+            raise self.refuse(
+                node, "a function that is defined for some examples only", "define it before"
+            )
+        if self.definitions.get(name, node) is not node:
+            raise self.refuse(node, f"`{name}` is defined twice", "use two names")
+        self.definitions[name] = node
+        self.env[name] = Closure(name)
+        marker = gast.Pass()
+        marker.defines = name
+        self.emit(marker)
+
+    def closure_call(self, node: gast.Call, known: Closure) -> Any:
+        """A call of a nested function: of its version for these arguments."""
+        definer = self.definer(known.name, node)
+        if any(isinstance(a, gast.Starred) for a in node.args) or any(
+            k.arg is None for k in node.keywords
+        ):
+            raise self.refuse(node, "`*` in a call of a nested function", "write out the arguments")
+        args = [self.expression(a) for a in node.args]
+        keywords = {k.arg: self.expression(k.value) for k in node.keywords}
+        definition = as_function(definer.definitions[known.name], known.name)
+        source = replace(
+            self.source, node=definition, captured=(), function=None, local_functions={}, outer={}
+        )
+        env = self.bound_arguments(node, source, args, keywords)
+        version = self.closure_version(definer, known.name, source, env, node)
+        named = [gast.keyword(k, n) for k, (n, _) in keywords.items()]
+        new = gast.Call(core.name(version.name), [n for n, _ in args], named)
+        return new, version.result
+
+    def definer(self, name: str, place: Any) -> Any:
+        """The function that defines a nested function: this one, or one around it."""
+        at: Any = self
+        while at is not None and name not in at.definitions:
+            at = at.outer
+        if at is None:
+            raise self.refuse(
+                place, f"`{name}` is a nested function of another function, with batched variables",
+                "pass the values, and define the function at the top of the module",
+            )  # fmt: skip
+        return at
+
+    def closure_version(
+        self, definer: Any, name: str, source: Source, env: Env, node: Any
+    ) -> Version:
+        read = core.reads(source.node.body) - set(source.parameters) - core.writes(source.node.body)
+        captured = {n: definer.env[n] for n in sorted(read) if n in definer.env}
+        partial = sorted(n for n in captured if n in self.partial)
+        if partial:
+            raise self.refuse(
+                node, f"`{partial[0]}`, which `{name}` reads, has no value for some examples",
+                "give it a value before",
+            )  # fmt: skip
+        inputs = {**captured, **env}
+        key = (name, self.masked, tuple(sorted(inputs.items(), key=lambda item: item[0])))
+        found = definer.closures.get(key)
+        if found is not None:
+            if not found.written and self.masked:
+                raise self.refuse(
+                    node, "a recursion that each example ends on its own would never end",
+                    "write a `while` loop, which examples leave one by one",
+                )  # fmt: skip
+            found.used = True
+            return found
+        first = not definer.placed.get(name)
+        found = definer.closures[key] = Version(name if first else definer.free(name), BATCHED)
+        places = definer.placed.setdefault(name, [])
+        places.append(None)
+        position = len(places) - 1
+        for _ in range(4):
+            found.used = False
+            places[position], result = self.written_closure(
+                definer, source, {**definer.env, **env}, found
+            )
+            if not found.used or result == found.result:
+                found.result, found.written = result, True
+                return found
+            found.result = result
+        raise self.refuse(node, "a recursion whose result changes its form", "write a loop")
+
+    def written_closure(self, definer: Any, source: Source, env: Env, version: Version) -> Any:
+        inner = type(self)(self.batches, source, env, inner=True)
+        inner.size_name, inner.outer, inner.conditional = self.size_name, definer, self.masked
+        inner.taken |= self.taken
+        inner.scope.local = inner.scope.local | definer.scope.local
+        body = inner.function()
+        definer.need_size(inner.size_used)
+        function = gast.FunctionDef(
+            version.name, core.copy(source.node.args), body, [], None, None, []
+        )
+        for argument in core.walk(function.args):
+            if isinstance(argument, gast.Name):
+                argument.annotation = None
+        function.placed = inner.placed
+        return function, inner.result
+
+    def need_size(self, used: bool) -> None:
+        self.size_used |= used
+        if used and self.outer is not None:
+            self.outer.need_size(used)

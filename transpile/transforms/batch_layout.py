@@ -1,0 +1,100 @@
+"""How batched code is laid out: what is written before and after the pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.transforms.batch_names import names_in
+
+
+def expand_definitions(body: list[Any], placed: dict[str, list[Any]]) -> list[Any]:
+    """Put the versions of nested functions where the functions were defined."""
+    out: list[Any] = []
+    for statement in body:
+        name = getattr(statement, "defines", None)
+        if name is not None:
+            for function in placed.get(name, ()):
+                function.body = expand_definitions(function.body, function.placed)
+                out.append(function)
+            continue
+        for block in ("body", "orelse"):
+            if isinstance(getattr(statement, block, None), list) and not isinstance(
+                statement, gast.FunctionDef
+            ):
+                setattr(statement, block, expand_definitions(getattr(statement, block), placed))
+        if isinstance(statement, (gast.If, gast.For, gast.While)) and not statement.body:
+            statement.body = [gast.Pass()]
+        out.append(statement)
+    return out
+
+
+def join_conversions(body: list[Any]) -> list[Any]:
+    """``n = 0; n = rt.per_example(n, batch)`` as one line."""
+    out: list[Any] = []
+    for statement in body:
+        for block in ("body", "orelse"):
+            if isinstance(getattr(statement, block, None), list):
+                setattr(statement, block, join_conversions(getattr(statement, block)))
+        name = _converts(statement)
+        at = _assignment_before(out, name) if name else None
+        if at is None:
+            out.append(statement)
+            continue
+        value = out[at].value
+        if isinstance(value, gast.Constant) and isinstance(value.value, (bool, int, float)):
+            out[at].value = core.call("np.full", statement.value.args[1], value)
+        else:
+            statement.value.args[0] = value
+            out[at].value = statement.value
+    return out
+
+
+def _converts(node: Any) -> str | None:
+    """The variable that a line gives a batch axis, and nothing else."""
+    if not isinstance(node, gast.Assign) or not isinstance(node.value, gast.Call):
+        return None
+    target, call = node.targets[0], node.value
+    same = core.is_name(target) and call.args and core.is_name(call.args[0])
+    is_helper = core.same(call.func, core.dotted("rt.per_example"))
+    return target.id if same and is_helper and call.args[0].id == target.id else None
+
+
+def _assignment_before(out: list[Any], name: str) -> int | None:
+    """Place of the line that set the variable, if nothing reads it in between."""
+    for at in range(len(out) - 1, -1, -1):
+        statement = out[at]
+        if not isinstance(statement, gast.Assign) or len(statement.targets) > 1:
+            return None
+        target = statement.targets[0]
+        if core.is_name(target) and target.id == name:
+            return None if name in core.reads(statement.value) else at
+        if name in core.reads(statement):
+            return None
+    return None
+
+
+def readable(body: list[Any]) -> list[Any]:
+    """Names of the flags that stand for early exits, as Python knows them."""
+    taken = names_in(body)
+    new: dict[str, str] = {}
+    for statement in body:
+        for node in core.walk(statement):
+            if isinstance(node, gast.Name) and "." in node.id:
+                if node.id not in new:
+                    head, _, tail = node.id.partition(".")
+                    wanted = head if tail in ("r", "l1") else f"{head}_{tail.lstrip('lr')}"
+                    while wanted in taken:
+                        wanted += "_"
+                    taken.add(wanted)
+                    new[node.id] = wanted
+                node.id = new[node.id]
+    for statement in core.walk_statements(body):
+        if isinstance(statement, gast.Assign) and core.is_name(statement.targets[0]):
+            is_answer = statement.targets[0].id == new.get("ans.r")
+            statement.placeholder = is_answer and core.same(statement.value, core.constant(None))
+    if body:
+        body[0].exit_flags = frozenset(new.values()) - {new.get("ans.r")}
+    return body

@@ -1,0 +1,289 @@
+"""Methods of containers and arrays, and functions that look at structure, under a batch axis."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import gast
+import numpy as np
+
+from redraft.transpile import core
+from redraft.transpile.analysis.batched import (
+    PLAIN,
+    Array,
+    Items,
+    Many,
+    Nothing,
+    batched_like,
+    is_batched,
+    part_of,
+)
+from redraft.transpile.primitives import table
+from redraft.transpile.transforms.batch_calls import BatchedCalls
+from redraft.transpile.transforms.batch_names import (
+    Result,
+    dotted_name,
+    located,
+    part_of_or_none,
+    shared_all,
+    shown_source,
+)
+
+
+class BatchedMethods(BatchedCalls):
+    """Methods of containers and arrays, and functions that look at structure, under a batch axis."""
+
+    def method_call(self, node: gast.Call) -> Result:
+        owner, known = self.expression(node.func.value)
+        attr = node.func.attr
+        if isinstance(known, (Items, Many)) and known.kind != "object":
+            return self.container_method(node, owner, known, attr)
+        if any(isinstance(a, gast.Starred) for a in node.args):
+            return self.unchanged(node)
+        args = [self.expression(a) for a in node.args]
+        keywords = {k.arg: self.expression(k.value) for k in node.keywords}
+        func = gast.Attribute(owner, attr, gast.Load())
+        named = [gast.keyword(k, n) for k, (n, _) in keywords.items()]
+        new = gast.copy_location(gast.Call(func, [n for n, _ in args], named), node)
+        every = [known, *(k for _, k in args), *(k for _, k in keywords.values())]
+        row = table.rows_index()["method"].get(attr)
+        if not any(map(is_batched, every)):
+            pair = [(owner, known), *args]
+            return self.unbatched_call(node, new, row, pair, keywords) if row else (new, PLAIN)
+        if isinstance(known, Array) and known.batched and attr == "item" and known.rank == 0:
+            return owner, known
+        if isinstance(known, Items) or row is None or row.kind == "missing":
+            raise self.refuse(
+                node, f"the method `{attr}` has no batching rule", "use a NumPy function"
+            )
+        return self.row_call(node, row, None, [(owner, known), *args], keywords)
+
+    def container_method(self, node: gast.Call, owner: Any, known: Any, attr: str) -> Result:
+        handler = getattr(self, f"{known.kind}_{attr}", None)
+        if handler is None:
+            if not is_batched(known) and not any(self.quiet(a) for a in node.args):
+                if core.is_name(owner):
+                    self.env[owner.id] = PLAIN
+                return self.unchanged_call(node, owner)
+            raise self.refuse(
+                node, f"`{attr}` of a {known.kind} with batched parts is not supported",
+                "build a new one",
+            )  # fmt: skip
+        return handler(node, owner, known)
+
+    def unchanged_call(self, node: gast.Call, owner: Any) -> Result:
+        func = gast.Attribute(owner, node.func.attr, gast.Load())
+        args = [self.expression(a)[0] for a in node.args]
+        keywords = [gast.keyword(k.arg, self.expression(k.value)[0]) for k in node.keywords]
+        return gast.Call(func, args, keywords), PLAIN
+
+    def changed(self, node: Any, owner: Any) -> str:
+        """The variable of a container that a method changes."""
+        if self.regions or self.lines is None:
+            raise self.refuse(
+                node, "a list that grows or shrinks for some examples only",
+                "keep the values in an array, and use `np.where`",
+            )  # fmt: skip
+        if not core.is_name(owner):
+            raise self.refuse(node, "a change of a part of a container", "give the part a name")
+        return owner.id
+
+    def list_append(self, node: gast.Call, owner: Any, known: Any) -> Result:
+        name = self.changed(node, owner)
+        value, part = self.expression(node.args[0])
+        value, part = self.settled(value, part), shared_all(part)
+        self.share_node(value)
+        if isinstance(known, Items):
+            parts = (*known.parts, part)
+            self.env[name] = Items("list", tuple(range(len(parts))), parts)
+        else:
+            old = known.part
+            if not isinstance(old, Nothing) and is_batched(old) and not is_batched(part):
+                value, part = self.for_each(value), batched_like(part)
+            elif not isinstance(old, Nothing) and is_batched(part) and not is_batched(old):
+                raise self.refuse(
+                    node, f"`{name}` holds values that are not batched, and gets one that is",
+                    "put batched values into it from the start",
+                )  # fmt: skip
+            self.env[name] = Many("list", self.join_values(old, part, node))
+        return gast.Call(gast.Attribute(owner, "append", gast.Load()), [value], []), Nothing()
+
+    def list_pop(self, node: gast.Call, owner: Any, known: Any) -> Result:
+        name = self.changed(node, owner)
+        if getattr(self.statement, "value", None) is not node:
+            raise self.refuse(
+                node, "`pop` within an expression is not supported under vmap",
+                "give what it returns a name first",
+            )  # fmt: skip
+        args = [self.plain(a, "an index") for a in node.args]
+        new = gast.Call(gast.Attribute(owner, "pop", gast.Load()), args, [])
+        if isinstance(known, Many):
+            return new, part_of(known)
+        place = table.literal(args[0]) if args else -1
+        if not isinstance(place, int) or not known.parts:
+            part = self.common(known, owner, node)
+            self.env[name] = Many("list", part)
+            return new, part
+        parts = list(known.parts)
+        part = parts.pop(place)
+        self.env[name] = Items("list", tuple(range(len(parts))), tuple(parts))
+        return new, part
+
+    def dict_get(self, node: gast.Call, owner: Any, known: Any) -> Result:
+        key = table.literal(node.args[0])
+        if not isinstance(known, Items) or key not in known.keys:
+            raise self.refuse(node, "`get` of a key that may be missing", "use `d[key]`")
+        new, _ = self.unchanged_call(node, owner)
+        return new, self.item(known, key, node)
+
+    def dict_keys(self, node: gast.Call, owner: Any, known: Any) -> Result:
+        return self.unchanged_call(node, owner)[0], PLAIN
+
+    def dict_values(self, node: gast.Call, owner: Any, known: Any) -> Result:
+        new, part = self.dict_iterable(node)
+        return new, Many("tuple", part)
+
+    dict_items = dict_values
+
+    # --- functions that look at structure
+
+    def special(self, function: Any) -> Any:
+        try:
+            return {
+                len: self.call_len, zip: self.call_iterator, enumerate: self.call_iterator,
+                reversed: self.call_iterator, list: self.call_list, tuple: self.call_list,
+                dict: self.call_dict, sum: self.call_sum, isinstance: self.call_isinstance,
+                np.shape: self.call_shape, np.ndim: self.call_shape, np.size: self.call_shape,
+                print: self.call_print, type: self.call_isinstance, range: self.call_range,
+                all: self.call_reduce, any: self.call_reduce, map: self.call_map,
+                np.array: self.call_array, np.asarray: self.call_array,
+                functools.reduce: self.call_map, sorted: self.call_map, filter: self.call_map,
+            }.get(function)  # fmt: skip
+        except TypeError:
+            return None
+
+    def call_range(self, node: gast.Call) -> Result:
+        return self.range_call(node)
+
+    def call_len(self, node: gast.Call) -> Result | None:
+        value, known = self.expression(node.args[0])
+        if isinstance(known, Array) and known.batched:
+            shape = gast.Attribute(value, "shape", gast.Load())
+            return gast.Subscript(shape, core.constant(1), gast.Load()), Array(False, 0)
+        return gast.Call(core.copy(node.func), [value], []), Array(False, 0)
+
+    def call_shape(self, node: gast.Call) -> Result | None:
+        if len(node.args) != 1 or node.keywords:
+            return None
+        attr = node.func.attr if isinstance(node.func, gast.Attribute) else node.func.id
+        value, known = self.expression(node.args[0])
+        if not (isinstance(known, Array) and known.batched):
+            return None
+        new = gast.Attribute(value, attr, gast.Load())
+        return self.array_attribute(located(gast.Attribute(node.args[0], attr, gast.Load()), node),
+                                    value, known, new)  # fmt: skip
+
+    def call_print(self, node: gast.Call) -> Result | None:
+        pairs = [self.expression(a) for a in node.args if not isinstance(a, gast.Starred)]
+        if self.masked:
+            self.refuse_effect(node)
+        if any(is_batched(k) for _, k in pairs):
+            raise self.refuse(
+                node, "`print` of a batched value would print the whole batch",
+                "print outside of vmap",
+            )  # fmt: skip
+        return core.copy(node), Nothing()
+
+    def call_isinstance(self, node: gast.Call) -> Result | None:
+        value, known = self.expression(node.args[0])
+        if isinstance(known, Array) and known.batched:
+            raise self.refuse(
+                node, "the type of one example is not that of the batch", "test it outside of vmap"
+            )
+        return gast.Call(core.copy(node.func), [value, *map(core.copy, node.args[1:])], []), PLAIN
+
+    def call_iterator(self, node: gast.Call) -> Result | None:
+        new, part = self.iterable(node)
+        return new, Many("tuple", part)
+
+    def call_list(self, node: gast.Call) -> Result | None:
+        if len(node.args) != 1 or node.keywords:
+            return (core.copy(node), Items(node.func.id, (), ())) if not node.args else None
+        inner = node.args[0]
+        value, known = self.expression(inner) if not isinstance(inner, gast.Call) else (None, None)
+        if isinstance(known, Items) and known.kind in ("list", "tuple"):
+            new = gast.Call(core.copy(node.func), [value], [])
+            return new, Items(node.func.id, known.keys, known.parts)
+        iterable, part = self.iterable(inner)
+        if not is_batched(part):
+            return gast.Call(core.copy(node.func), [iterable], []), PLAIN
+        return gast.Call(core.copy(node.func), [iterable], []), Many(node.func.id, shared_all(part))
+
+    def call_dict(self, node: gast.Call) -> Result | None:
+        if node.args or any(k.arg is None for k in node.keywords):
+            return None
+        pairs = [(k.arg, *self.expression(k.value)) for k in node.keywords]
+        new = gast.Call(core.copy(node.func), [], [gast.keyword(k, n) for k, n, _ in pairs])
+        keys = tuple(k for k, _, _ in pairs)
+        return new, Items("dict", keys, tuple(shared_all(v) for _, _, v in pairs))
+
+    def call_sum(self, node: gast.Call) -> Result | None:
+        """Python's `sum`: of the rows of an array, or of the elements of a list."""
+        iterable, part = self.iterable(node.args[0])
+        rest = [self.expression(a) for a in node.args[1:]]
+        if not is_batched(part) and not any(is_batched(k) for _, k in rest):
+            return None
+        if not isinstance(part, Array) or any(
+            getattr(k, "rank", None) not in (0, part.rank)
+            or (is_batched(k) and k.rank != part.rank)
+            for _, k in rest
+        ):
+            raise self.refuse(node, "`sum` of containers", "write a loop")
+        new = gast.Call(core.copy(node.func), [iterable, *(n for n, _ in rest)], [])
+        return new, Array(True, part.rank, True)
+
+    def call_reduce(self, node: gast.Call) -> Result | None:
+        iterable, part = self.iterable(node.args[0])
+        if is_batched(part):
+            raise self.refuse(node, "`all`/`any` of batched values", "use `np.all` or `np.any`")
+        return gast.Call(core.copy(node.func), [iterable], []), Array(False, 0)
+
+    def call_map(self, node: gast.Call) -> Result | None:
+        for argument in node.args:
+            if self.quiet(argument) if not isinstance(argument, gast.Lambda) else False:
+                raise self.refuse(
+                    node, f"`{shown_source(node.func)}` over batched values is not supported",
+                    "write a loop or a comprehension",
+                )  # fmt: skip
+        return self.unchanged(node)
+
+    def call_array(self, node: gast.Call) -> Result | None:
+        """``np.array`` of a list of batched numbers: a stack of them."""
+        if len(node.args) != 1:
+            return None
+        value, known = self.expression(node.args[0])
+        if isinstance(known, Array) and known.batched and known.rank is not None:
+            if not node.keywords:
+                new = gast.Call(core.copy(node.func), [value], [])
+                return new, Array(True, known.rank, dotted_name(node.func) == "np.array")
+        if not isinstance(known, (Items, Many)) or not is_batched(known):
+            return None
+        if node.keywords or known.kind == "dict":
+            raise self.refuse(node, "`np.array` with options of batched values", "use `np.stack`")
+        return self.stacked(value, known, node)
+
+    def stacked(self, value: Any, known: Any, place: Any) -> Result:
+        if isinstance(value, (gast.List, gast.Tuple)) and isinstance(known, Items):
+            pairs = list(zip(value.elts, known.parts, strict=True))
+            if any(isinstance(p, (Items, Many)) for _, p in pairs):
+                rows = [self.stacked(e, p, place) if isinstance(p, (Items, Many)) else (e, p)
+                        for e, p in pairs]  # fmt: skip
+                value = gast.List([n for n, _ in rows], gast.Load())
+                known = Items("list", known.keys, tuple(p for _, p in rows))
+        row = table.row_of(np.stack)
+        name = next(iter(row.parameters))
+        node, _ = self.primitive(row, {name: value}, {name: known}, place, "np.stack")
+        part = part_of_or_none(known)
+        rank = part.rank + 1 if isinstance(part, Array) and part.rank is not None else None
+        return node, Array(True, rank, True)

@@ -1,0 +1,211 @@
+"""What the parts of the batching pass share: its state, and small pieces of syntax."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.analysis.batched import (
+    Array,
+    Clash,
+    Items,
+    Many,
+    Value,
+    is_batched,
+    part_of,
+)
+from redraft.transpile.primitives import table
+
+Env = dict[str, Value]
+Result = tuple[Any, Value]  # what an expression becomes, and what is known of its value
+
+
+@dataclass
+class Region:
+    """A stretch of code that counts for some examples only; `live`: names that are read after it."""
+
+    mask: str
+    live: set[str]
+
+
+@dataclass(eq=False)
+class Version:
+    """A function, batched for one description of its arguments."""
+
+    name: str
+    result: Value
+    written: bool = False
+    used: bool = False
+
+
+def size_of(env: Env) -> gast.expr | None:
+    """An expression for the number of examples, from the parameters."""
+    arrays = [n for n, v in env.items() if isinstance(v, Array) and v.batched]
+    if arrays:
+        return core.call("len", core.name(arrays[0]))
+    for name, value in env.items():
+        node = _size_in(core.name(name), value)
+        if node is not None:
+            return node
+    return None
+
+
+def _size_in(node: gast.expr, value: Value) -> gast.expr | None:
+    if isinstance(value, Array) and value.batched:
+        return core.call("len", node)
+    if isinstance(value, Items):
+        for i, (key, part) in enumerate(zip(value.keys, value.parts, strict=True)):
+            inner = part_at(core.copy(node), i, key)
+            if value.kind == "object":
+                inner = gast.Attribute(core.copy(node), key, gast.Load())
+            found = _size_in(inner, part)
+            if found is not None:
+                return found
+    if isinstance(value, Many) and is_batched(value):
+        return core.call("rt.batch_size", node)
+    return None
+
+
+def names_in(body: list[Any]) -> set[str]:
+    return {n.id for s in body for n in core.walk(s) if isinstance(n, gast.Name)}
+
+
+def captured_names(body: list[Any]) -> set[str]:
+    """Variables that nested functions read: they are needed wherever those are called."""
+    found: set[str] = set()
+    for statement in body:
+        for node in core.walk(statement):
+            if isinstance(node, core.FUNCTIONS):
+                found |= core.reads(node)
+    return found
+
+
+def as_function(node: Any, name: str) -> gast.FunctionDef:
+    if isinstance(node, gast.FunctionDef):
+        return node
+    result = gast.copy_location(gast.Return(node.body), node.body)
+    return gast.copy_location(gast.FunctionDef(name, node.args, [result], [], None, None, []), node)
+
+
+def without_docstring(body: list[Any]) -> list[Any]:
+    first = body[0]
+    if isinstance(first, gast.Expr) and isinstance(first.value, gast.Constant):
+        if isinstance(first.value.value, str):
+            return body[1:] or [gast.copy_location(gast.Pass(), first)]
+    return body
+
+
+def copied_masks(partial: dict[str, set[str]]) -> dict[str, set[str]]:
+    return {name: set(masks) for name, masks in partial.items()}
+
+
+def inverted(mask: gast.expr) -> gast.expr:
+    if isinstance(mask, gast.UnaryOp) and isinstance(mask.op, gast.Invert):
+        return mask.operand
+    return gast.UnaryOp(gast.Invert(), mask)
+
+
+def item_at(name: str, index: Any, ctx: Any) -> gast.expr:
+    return gast.Subscript(core.name(name), index, ctx)
+
+
+def with_axes(node: gast.expr, count: int) -> gast.expr:
+    """``x[:, None]``: axes of length one behind the batch axis."""
+    if not count:
+        return node
+    parts = [gast.Slice(None, None, None), *(core.constant(None) for _ in range(count))]
+    return gast.Subscript(node, gast.Tuple(parts, gast.Load()), gast.Load())
+
+
+def set_context(node: Any, ctx: Any) -> None:
+    node.ctx = ctx
+
+
+def same_operator(node: Any, op: Any) -> list[Any]:
+    if isinstance(node, gast.BoolOp) and type(node.op) is type(op):
+        return list(node.values)
+    return [node]
+
+
+def part_of_or_none(known: Any) -> Value:
+    try:
+        return part_of(known)
+    except Clash:
+        return None
+
+
+def broadcast_rank(values: Any) -> int | None:
+    ranks = [getattr(v, "rank", None) for v in values]
+    return None if None in ranks or not ranks else max(ranks)
+
+
+def is_inner_shape(node: Any) -> bool:
+    """Is this ``x.shape[1:]``, as the shape of one example is written?"""
+    return (
+        isinstance(node, gast.Subscript)
+        and isinstance(node.value, gast.Attribute)
+        and node.value.attr == "shape"
+        and isinstance(node.slice, gast.Slice)
+    )
+
+
+def literal_rank(node: Any) -> int | None:
+    return 0 if isinstance(table.literal(node), (int, float, complex)) else None
+
+
+def shared_all(known: Value) -> Value:
+    """The same value, held by more than one variable."""
+    if isinstance(known, Array) and known.owned:
+        return replace(known, owned=False)
+    return known
+
+
+def shown_source(node: Any) -> str:
+    names = {"SetComp": "a set", "JoinedStr": "an f-string", "Await": "await", "Set": "a set"}
+    return dotted_name(node) or names.get(type(node).__name__, type(node).__name__.lower())
+
+
+def dotted_name(node: Any) -> str | None:
+    """``np.linalg.inv`` as text."""
+    if isinstance(node, gast.Name):
+        return node.id
+    if isinstance(node, gast.Attribute):
+        owner = dotted_name(node.value)
+        return owner and f"{owner}.{node.attr}"
+    return None
+
+
+def part_at(value: Any, place: int, key: Any) -> gast.expr:
+    """Part number `place` of a value, by its key."""
+    if isinstance(value, (gast.Tuple, gast.List)):
+        return core.copy(value.elts[place])
+    if isinstance(value, gast.Dict):
+        return core.copy(value.values[place])
+    return gast.Subscript(core.copy(value), core.constant(key), gast.Load())
+
+
+def display_of(known: Items, nodes: list[Any]) -> gast.expr:
+    if known.kind == "dict":
+        return gast.Dict([core.constant(k) for k in known.keys], nodes)
+    return (gast.Tuple if known.kind == "tuple" else gast.List)(nodes, gast.Load())
+
+
+def substituted(node: Any, held: dict[str, Any]) -> Any:
+    if isinstance(node, gast.Name) and node.id in held:
+        return core.copy(held[node.id])
+    for field in getattr(node, "_fields", ()):
+        value = getattr(node, field, None)
+        if isinstance(value, gast.AST):
+            setattr(node, field, substituted(value, held))
+        elif isinstance(value, list):
+            setattr(
+                node, field, [substituted(v, held) if isinstance(v, gast.AST) else v for v in value]
+            )
+    return node
+
+
+def located(node: Any, place: Any) -> Any:
+    return gast.copy_location(node, place) if hasattr(place, "lineno") else node
