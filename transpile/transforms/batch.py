@@ -37,6 +37,7 @@ from redraft.transpile.analysis.batched import (
     Value,
     is_batched,
 )
+from redraft.transpile.analysis.batched_memory import Memory
 from redraft.transpile.analysis.liveness import mark_live
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.exits import structure_exits
@@ -84,7 +85,7 @@ class Batches:
         for _ in range(4):  # a recursive function: until what it is taken to give is what it gives
             del self.unit.functions[start:]
             found.used = False
-            result = write_batched(self, source, env, found.name, masked)
+            result = write_batched(self, source, env, found, masked)
             if not found.used or result == found.result:
                 found.result, found.written = result, True
                 return found
@@ -95,14 +96,17 @@ class Batches:
 
 
 def write_batched(
-    batches: Batches, source: Source, env: Env, name: str, masked: bool = False
+    batches: Batches, source: Source, env: Env, found: Version, masked: bool = False
 ) -> Value:
     """Write one version of a function into the unit; returns the description of its result."""
     batcher = Batcher(batches, source, env)
     batcher.conditional = masked
     body = batcher.function()
     value = batcher.finish_returned(body)
-    add_function(batches.unit, source, name, source.node.args, body, batched_names(env))
+    shared = set(source.parameters)
+    found.changes = batcher.memory.reaches(batcher.memory.changed, shared)
+    found.copies = batcher.memory.reaches(batcher.memory.copied, shared)
+    add_function(batches.unit, source, found.name, source.node.args, body, batched_names(env))
     return value
 
 
@@ -156,7 +160,7 @@ class Batcher(BatchedClosures):
         self.start: Env = dict(env)
         self.inner = inner
         self.body = readable(structure_exits(without_docstring(core.copy(source.node.body))))
-        local = set(self.parameters) | core.writes(self.body)
+        local = self.own = set(self.parameters) | core.writes(self.body)
         self.scope = Scope(source, local, self.unit.dependencies)
         self.taken = names_in(self.body) | local | self.unit.names
         self.regions: list[Region] = []
@@ -171,6 +175,7 @@ class Batcher(BatchedClosures):
         self.outer: Batcher | None = None
         self.size_name = self.free("batch")
         self.statement: Any = None
+        self.memory = Memory()
         self.captured = captured_names(self.body)
         self.flags = getattr(self.body[0], "exit_flags", frozenset())
         mark_live(self.body, set())
@@ -240,6 +245,7 @@ class Batcher(BatchedClosures):
         end.origin = Origin(self.source, last)
         end.silent = True
         out += [*self.lines, end]
+        self.check_memory()
         return out if self.inner else join_conversions(expand_definitions(out, self.placed))
 
     def finish_returned(self, body: list[gast.stmt]) -> Value:
@@ -261,6 +267,7 @@ class Batcher(BatchedClosures):
             if visit is None:
                 raise self.unsupported(statement)
             visit(statement)
+            self.note_memory(statement)
             out += self.lines
             self.lines = saved
         return out

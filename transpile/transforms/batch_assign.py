@@ -172,12 +172,15 @@ class BatchedAssignments(BatchedMethods):
             flag = self.flag_update(mask, node, other)
             if flag is not None:
                 return flag, Array(True, 0)
-            return self.primitive(
+            self.note_copy(node, known)
+            self.note_copy(other, before)
+            value, result = self.primitive(
                 table.row_of(numpy.where),
                 {"condition": mask, "x": node, "y": other},
                 {"condition": Array(True, 0), "x": known, "y": before},
                 place, "np.where",
             )  # fmt: skip
+            return value, replace(result, owned=known.owned and before.owned)
         same = isinstance(known, Items) and isinstance(before, Items)
         if same and (known.kind, known.keys) == (before.kind, before.keys) and known.kind in (
             "tuple", "list", "dict",
@@ -289,6 +292,7 @@ class BatchedAssignments(BatchedMethods):
         old = self.env.get(target.id, PLAIN)
         value, known = self.expression(node.value)
         if not is_batched(old) and not is_batched(known) and not self.regions:
+            self.note_change(target.id, old)
             self.emit(gast.AugAssign(core.copy(target), node.op, value))
             self.env[target.id] = join(old, known) if isinstance(old, Array) else old
             if isinstance(known, Array) and isinstance(old, Array):
@@ -312,6 +316,7 @@ class BatchedAssignments(BatchedMethods):
         """``x += v`` of an array with a batch axis."""
         name = node.target.id
         self.batches.changes = True
+        self.note_change(name, old)
         if old.owned or self.regions:
             if not old.owned:
                 raise self.refuse(
@@ -323,7 +328,7 @@ class BatchedAssignments(BatchedMethods):
                 located(gast.Assign([core.store(name)], located(load, node), None), node)
             )
             return
-        if known.rank is None or known.rank > old.rank:
+        if not self.fits(old, known):
             raise self.refuse(
                 node, "an update in place by a value of unknown rank",
                 f"write `{name} = {name} + …`, which makes a new array",
@@ -342,15 +347,47 @@ class BatchedAssignments(BatchedMethods):
             self.batches.changes = True
             self.raise_owned(owner.id, known, target)
             known = self.env[owner.id]
+        for name in core.reads(owner):
+            self.note_change(name, self.env.get(name, PLAIN))
+        if not isinstance(known, Array) and self.augment_part(node, target, binary.left):
+            return
         if not is_batched(known) and not any(batched) and not self.regions:
             self.emit(gast.AugAssign(core.copy(target), node.op, self.expression(node.value)[0]))
             return
         self.augmented = True  # what is stored has the shape of what was there
         self.stmt_Assign(located(gast.Assign([target], binary, None), node))
         self.augmented = False
-        self.shorten()
+        if isinstance(known, Array):  # a container gets a new number, which others may not see
+            self.shorten()
 
     augmented = False
+
+    def augment_part(self, node: Any, target: Any, load: Any) -> bool:
+        """``xs[i] += v`` of a container changes its array in place; numbers are replaced."""
+        part = self.expression(core.copy(load))[1]
+        if (
+            not isinstance(part, Array)
+            or part.rank == 0
+            or not (part.batched or self.quiet(node.value))
+        ):
+            return False
+        value, known = self.expression(node.value)
+        if not part.batched or part.rank is None or self.regions or not self.fits(part, known):
+            raise self.refuse(
+                node, "this change in place of an array in a container is not supported under vmap",
+                "write `x[i] = x[i] + …`, which makes a new array",
+            )  # fmt: skip
+        if known.batched and known.rank < part.rank:
+            value = with_axes(value, part.rank - known.rank)
+        self.batches.changes = True
+        place = core.copy(target)
+        place.value = self.expression(core.copy(target.value))[0]
+        self.emit(gast.AugAssign(place, node.op, value))
+        return True
+
+    def fits(self, array: Array, known: Value) -> bool:
+        """Can an array take a value in place, whatever the batch is?"""
+        return isinstance(known, Array) and known.rank is not None and known.rank <= array.rank
 
     def shorten(self) -> None:
         """``x[:, 0] = x[:, 0] + v`` as ``x[:, 0] += v``."""

@@ -164,6 +164,7 @@ class BatchedBranches(BatchedStores):
                 if not isinstance(have, Items):
                     raise self.refuse(place, "a container with mixed parts", "unpack it first")
             else:
+                self.note_copy(node, have)
                 return self.for_each(node)
         if isinstance(have, Items) and isinstance(want, Items) and have.kind != "object":
             parts = []

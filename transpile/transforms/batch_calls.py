@@ -228,6 +228,12 @@ class BatchedCalls(BatchedItems):
     def source_call(self, node: Any, source: Source, new: Any, args: Any, keywords: Any) -> Result:
         env = self.bound_arguments(node, source, args, keywords)
         version = self.batches.version(source, env, self.refusal(node), self.masked)
+        pairs = (*args, *keywords.values())
+        names = set().union(*(self.held_by(*pair) for pair in pairs)) if pairs else set()
+        if version.changes:
+            self.memory.change(names, node)
+        if version.copies:
+            self.memory.copy(names, node)
         new.func = core.name(version.name)
         new.args = [self.settled(n, k) for n, k in args]
         new.keywords = [gast.keyword(k, self.settled(*pair)) for k, pair in keywords.items()]

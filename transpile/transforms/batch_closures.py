@@ -29,6 +29,11 @@ class BatchedClosures(BatchedLoops):
             raise self.refuse(
                 node, "a function that is defined for some examples only", "define it before"
             )
+        defaults = [d for d in (*node.args.defaults, *node.args.kw_defaults) if d is not None]
+        if any(map(self.quiet, defaults)):
+            raise self.refuse(
+                node, f"a parameter of `{name}` has a batched default", "pass it in the call"
+            )  # fmt: skip
         if self.definitions.get(name, node) is not node:
             raise self.refuse(node, f"`{name}` is defined twice", "use two names")
         self.definitions[name] = node
@@ -52,6 +57,8 @@ class BatchedClosures(BatchedLoops):
         )
         env = self.bound_arguments(node, source, args, keywords)
         version = self.closure_version(definer, known.name, source, env, node)
+        for parameter, (value, of_value) in zip(source.parameters, args, strict=False):
+            self.memory.join({parameter, *self.held_by(value, of_value)})
         named = [gast.keyword(k, n) for k, (n, _) in keywords.items()]
         new = gast.Call(core.name(version.name), [n for n, _ in args], named)
         return new, version.result
@@ -110,6 +117,7 @@ class BatchedClosures(BatchedLoops):
         inner = type(self)(self.batches, source, env, inner=True)
         inner.size_name, inner.outer, inner.conditional = self.size_name, definer, self.masked
         inner.taken |= self.taken
+        inner.memory = definer.memory
         inner.scope.local = inner.scope.local | definer.scope.local
         body = inner.function()
         definer.need_size(inner.size_used)

@@ -46,6 +46,11 @@ from redraft.transpile.transforms.batch_names import (
 COMPARISONS = {
     gast.Lt: "<", gast.LtE: "<=", gast.Gt: ">", gast.GtE: ">=", gast.Eq: "==", gast.NotEq: "!=",
 }  # fmt: skip
+# views that are views of the same elements with a batch axis, whatever the layout in memory
+FAITHFUL_VIEWS = frozenset(
+    {"np.transpose", "ndarray.transpose", "np.matrix_transpose", "np.swapaxes", "np.moveaxis", "np.flip",
+     "np.fliplr", "np.flipud", "np.squeeze", "np.expand_dims", "np.real", "np.imag"}
+)  # fmt: skip
 ELEMENTWISE = frozenset(
     {"isnan", "isinf", "isfinite", "logical_and", "logical_or", "logical_xor", "logical_not", "floor",
      "ceil", "rint", "trunc", "sign", "round", "isclose", "floor_divide", "signbit"}
@@ -316,9 +321,17 @@ class BatchedExpressions(BatchedHelpers):
             body, other = self.expression(node.body), self.expression(node.orelse)
         finally:
             self.choosing -= 1
+        body, other = self.second_name(*body), self.second_name(*other)
         if not core.is_name(test) and not all(isinstance(v, Array) for _, v in (body, other)):
             test = self.temporary(test, "mask")
         return self.selected(test, body, other, node)
+
+    def second_name(self, node: Any, known: Value) -> Result:
+        """A value that keeps the name that it has, beside the one that it gets."""
+        for name in self.held_by(node, None) if core.is_name(node) else ():
+            self.share(name)
+            known = shared_all(known)
+        return node, known
 
     def join_values(self, a: Value, b: Value, place: Any) -> Value:
         try:
@@ -355,6 +368,9 @@ class BatchedExpressions(BatchedHelpers):
         except table.BindError as error:
             raise self.refuse(place, str(error), "see docs/vmap.md") from None
         node = self.filled(node, held)
+        if row.view_of is not None and row.operator != "[]" and not row.name.startswith("rt."):
+            if row.name not in FAITHFUL_VIEWS:
+                self.note_copy(nodes[row.view_of], None)
         rank = self.rank_of(row, nodes, values)
         if rank is None and row.name == "np.where" and len(nodes) == 3:
             rank = broadcast_rank(values.values())

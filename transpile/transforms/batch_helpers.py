@@ -23,10 +23,11 @@ from redraft.transpile.analysis.batched import (
     join,
 )
 from redraft.transpile.primitives import table
+from redraft.transpile.transforms.batch_memory import SharedMemory
 from redraft.transpile.transforms.batch_names import Result
 
 
-class BatchedHelpers:
+class BatchedHelpers(SharedMemory):
     """The part of `Batcher` that knows the helpers of generated derivatives."""
 
     def helper(self, function: Any) -> Any:
@@ -114,6 +115,8 @@ class BatchedHelpers:
                     "use `rd.vmap_by_loop`",
                 )  # fmt: skip
             self.batches.changes = True
+            if core.is_name(owner):
+                self.note_change(owner.id, known)
             if not known.batched:
                 self.raise_owned(owner.id, known, node)
         return None

@@ -185,15 +185,19 @@ class BatchedMethods(BatchedCalls):
                                     value, known, new)  # fmt: skip
 
     def call_print(self, node: gast.Call) -> Result | None:
-        pairs = [self.expression(a) for a in node.args if not isinstance(a, gast.Starred)]
+        if any(isinstance(a, gast.Starred) for a in node.args):
+            return None
+        pairs = [self.expression(a) for a in node.args]
+        keywords = {k.arg: self.expression(k.value) for k in node.keywords}
         if self.masked:
             self.refuse_effect(node)
-        if any(is_batched(k) for _, k in pairs):
+        if any(is_batched(k) for _, k in (*pairs, *keywords.values())):
             raise self.refuse(
                 node, "`print` of a batched value would print the whole batch",
                 "print outside of vmap",
             )  # fmt: skip
-        return core.copy(node), Nothing()
+        named = [gast.keyword(k, n) for k, (n, _) in keywords.items()]
+        return gast.Call(core.copy(node.func), [n for n, _ in pairs], named), Nothing()
 
     def call_isinstance(self, node: gast.Call) -> Result | None:
         value, known = self.expression(node.args[0])

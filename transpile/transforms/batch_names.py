@@ -39,6 +39,8 @@ class Version:
     result: Value
     written: bool = False
     used: bool = False
+    changes: bool = False  # it changes an argument in place, or what shares memory with one
+    copies: bool = False  # it copies an argument where an example would keep it
 
 
 def size_of(env: Env) -> gast.expr | None:

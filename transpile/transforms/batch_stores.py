@@ -42,6 +42,7 @@ class BatchedStores(BatchedAssignments):
             return
         if isinstance(before, Nothing):
             raise self.refuse(target, f"`{owner.id}` is None here", "create the array first")
+        self.note_change(owner.id, before)
         if not is_batched(before) and not batched:
             self.emit(gast.Assign([item_at(owner.id, index, gast.Store())], value, None))
             return
@@ -56,6 +57,11 @@ class BatchedStores(BatchedAssignments):
 
     def raise_owned(self, name: str, before: Array, place: Any) -> None:
         """Give an array its batch axis, before it receives batched values."""
+        if self.inner and name not in self.own:
+            raise self.refuse(
+                place, f"`{name}` is an array of the function around this one, and receives batched "
+                "values", "write into an array that is an argument, or return the values",
+            )  # fmt: skip
         if not before.owned:
             raise self.refuse(
                 place, f"`{name}` receives batched values, and something else may hold it, too",
@@ -179,6 +185,7 @@ class BatchedStores(BatchedAssignments):
     def store_inside(self, target: gast.Subscript, value: gast.expr, known: Value) -> None:
         """``xs[j][i] = v``: a store into a part of a container."""
         owner, before = self.expression(target.value)
+        self.memory.change(self.held_by(owner, before), target)
         if not (isinstance(before, Array) and is_batched(before)) or self.regions:
             if not is_batched(before) and not is_batched(known) and not self.regions:
                 index, of_index = self.index(target.slice)
