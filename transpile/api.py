@@ -25,6 +25,7 @@ from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.function import Unit, write_unit
 from redraft.transpile.primitives import table
+from redraft.transpile.pullback import Pullback, check_like
 
 
 def _refusal(message: str, hint: str) -> TransformError:
@@ -148,6 +149,8 @@ def target_of(fun: Any, count: int | None = None) -> Target:
         return Target(generated.function, known.leading, known.keywords, generated)
     if getattr(type(fun), "redraft_identity", False):
         return target_of(fun.fun, count)
+    if isinstance(fun, Pullback):
+        return Target(*fun.plain())
     if table.row_of(fun) is not None:
         return Target(primitive_function(fun))
     if isinstance(fun, types.MethodType):
@@ -591,66 +594,6 @@ def _gradient(
     return Gradient(fun, kind, allow_int, **options)
 
 
-class Pullback:
-    """The function that `vjp` returns: cotangent of the result -> cotangents of the primals."""
-
-    def __init__(
-        self, function: Any, saved: Any, value: Any, primals: tuple, places: list[Any]
-    ) -> None:
-        self.function, self.saved, self.value = function, saved, value
-        self.primals, self.places = primals, places
-
-    @property
-    def __wrapped__(self) -> Any:
-        return self.function
-
-    @property
-    def source(self) -> str:
-        """The generated source."""
-        return self.function.__redraft_source__
-
-    def __call__(self, ans_bar: Any) -> tuple:
-        _check_like(ans_bar, self.value, "the cotangent", "the result")
-        by_place: dict[int, Any] = {}
-        if self.function is not None:
-            bars = self.function(self.saved, ans_bar)
-            bars = [bars] if len(self.places) == 1 else list(bars) if self.places else []
-            for place, bar in zip(self.places, bars, strict=True):
-                if isinstance(place, range):  # the elements of *args
-                    by_place.update(zip(place, bar, strict=True))
-                else:
-                    by_place[place] = bar
-            bars = bar = None
-        zero = runtime.zeros_like
-        held = [
-            runtime.as_gradient(by_place.pop(i) if i in by_place else zero(x), x)
-            for i, x in enumerate(self.primals)
-        ]
-        return tuple(detach(held))
-
-
-def _check_like(value: Any, like: Any, what: str, of: str) -> None:
-    """Raise where a tangent or cotangent does not fit the value that it belongs to."""
-    if isinstance(like, (list, tuple, dict)):
-        same = type(value) is type(like) and len(value) == len(like)
-        if not same or (isinstance(like, dict) and value.keys() != like.keys()):
-            raise TypeError(f"{what} must have the structure of {of}, got {type(value).__name__}")
-        keys = like if isinstance(like, dict) else range(len(like))
-        for key in keys:
-            _check_like(value[key], like[key], what, of)
-    elif isinstance(like, (numpy.ndarray, numpy.generic, float, complex)):
-        if numpy.shape(value) != numpy.shape(like):
-            raise ValueError(
-                f"{what} must have the shape of {of}: expected {numpy.shape(like)}, got "
-                f"{numpy.shape(value)}"
-            )
-        kind = numpy.asarray(value).dtype.kind
-        if kind in "iub" and isinstance(value, (numpy.ndarray, numpy.generic)):
-            raise TypeError(f"{what} must hold floating-point numbers, got dtype {value.dtype}")
-        if kind not in "fciub":
-            raise TypeError(f"{what} must be a number or an array, got {type(value).__name__}")
-
-
 _transformed: dict[Any, Transformed] = {}
 
 
@@ -712,7 +655,7 @@ def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
     if len(primals) != len(tangents):
         raise TypeError(f"jvp: {len(primals)} primals need as many tangents, got {len(tangents)}")
     for x_dot, x in zip(tangents, primals, strict=True):
-        _check_like(x_dot, x, "a tangent", "its primal")
+        check_like(x_dot, x, "a tangent", "its primal")
     active = tuple(i for i, x in enumerate(primals) if _differentiable(x))
     if not active:
         raise TypeError("jvp requires at least one primal with floating-point numbers")

@@ -305,6 +305,7 @@ class Vmapped(Transformed):
             env = bind_parameters(source, [*leading, *values], keywords)
             moves = moved(source, len(leading), axes, {renamed.get(k, k): a for k, a in named})
             entry = write_entry(unit, source, env, moves, self.out_axes, self.axis_size)
+            drop_unused(unit, entry.name, {f.name for f in unit.functions})
             generated = Generated(unit, source, entry.name)
             generated.target, generated.renamed = target, renamed
             return generated
@@ -560,7 +561,7 @@ def write_entry(
     body[:0] = lines
     shown = [n for n, v in env.items() if is_batched(v)]
     entry = add_function(unit, source, name, source.node.args, body, shown)
-    drop_unused(unit, batches, name)
+    drop_unused(unit, name, {version.name for version in batches.versions.values()})
     return entry
 
 
@@ -587,9 +588,8 @@ def write_batched_source(unit: Unit, source: Source, options: dict[str, Any]) ->
     )
 
 
-def drop_unused(unit: Unit, batches: Batches, entry: str) -> None:
-    """Remove versions that only an earlier round of the analysis had asked for."""
-    versions = {version.name for version in batches.versions.values()}
+def drop_unused(unit: Unit, entry: str, among: set[str]) -> None:
+    """Remove functions that nothing calls: of earlier rounds, or of which only the batch is used."""
     by_name = {f.name: f for f in unit.functions}
     wanted, todo = set(), [entry]
     while todo:
@@ -598,7 +598,7 @@ def drop_unused(unit: Unit, batches: Batches, entry: str) -> None:
             continue
         wanted.add(name)
         todo += {n.id for s in by_name[name].body for n in core.walk(s) if isinstance(n, gast.Name)}
-    unit.functions[:] = [f for f in unit.functions if f.name in wanted or f.name not in versions]
+    unit.functions[:] = [f for f in unit.functions if f.name in wanted or f.name not in among]
 
 
 def incoming(node: gast.expr, value: Value, axes: Axes) -> gast.expr | None:

@@ -42,6 +42,26 @@ class Closure:
 
 
 @dataclass(frozen=True)
+class Applied(Closure):
+    """``rd.grad(g)`` under a name: applied where it is called; `call` is the node of ``rd.grad(g)``."""
+
+    call: Any = None
+
+
+@dataclass(frozen=True)
+class Pullback(Closure):
+    """What `rd.vjp` returns, beside the value: `name` holds what the backward function needs.
+
+    `saved` describes that, and `bars` has the name of every cotangent that the backward function
+    gives, or a variable that holds zeros.
+    """
+
+    pair: Any = None
+    saved: Any = None
+    bars: tuple[tuple[str, bool], ...] = ()
+
+
+@dataclass(frozen=True)
 class Nothing:
     """A variable whose value is None, or that has none yet (`unset`)."""
 

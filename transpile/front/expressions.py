@@ -43,6 +43,7 @@ from redraft.transpile.front.coarse import (
     Coarse,
 )
 from redraft.transpile.front.inline import formula
+from redraft.transpile.front.lifting import Lifting
 from redraft.transpile.front.objects import special_names
 from redraft.transpile.front.order import Order, with_own_names
 from redraft.transpile.front.primitive import primitive_function
@@ -68,7 +69,7 @@ class Construct:
     fields: list[str]
 
 
-class Expressions(Order, Unseen):
+class Expressions(Order, Unseen, Lifting):
     """Lowers expressions into `self.out`; see the module's docstring."""
 
     source: Source
@@ -651,46 +652,6 @@ class Expressions(Order, Unseen):
                 "give it a rule with `rd.primitive`, or call it on values that are not differentiated",
             )
 
-    # --- functions inside the function
-
-    def lift(self, node: Any, name: str | None = None) -> Source:
-        """A nested function as a function of its own, with what it captures as parameters."""
-        definition = core.copy(node)
-        if isinstance(definition, gast.Lambda):
-            result = gast.copy_location(gast.Return(definition.body), definition.body)
-            definition = gast.copy_location(
-                gast.FunctionDef(name or "lambda_", definition.args, [result], [], None, None, []),
-                node,
-            )
-        definition.decorator_list = []
-        lifted = Source(
-            definition, self.source.file, self.source.lines, self.source.globals, self.source.cells
-        )
-        lifted.shift, lifted.owner = self.source.shift, self.source
-        lifted.extras, lifted.renamed = self.source.extras, self.source.renamed
-        lifted.local_functions = self.local_functions
-        free = self.captured_by(definition, set())
-        lifted.captured = tuple(free)
-        arguments = definition.args
-        extra = [gast.Name(f, gast.Param(), None, None) for f in free]
-        target = arguments.posonlyargs if arguments.posonlyargs else arguments.args
-        target[:0] = extra
-        return lifted
-
-    def captured_by(self, definition: Any, seen: set[str]) -> list[str]:
-        """Local variables of this function that a nested one reads, through others it calls."""
-        found: dict[str, None] = {}
-        for node in core.free_names(definition):
-            if node.id in self.local_functions and node.id not in seen:
-                seen.add(node.id)
-                inner = self.definitions.get(node.id)
-                names = self.captured_by(inner, seen) if inner is not None else []
-                found.update(dict.fromkeys(names))
-            elif node.id in self.scope.local and node.id not in self.local_functions:
-                found[node.id] = None
-        own = getattr(definition, "name", None)
-        return [n for n in found if n != own]
-
     # --- transformations inside the function
 
     def transformed(self, node: gast.Call) -> Transformed | None:
@@ -700,8 +661,8 @@ class Expressions(Order, Unseen):
             return None
         inner = self.known_function(node.args[0])
         names = TRANSFORM_OPTIONS[kind]
-        options = dict(zip(names, map(table.literal, node.args[1:]), strict=False))
-        options.update({k.arg: table.literal(k.value) for k in node.keywords})
+        options = dict(zip(names, map(self.scope.option, node.args[1:]), strict=False))
+        options.update({k.arg: self.scope.option(k.value) for k in node.keywords})
         if inner is None or table.UNKNOWN in options.values():
             return None
         return Transformed(kind, inner, options)

@@ -13,6 +13,7 @@ from typing import Any
 import gast
 
 from redraft.transpile.front.source import Source
+from redraft.transpile.primitives import table
 
 UNKNOWN = object()
 Dependency = tuple[Any, str, Any]  # namespace (dict or cell), name, value
@@ -32,6 +33,14 @@ class Scope:
             owner = self.value(node.value)
             return UNKNOWN if owner is UNKNOWN else _unjitted(self._attribute(owner, node.attr))
         return UNKNOWN
+
+    def option(self, node: gast.expr) -> Any:
+        """An option of a transformation: a literal, or a constant by its name; else `table.UNKNOWN`."""
+        value = table.literal(node)
+        if value is table.UNKNOWN:
+            named = self.value(node)
+            value = named if _is_constant(named) else value
+        return value
 
     def name_value(self, name: str) -> Any:
         """The object behind a name that is not local."""
@@ -65,6 +74,13 @@ class Scope:
         if isinstance(owner, types.ModuleType) and isinstance(value, types.FunctionType):
             self.dependencies.append((vars(owner), attr, value))
         return value
+
+
+def _is_constant(value: Any) -> bool:
+    """May the value be written into a source? Nobody can change it."""
+    if type(value) is tuple:
+        return all(map(_is_constant, value))
+    return value is None or type(value) in (bool, int, str)
 
 
 def _unjitted(value: Any) -> Any:

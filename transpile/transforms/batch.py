@@ -176,6 +176,7 @@ class Batcher(BatchedClosures):
         self.size_name = self.free("batch")
         self.statement: Any = None
         self.memory = Memory()
+        self.made_here: list[Any] = []  # derivatives and pullbacks
         self.captured = captured_names(self.body)
         self.flags = getattr(self.body[0], "exit_flags", frozenset())
         mark_live(self.body, set())

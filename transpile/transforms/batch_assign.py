@@ -14,6 +14,7 @@ from redraft.transpile.analysis.batched import (
     Array,
     Closure,
     Items,
+    Known,
     Many,
     Nothing,
     Value,
@@ -54,7 +55,7 @@ class BatchedAssignments(BatchedMethods):
         if len(node.targets) > 1 or not core.is_name(value):
             if len(node.targets) == 1 and not self.regions and self.simple(first, known):
                 places = self.unpacked(first, known)
-                self.emit(gast.Assign([core.copy(first)], value, None))
+                self.emit_unpacking(first, value)
                 for name, part in places:
                     self.set(name, part)
                 return
@@ -63,6 +64,23 @@ class BatchedAssignments(BatchedMethods):
                 value = self.temporary(value, "value")
         for target in node.targets:
             self.assign(target, core.copy(value), shared_all(known))
+
+    def emit_unpacking(self, target: Any, value: gast.expr) -> None:
+        """``a, b = value``; of a display, what has its name already is left out."""
+        displayed = isinstance(value, (gast.Tuple, gast.List))
+        if not displayed or any(isinstance(e, gast.Starred) for e in value.elts):
+            self.emit(gast.Assign([core.copy(target)], value, None))
+            return
+        pairs = [
+            (t, v) for t, v in zip(target.elts, value.elts, strict=True)
+            if not (core.is_name(v) and v.id == t.id)
+        ]  # fmt: skip
+        if len(pairs) == 1:
+            self.emit(core.assign(pairs[0][0].id, pairs[0][1]))
+        elif pairs:
+            places, values = ([pair[i] for pair in pairs] for i in (0, 1))
+            display = gast.Tuple([*map(core.copy, places)], gast.Store())
+            self.emit(gast.Assign([display], gast.Tuple(values, gast.Load()), None))
 
     def simple(self, target: Any, known: Value) -> bool:
         """Is this an unpacking to plain names of a value that Python can unpack as it is?"""
@@ -96,6 +114,11 @@ class BatchedAssignments(BatchedMethods):
     def assign_name(self, name: str, node: gast.Assign) -> None:
         if isinstance(node.value, gast.Lambda):
             self.define(name, node.value)
+            return
+        if self.is_applied(node.value):
+            self.env[name] = self.applied(name, node.value)
+            if isinstance(self.env[name], Known):
+                self.emit(core.assign(name, core.copy(node.value)))
             return
         if core.same(node.value, core.constant(None)) and (
             getattr(node, "unset", False) or (name == "ans" and self.is_placeholder(node))

@@ -12,17 +12,18 @@ import gast
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     PLAIN,
+    Applied,
     Array,
     Closure,
     Items,
     Known,
     Many,
+    Pullback,
     describe,
     is_batched,
 )
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.callee import Function
-from redraft.transpile.front.expressions import TRANSFORM_OPTIONS
 from redraft.transpile.front.scope import UNKNOWN
 from redraft.transpile.front.source import Source
 from redraft.transpile.primitives import table
@@ -80,18 +81,20 @@ class BatchedCalls(BatchedItems):
         if function is UNKNOWN and core.is_name(node.func):
             known = self.env.get(node.func.id)
             if isinstance(known, Closure):
-                return self.closure_call(node, known)
+                return self.called_by_name(node, known)
             if isinstance(known, Known):
                 function = known.function
+                while getattr(type(function), "redraft_identity", False):  # jitted
+                    function = function.fun
             elif known is None and node.func.id in self.source.local_functions:
                 function = self.source.local_functions[node.func.id]
         if function is UNKNOWN and isinstance(node.func, gast.Attribute):
             return self.method_call(node)
-        if function is UNKNOWN and isinstance(node.func, gast.Call):
-            inner = self.transformation(node.func)
-            if inner is not None:
-                return self.generated_call(node, inner)
-        special = self.special(function) or self.helper(function)
+        if function is UNKNOWN and isinstance(node.func, (gast.Call, gast.Subscript)):
+            found = self.derived_call(node, node.func)
+            if found is not None:
+                return found
+        special = self.special(function) or self.helper(function) or self.transform(function)
         if special is not None:
             found = special(node)
             if found is not None:
@@ -128,6 +131,12 @@ class BatchedCalls(BatchedItems):
         named = [gast.keyword(k, n) for k, (n, _) in keywords.items()]
         new = gast.copy_location(gast.Call(func, [n for n, _ in args], named), node)
         row = table.row_of(function) if function is not UNKNOWN else None
+        if any(isinstance(v, (Applied, Pullback)) for v in values):
+            raise self.refuse(
+                node,
+                "a derivative or a pullback that is passed on",
+                "call it here, and pass values",
+            )
         if not any(map(is_batched, values)) and not any(isinstance(v, Closure) for v in values):
             return self.unbatched_call(node, new, row, args, keywords)
         if row is not None and row.kind != "missing":
@@ -188,6 +197,13 @@ class BatchedCalls(BatchedItems):
             args = [*((self.constant(v), shared_all(describe(v))) for v in leading), *args]
             new = gast.Call(new.func, [n for n, _ in args],
                             [gast.keyword(k, n) for k, (n, _) in keywords.items()])  # fmt: skip
+        elif str(getattr(function, "__module__", "")).startswith(
+            "redraft.transpile."
+        ) and isinstance(function, types.FunctionType):
+            raise self.refuse(
+                node, f"`{function.__name__}` of a batched value is not supported here",
+                "apply transformations to functions that are known by their names",
+            )  # fmt: skip
         elif isinstance(function, (types.FunctionType, Source)):
             source = self.unit.source_of(Function(function), self.refusal(node))
         else:
@@ -264,37 +280,3 @@ class BatchedCalls(BatchedItems):
         for f in fields:
             known.setdefault(f.name, PLAIN)
         return new, Items("object", tuple(known), tuple(map(shared_all, known.values())))
-
-    def transformation(self, node: gast.Call) -> Any:
-        """``rd.grad(f, …)``, written in the call itself."""
-        function = self.scope.value(node.func)
-        kind = getattr(function, "redraft_transform", None)
-        if kind not in TRANSFORM_OPTIONS or not node.args:
-            return None
-        inner = self.scope.value(node.args[0])
-        if inner is UNKNOWN and core.is_name(node.args[0]):
-            known = self.env.get(node.args[0].id)
-            inner = known.function if isinstance(known, Known) else UNKNOWN
-        options = dict(
-            zip(TRANSFORM_OPTIONS[kind], map(table.literal, node.args[1:]), strict=False)
-        )
-        options.update({k.arg: table.literal(k.value) for k in node.keywords})
-        if inner is UNKNOWN or table.UNKNOWN in options.values():
-            return None
-        return self.made(function, inner, options)
-
-    def made(self, function: Any, inner: Any, options: Any) -> Any:
-        key = (inner, function, repr(sorted(options.items())))
-        found = self.batches.made.get(key)
-        if found is None:
-            found = self.batches.made[key] = function(inner, **options)
-        return found
-
-    def generated_call(self, node: gast.Call, function: Any) -> Result:
-        args = [self.expression(a) for a in node.args]
-        keywords = {k.arg: self.expression(k.value) for k in node.keywords}
-        if not any(is_batched(k) for _, k in (*args, *keywords.values())):
-            return core.copy(node), PLAIN
-        new = gast.Call(core.copy(node.func), [n for n, _ in args],
-                        [gast.keyword(k, n) for k, (n, _) in keywords.items()])  # fmt: skip
-        return self.function_call(node, function, new, args, keywords)

@@ -20,7 +20,6 @@ from redraft.transpile.analysis.batched import (
     part_of,
 )
 from redraft.transpile.primitives import table
-from redraft.transpile.transforms.batch_calls import BatchedCalls
 from redraft.transpile.transforms.batch_names import (
     Result,
     dotted_name,
@@ -29,9 +28,10 @@ from redraft.transpile.transforms.batch_names import (
     shared_all,
     shown_source,
 )
+from redraft.transpile.transforms.batch_transforms import BatchedTransformations
 
 
-class BatchedMethods(BatchedCalls):
+class BatchedMethods(BatchedTransformations):
     """Methods of containers and arrays, and functions that look at structure, under a batch axis."""
 
     def method_call(self, node: gast.Call) -> Result:
