@@ -70,7 +70,7 @@ def join(a: Value, b: Value) -> Value:
     """What holds of a value that is one or the other.
 
     Raises:
-        Clash: one is a container with batched parts, the other something else.
+        Clash: one is a container with batched parts or a nested function, the other something else.
     """
     if a == b or isinstance(b, Nothing):
         return a
@@ -81,6 +81,8 @@ def join(a: Value, b: Value) -> Value:
         return Array(a.batched or b.batched, rank, a.owned and b.owned)
     if isinstance(a, Items) and isinstance(b, Items) and (a.kind, a.keys) == (b.kind, b.keys):
         return replace(a, parts=tuple(map(join, a.parts, b.parts)))
+    if isinstance(a, Closure) or isinstance(b, Closure):
+        raise Clash
     kinds = {getattr(v, "kind", None) for v in (a, b)}
     if len(kinds) == 1 and kinds <= {"list", "tuple", "dict"}:
         return Many(kinds.pop(), join_all([*parts_of(a), *parts_of(b)]))

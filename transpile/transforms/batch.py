@@ -219,6 +219,17 @@ class Batcher(BatchedClosures):
             )  # fmt: skip
         return core.call("np.copy", node)
 
+    def settled_rows(self, rows: gast.expr, part: Value) -> gast.expr:
+        """What is iterated over, where a list keeps the elements; see `settled`."""
+        if not (self.batches.copies and isinstance(part, Array) and part.batched) or part.rank:
+            return rows
+        if part.rank is None:
+            raise self.refuse(
+                rows, "the rows of an array of unknown rank beside changes in place: they may be "
+                "numbers or views", "call the batched function itself, so that ranks are known",
+            )  # fmt: skip
+        return core.call("np.copy", rows)
+
     def emit(self, statement: gast.stmt) -> None:
         statement.origin = Origin(self.source, self.statement)
         self.lines.append(statement)

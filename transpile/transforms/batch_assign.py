@@ -24,6 +24,7 @@ from redraft.transpile.analysis.batched import (
 from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_methods import BatchedMethods
 from redraft.transpile.transforms.batch_names import (
+    Result,
     display_of,
     inverted,
     located,
@@ -247,18 +248,30 @@ class BatchedAssignments(BatchedMethods):
         """What a starred target takes."""
         after = count - start - 1
         if not isinstance(known, Items) or known.kind not in ("tuple", "list"):
-            if is_batched(known):
-                raise self.refuse(
-                    place, "`*` takes a part of a batched value", "use indices instead"
-                )
+            if isinstance(known, Array) and known.batched:
+                return self.rest_of_array(value, known, start, after)
             stop = core.constant(-after) if after else None
             part = gast.Slice(core.constant(start) if start else None, stop, None)
             node = core.call("list", gast.Subscript(core.copy(value), part, gast.Load()))
-            return node, PLAIN
+            return node, Many("list", shared_all(self.common(known, value, place))) if isinstance(
+                known, Many) else PLAIN  # fmt: skip
         indices = range(start, len(known.parts) - after)
         nodes = [gast.Subscript(core.copy(value), core.constant(i), gast.Load()) for i in indices]
         parts = tuple(known.parts[i] for i in indices)
         return gast.List(nodes, gast.Load()), Items("list", tuple(range(len(parts))), parts)
+
+    def rest_of_array(self, value: Any, known: Array, start: int, after: int) -> Result:
+        """The list of an array's rows that a starred target takes."""
+        stop = core.constant(-after) if after else None
+        inner = gast.Slice(core.constant(start) if start else None, stop, None)
+        whole = gast.Slice(None, None, None)
+        if inner.lower or inner.upper:
+            index = gast.Tuple([whole, inner], gast.Load())
+            value = gast.Subscript(core.copy(value), index, gast.Load())
+        self.keeping += 1
+        rows, part = self.over(value, known, self.statement)
+        self.keeping -= 1
+        return core.call("list", rows), Many("list", part)
 
     def item_of(self, value: gast.expr, known: Value, place: int, node: Any) -> Any:
         """Element number `place`, as an expression and its description."""
@@ -294,9 +307,7 @@ class BatchedAssignments(BatchedMethods):
         if not is_batched(old) and not is_batched(known) and not self.regions:
             self.note_change(target.id, old)
             self.emit(gast.AugAssign(core.copy(target), node.op, value))
-            self.env[target.id] = join(old, known) if isinstance(old, Array) else old
-            if isinstance(known, Array) and isinstance(old, Array):
-                self.env[target.id] = Array(False, old.rank if old.rank else None, old.owned)
+            self.env[target.id] = self.augmented_plain(old, known)
             return
         if isinstance(old, Array) and (old.rank == 0 or (old.owned and not is_batched(old))):
             self.stmt_Assign(located(gast.Assign([core.store(target.id)], binary, None), node))
@@ -311,6 +322,16 @@ class BatchedAssignments(BatchedMethods):
             node, f"`{target.id}` may be changed in place here, and may not have a batch axis",
             f"write `{target.id} = {target.id} + …`, which makes a new array",
         )  # fmt: skip
+
+    def augmented_plain(self, old: Value, known: Value) -> Value:
+        """What ``x += v`` leaves in `x`, where neither has a batch axis."""
+        if not isinstance(old, Array):
+            return old
+        if not isinstance(known, Array):
+            return join(old, known)
+        if old.rank == 0:  # a number: a new value
+            return Array(False, known.rank, True)
+        return Array(False, old.rank, old.owned)
 
     def augment_array(self, node: Any, old: Array, value: Any, known: Value) -> None:
         """``x += v`` of an array with a batch axis."""

@@ -93,7 +93,7 @@ class BatchedBranches(BatchedStores):
         after_orelse = self.env
         self.statement = node
         live = (node.live | self.captured) if hasattr(node, "live") else None
-        joined = self.joined(after_body, after_orelse, node)
+        joined = self.joined(after_body, after_orelse, node, live)
         body += self.conversions(after_body, joined, live, node)
         orelse += self.conversions(after_orelse, joined, live, node)
         for name, masks in partial.items():
@@ -101,8 +101,8 @@ class BatchedBranches(BatchedStores):
         self.env = joined
         self.emit(gast.If(test, body or [gast.Pass()], orelse))
 
-    def joined(self, a: Env, b: Env, place: Any) -> Env:
-        """What holds of every variable after either of two ways."""
+    def joined(self, a: Env, b: Env, place: Any, live: set[str] | None = None) -> Env:
+        """What holds of every variable after either of two ways; `live`: those that are read later."""
         result: Env = {}
         for name in [*a, *(n for n in b if n not in a)]:
             if name not in a or name not in b:
@@ -111,11 +111,20 @@ class BatchedBranches(BatchedStores):
             try:
                 result[name] = join(a[name], b[name])
             except Clash:
-                raise self.refuse(
-                    place, f"`{name}` is a container on one way, and not on another",
-                    "give it the same structure on all ways",
-                ) from None  # fmt: skip
+                if live is not None and name not in live:
+                    result[name] = Nothing(unset=True)
+                    continue
+                raise self.refuse(place, *self.clash(name, a[name], b[name])) from None
         return result
+
+    def clash(self, name: str, a: Value, b: Value) -> tuple[str, str]:
+        """Why no code fits both of two values of a variable, and what to do."""
+        if isinstance(a, Closure) or isinstance(b, Closure):
+            return f"`{name}` is another function on another way", "call the functions in the branches"
+        return (
+            f"`{name}` is a container on one way, and not on another",
+            "give it the same structure on all ways",
+        )
 
     def conversions(
         self, have: Env, want: Env, live: set[str] | None, place: Any
@@ -324,24 +333,27 @@ class BatchedBranches(BatchedStores):
         pairs = [self.test(node.values[0])]
         for value in node.values[1:]:
             pairs.append(self.without_lines(value, self.test))
-        is_and = isinstance(node.op, gast.And)
         result, known = pairs[-1]
         for test, value in reversed(pairs[:-1]):
-            if is_batched(value) and is_batched(known):
-                operator = gast.BitAnd() if is_and else gast.BitOr()
-                result = gast.BinOp(test, operator, result)
-            elif is_batched(value) or is_batched(known):
-                constant = core.call("np.full", self.size(), core.constant(not is_and))
-                if is_batched(known):  # the first part decides whether the second is looked at
-                    parts = (test, result, constant) if is_and else (test, constant, result)
-                    result = gast.IfExp(*parts)
-                else:
-                    operator = gast.BitAnd() if is_and else gast.BitOr()
-                    result = gast.BinOp(test, operator, core.call("bool", result))
+            if is_batched(value) or is_batched(known):
+                result = self.both(node.op, test, value, result, known)
                 known = Array(True, 0)
             else:
                 result = gast.BoolOp(node.op, [test, *same_operator(result, node.op)])
         return result, known
+
+    def both(
+        self, op: Any, test: gast.expr, of_test: Value, other: gast.expr, of_other: Value
+    ) -> gast.expr:
+        """``test and other`` or ``test or other``, where one of them is batched."""
+        is_and = isinstance(op, gast.And)
+        if is_batched(of_test):
+            operator = gast.BitAnd() if is_and else gast.BitOr()
+            other = other if is_batched(of_other) else core.call("bool", other)
+            return gast.BinOp(test, operator, other)
+        # the first part decides whether the second is looked at
+        constant = core.call("np.full", self.size(), core.constant(not is_and))
+        return gast.IfExp(test, *((other, constant) if is_and else (constant, other)))
 
     def without_lines(self, node: Any, visit: Any) -> Any:
         """Visit an expression that may not be evaluated: nothing may go in front of the statement."""

@@ -17,6 +17,7 @@ from redraft.transpile.analysis.batched import (
     Items,
     Known,
     Many,
+    Value,
     describe,
     is_batched,
 )
@@ -54,9 +55,20 @@ class BatchedCalls(BatchedItems):
                 value, known = self.expression(node.value)
                 return gast.DictComp(key, value, generators), Many("dict", shared_all(known))
             value, known = self.expression(node.elt)
+            value = self.settled_element(value, known)
             return type(node)(value, generators), Many("list", shared_all(known))
         finally:
             self.env, self.partial, self.lines, self.regions = saved, partial, lines, regions
+
+    def settled_element(self, value: Any, known: Value) -> Any:
+        """What a comprehension keeps of each round; see `settled`."""
+        if isinstance(value, gast.Tuple) and isinstance(known, Items):
+            parts = zip(value.elts, known.parts, strict=True)
+            return gast.Tuple([self.settled_element(v, k) for v, k in parts], gast.Load())
+        is_read = core.is_name(value) and isinstance(known, Array) and known.batched
+        if is_read and self.batches.copies and not known.rank:
+            return core.call("np.copy", value)
+        return self.settled(value, known)
 
     expr_DictComp = expr_ListComp
     expr_GeneratorExp = expr_ListComp

@@ -28,6 +28,7 @@ from redraft.transpile.analysis.batched import (
     join,
     join_all,
 )
+from redraft.transpile.analysis.batched_ranks import rank_of_sequence
 from redraft.transpile.front.callee import OPERATORS
 from redraft.transpile.front.scope import UNKNOWN
 from redraft.transpile.primitives import table
@@ -261,12 +262,17 @@ class BatchedExpressions(BatchedHelpers):
             self.compare((core.copy(a[0]), a[1]), op, (core.copy(b[0]), b[1]), node)
             for a, op, b in zip(pairs, node.ops, pairs[1:], strict=False)
         ]
-        result, known = tests[0]
-        for test, other in tests[1:]:
-            if known.rank != 0 or other.rank != 0:
-                raise self.refuse(node, "a chained comparison of arrays", "use `np.logical_and`")
-            result, known = gast.BinOp(result, gast.BitAnd(), test), Array(True, 0)
+        parts = [self.truth(test, known) for test, known in tests]
+        result, known = parts[-1]
+        for test, of_test in reversed(parts[:-1]):
+            result, known = self.both(gast.And(), test, of_test, result, known), Array(True, 0)
         return result, known
+
+    def truth(self, test: gast.expr, known: Value) -> Result:
+        """A comparison as one boolean per example; of numbers, it is one."""
+        if not is_batched(known) or known.rank == 0:
+            return test, known
+        return core.call("rt.truths", test), Array(True, 0)
 
     def compare(self, left: Result, op: Any, right: Result, place: Any) -> Result:
         if type(op) not in COMPARISONS:
@@ -468,6 +474,9 @@ class BatchedExpressions(BatchedHelpers):
         """Rank of one example's result."""
         if row.operator == "[]":
             return None
+        of_sequence = rank_of_sequence(row, nodes, values)
+        if of_sequence is not None:
+            return of_sequence
         if row.kind == "elementwise" or (
             row.kind == "no_derivative" and row.rank is None and row.like is None
             and (row.operator or row.name.removeprefix("np.") in ELEMENTWISE)

@@ -71,7 +71,8 @@ class BatchedLoops(BatchedBranches):
                 self.regions.pop()
             after = self.env
             self.restore(saved)
-            new = self.joined(head, {k: v for k, v in after.items() if k in head}, node)
+            kept = {k: v for k, v in after.items() if k in head}
+            new = self.joined(head, kept, node, node.head | node.live | self.captured)
             if new == head and now <= masked:
                 return head, masked
             head = new
@@ -254,6 +255,8 @@ class BatchedLoops(BatchedBranches):
         value, known = self.expression(node)
         return self.over(value, known, node)
 
+    keeping = 0  # is what is iterated over kept in a list?
+
     def over(self, value: gast.expr, known: Value, place: Any) -> tuple[gast.expr, Value]:
         if isinstance(known, Array) and known.batched:
             rank = None if known.rank is None else known.rank - 1
@@ -263,7 +266,8 @@ class BatchedLoops(BatchedBranches):
                     "check `in_axes`",
                 )  # fmt: skip
             node = core.call("np.moveaxis", value, core.constant(1), core.constant(0))
-            return node, Array(True, rank)
+            part = Array(True, rank)
+            return (self.settled_rows(node, part) if self.keeping else node), part
         if isinstance(known, (Items, Many)):
             if known.kind == "dict":
                 return value, PLAIN

@@ -219,7 +219,11 @@ class BatchedMethods(BatchedCalls):
         if isinstance(known, Items) and known.kind in ("list", "tuple"):
             new = gast.Call(core.copy(node.func), [value], [])
             return new, Items(node.func.id, known.keys, known.parts)
-        iterable, part = self.iterable(inner)
+        self.keeping += 1
+        try:
+            iterable, part = self.iterable(inner)
+        finally:
+            self.keeping -= 1
         if not is_batched(part):
             return gast.Call(core.copy(node.func), [iterable], []), PLAIN
         return gast.Call(core.copy(node.func), [iterable], []), Many(node.func.id, shared_all(part))

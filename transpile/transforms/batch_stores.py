@@ -102,13 +102,7 @@ class BatchedStores(BatchedAssignments):
             value, known = self.select(mask, value, known, old, of_old, target)
         same = self.augmented and not self.regions
         if known.batched and not same and (rank is None or known.rank != rank):
-            if known.rank is None or rank is None or known.rank > rank:
-                raise self.refuse(
-                    target, "the rank of what is stored here is not known",
-                    "call the batched function on arrays first, so that ranks are known, or build "
-                    "the array with `np.stack`",
-                )  # fmt: skip
-            value = with_axes(value, rank - known.rank)
+            value = self.aligned_to_item(target, value, known, rank, name, index, of_index)
         if is_batched(of_index):
             if isinstance(index, gast.Tuple) or of_index.rank != 0:
                 if not isinstance(index, gast.Tuple):
@@ -122,6 +116,18 @@ class BatchedStores(BatchedAssignments):
         else:
             index = self.behind_batch(index, of_index, target)
         self.emit(gast.Assign([item_at(name, index, gast.Store())], value, None))
+
+    def aligned_to_item(
+        self, target: Any, value: gast.expr, known: Array, rank: int | None, name: str, index: Any,
+        of_index: Value,
+    ) -> gast.expr:  # fmt: skip
+        """A stored value whose inner axes stand behind the batch axis of what it is stored in."""
+        if rank is not None and known.rank is not None and known.rank <= rank:
+            return with_axes(value, rank - known.rank)
+        if rank is not None:
+            return core.call("rt.align", value, core.constant(rank + 1))
+        old, _ = self.subscript(core.name(name), self.env[name], core.copy(index), of_index, target)
+        return core.call("rt.align", value, core.call("np.ndim", old))
 
     def every(self) -> gast.expr:
         """``np.arange(batch)``: an index that goes along the batch axis."""
@@ -175,11 +181,8 @@ class BatchedStores(BatchedAssignments):
                 continue
             elif isinstance(table.literal(element), int) or getattr(value, "rank", None) == 0:
                 rank -= 1
-            elif len(elements) == 1 and getattr(value, "rank", None) is not None:
-                if getattr(value, "boolean", True):  # a mask of booleans, or an array of integers
-                    return None
-            else:
-                return None
+            elif len(elements) > 1 or getattr(value, "rank", None) != 1:
+                return None  # (a vector of integers or of booleans leaves the rank as it is)
         return rank if rank >= 0 else None
 
     def store_inside(self, target: gast.Subscript, value: gast.expr, known: Value) -> None:
