@@ -235,7 +235,7 @@ class BatchedAssignments(BatchedMethods):
     def unpack(self, target: Any, value: gast.expr, known: Value) -> None:
         elements = target.elts
         star = next((i for i, e in enumerate(elements) if isinstance(e, gast.Starred)), None)
-        if not core.is_name(value):
+        if not core.is_name(value) or value.id in core.writes(target):
             value = self.temporary(value, "value")
         for i, element in enumerate(elements):
             place = i if star is None or i < star else i - len(elements)

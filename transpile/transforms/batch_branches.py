@@ -135,7 +135,8 @@ class BatchedBranches(BatchedStores):
             wanted = want.get(name)
             if wanted is None or wanted == value or (live is not None and name not in live):
                 continue
-            if isinstance(value, Nothing) and value.unset and is_batched(wanted):
+            unset = isinstance(value, Nothing) and value.unset
+            if unset and (is_batched(wanted) or isinstance(wanted, Array)):
                 node = self.blank(name, wanted, place)
             else:
                 node = self.converted(core.name(name), value, wanted, place)
@@ -148,6 +149,8 @@ class BatchedBranches(BatchedStores):
         """A value that no example keeps; booleans, which leave the type to what comes later."""
         if isinstance(wanted, Items) and wanted.kind in ("tuple", "list", "dict"):
             return display_of(wanted, [self.blank(name, p, place) for p in wanted.parts])
+        if isinstance(wanted, Array) and not wanted.batched:
+            return core.constant(False)
         if not isinstance(wanted, Array) or wanted.rank is None:
             raise self.refuse(
                 place, f"`{name}` has no value yet where some examples leave this loop",
