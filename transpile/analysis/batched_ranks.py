@@ -25,7 +25,7 @@ def rank_of_sequence(row: Any, nodes: dict[str, Any], values: dict[str, Value]) 
     """Rank of what one of these functions makes of a list; None if it is not known."""
     of_elements = OF_ELEMENTS.get(row.name)
     first = next(iter(row.parameters))
-    if of_elements is None or nodes.get("axis") is not None and _flattens(nodes["axis"]):
+    if of_elements is None or (nodes.get("axis") is not None and _flattens(nodes["axis"])):
         return None
     content = table.literal(nodes.get(first))
     if isinstance(content, (list, tuple)) and row.name in ("np.array", "np.asarray"):

@@ -13,6 +13,7 @@ from redraft.transpile.analysis.batched import (
     PLAIN,
     Array,
     Closure,
+    Entries,
     Items,
     Many,
     Nothing,
@@ -22,7 +23,7 @@ from redraft.transpile.analysis.batched import (
     part_of,
 )
 from redraft.transpile.primitives import table
-from redraft.transpile.transforms.batch_methods import BatchedMethods
+from redraft.transpile.transforms.batch_lists import BatchedLists
 from redraft.transpile.transforms.batch_names import (
     Result,
     display_of,
@@ -35,7 +36,7 @@ from redraft.transpile.transforms.batch_names import (
 )
 
 
-class BatchedAssignments(BatchedMethods):
+class BatchedAssignments(BatchedLists):
     """What assignments under a batch axis become: names, unpacking, `+=`."""
 
     def stmt_AnnAssign(self, node: gast.AnnAssign) -> None:
@@ -88,11 +89,14 @@ class BatchedAssignments(BatchedMethods):
 
     def assign_pairs(self, target: Any, value: Any) -> None:
         pairs = [self.expression(e) for e in value.elts]
-        pairs = [(self.settled(node, known), known) for node, known in pairs]
+        for node, _ in pairs:
+            self.share_node(node)
+        pairs = [(self.settled(n, known), shared_all(known) if core.is_name(n) else known)
+                 for n, known in pairs]  # fmt: skip
         values = gast.Tuple([node for node, _ in pairs], gast.Load())
         self.emit(gast.Assign([core.copy(target)], values, None))
         for place, (_, known) in zip(target.elts, pairs, strict=True):
-            self.set(place.id, shared_all(known))
+            self.set(place.id, known)
 
     def assign_name(self, name: str, node: gast.Assign) -> None:
         if isinstance(node.value, gast.Lambda):
@@ -186,11 +190,24 @@ class BatchedAssignments(BatchedMethods):
         if same and (known.kind, known.keys) == (before.kind, before.keys) and known.kind in (
             "tuple", "list", "dict",
         ):  # fmt: skip
+            self.only_holder(known, place)
+            self.only_holder(before, place)
             return self.select_parts(mask, node, known, other, before, place)
+        if all(getattr(v, "kind", None) in ("list", "entries") for v in (known, before)):
+            return self.chosen_entries(mask, node, known, other, before, place)
         raise self.refuse(
             place, "this value has not the same structure for all examples",
             "give both branches tuples or dicts with the same parts",
         )  # fmt: skip
+
+    def only_holder(self, known: Value, place: Any) -> None:
+        """A new list or dict takes the place of one: refuse it where changes would tell."""
+        kinds = ("list", "dict", "object", "entries")
+        if getattr(known, "shared", False) and known.kind in kinds and self.changes_containers():
+            raise self.refuse(
+                place, "a list or dict that something else may hold, too, is changed or replaced",
+                "make a copy of it first: `xs = list(xs)`",
+            )  # fmt: skip
 
     def select_parts(
         self, mask: Any, node: Any, known: Items, other: Any, before: Items, place: Any
@@ -315,7 +332,10 @@ class BatchedAssignments(BatchedMethods):
         if isinstance(old, Array) and old.batched and (old.rank or old.owned):
             self.augment_array(node, old, value, known)
             return
-        if isinstance(old, (Items, Many)):
+        if isinstance(old, (Items, Many, Entries)):
+            if self.added(node, old):
+                return
+            self.only_holder(old, node)
             self.stmt_Assign(located(gast.Assign([core.store(target.id)], binary, None), node))
             return
         raise self.refuse(

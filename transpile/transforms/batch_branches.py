@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +15,14 @@ from redraft.transpile.analysis.batched import (
     Array,
     Clash,
     Closure,
+    Entries,
     Items,
     Many,
     Nothing,
     Value,
     is_batched,
     join,
+    unshared,
 )
 from redraft.transpile.transforms.batch_names import (
     Env,
@@ -120,7 +123,10 @@ class BatchedBranches(BatchedStores):
     def clash(self, name: str, a: Value, b: Value) -> tuple[str, str]:
         """Why no code fits both of two values of a variable, and what to do."""
         if isinstance(a, Closure) or isinstance(b, Closure):
-            return f"`{name}` is another function on another way", "call the functions in the branches"
+            return (
+                f"`{name}` is another function on another way",
+                "call the functions in the branches",
+            )
         return (
             f"`{name}` is a container on one way, and not on another",
             "give it the same structure on all ways",
@@ -133,7 +139,11 @@ class BatchedBranches(BatchedStores):
         saved, self.lines = self.lines, []
         for name, value in have.items():
             wanted = want.get(name)
-            if wanted is None or wanted == value or (live is not None and name not in live):
+            if (
+                wanted is None
+                or unshared(wanted) == unshared(value)
+                or (live is not None and name not in live)
+            ):
                 continue
             unset = isinstance(value, Nothing) and value.unset
             if unset and (is_batched(wanted) or isinstance(wanted, Array)):
@@ -141,6 +151,7 @@ class BatchedBranches(BatchedStores):
             else:
                 node = self.converted(core.name(name), value, wanted, place)
             if node is not None:
+                self.only_holder(value, place)
                 self.emit(core.assign(name, node))
         lines, self.lines = self.lines, saved
         return lines
@@ -151,6 +162,8 @@ class BatchedBranches(BatchedStores):
             return display_of(wanted, [self.blank(name, p, place) for p in wanted.parts])
         if isinstance(wanted, Array) and not wanted.batched:
             return core.constant(False)
+        if isinstance(wanted, Entries):
+            return gast.List([], gast.Load())
         if not isinstance(wanted, Array) or wanted.rank is None:
             raise self.refuse(
                 place, f"`{name}` has no value yet where some examples leave this loop",
@@ -165,8 +178,12 @@ class BatchedBranches(BatchedStores):
 
     def converted(self, node: Any, have: Value, want: Value, place: Any) -> gast.expr | None:
         """`node` with the batch axes of `want`; None if it has them."""
-        if have == want or isinstance(have, (Nothing, Closure)) or not is_batched(want):
+        if unshared(have) == unshared(want) or isinstance(have, (Nothing, Closure)):
             return None
+        if not is_batched(want):
+            return None
+        if isinstance(want, Entries):
+            return None if isinstance(have, Entries) else self.entries_from(node, have, place)
         if isinstance(have, Items) and not have.parts:
             return None
         if isinstance(want, Array) or not is_batched(have):
@@ -202,9 +219,12 @@ class BatchedBranches(BatchedStores):
         if self.choice(node, test):
             return
         outer = self.regions[-1].mask if self.regions else None
-        mask = self.free("mask")
-        full = test if outer is None else gast.BinOp(core.name(outer), gast.BitAnd(), test)
-        self.emit(core.assign(mask, full))
+        if outer is None and core.is_name(test) and test.id in self.entry_masks:
+            mask = test.id
+        else:
+            mask = self.free("mask")
+            full = test if outer is None else gast.BinOp(core.name(outer), gast.BitAnd(), test)
+            self.emit(core.assign(mask, full))
         live = set(node.live) | self.captured | core.reads(node.orelse)
         out = self.under(mask, live, node.body)
         if node.orelse:
@@ -243,11 +263,7 @@ class BatchedBranches(BatchedStores):
             return False
         if target in self.partial and not node.orelse:
             return False
-        self.choosing += 1
-        try:
-            value = self.choice_value(node, test, target)
-        finally:
-            self.choosing -= 1
+        value = self.choice_value(node, test, target)
         if value is None:
             return False
         self.emit(core.assign(target, value[0]))
@@ -282,16 +298,17 @@ class BatchedBranches(BatchedStores):
         return not (constant and (node.value.value is None or isinstance(node.value.value, bool)))
 
     def choice_value(self, node: gast.If, test: gast.expr, name: str) -> Any:
-        body = self.expression(node.body[0].value)
+        body = self.where(test, self.expression, node.body[0].value)
         if not node.orelse:
             other = (core.name(name), self.env[name])
         elif isinstance(node.orelse[0], gast.If):
             inner = node.orelse[0]
             if not inner.orelse and not isinstance(self.env.get(name), Array):
                 return None
-            other = self.choice_value(inner, self.test(inner.test)[0], name)
+            value = functools.partial(self.choice_value, inner, self.test(inner.test)[0])
+            other = self.where(inverted(test), value, name)
         else:
-            other = self.expression(node.orelse[0].value)
+            other = self.where(inverted(test), self.expression, node.orelse[0].value)
         if other is None or not isinstance(body[1], Array) or not isinstance(other[1], Array):
             return None
         return self.selected(test, body, other, node)
@@ -310,6 +327,9 @@ class BatchedBranches(BatchedStores):
         value, known = self.expression(node)
         if not is_batched(known):
             return value, known
+        if isinstance(known, Entries):
+            count, of_count = self.count_of(value)
+            return gast.Compare(count, [gast.Gt()], [core.constant(0)]), of_count
         if isinstance(known, (Items, Many)):
             return core.call("bool", value), PLAIN  # is it empty?
         if known.rank == 0 and self.is_boolean(node):

@@ -14,10 +14,12 @@ from redraft.transpile.analysis.batched import (
     PLAIN,
     Array,
     Closure,
+    Entries,
     Items,
     Known,
     Many,
     Value,
+    batched_like,
     describe,
     is_batched,
 )
@@ -35,30 +37,73 @@ class BatchedCalls(BatchedItems):
     """Calls, lambdas and comprehensions under a batch axis."""
 
     def expr_ListComp(self, node: Any) -> Result:
+        value, known, mask, generators = self.comprehended(node)
+        if isinstance(node, gast.DictComp):
+            return gast.DictComp(value[0], value[1], generators), Many("dict", shared_all(known))
+        if mask is None:
+            return type(node)(value, generators), Many("list", shared_all(known))
+        entry = gast.Tuple([value, mask], gast.Load())
+        return type(node)(entry, generators), Entries(shared_all(known))
+
+    def comprehended(self, node: Any) -> tuple[Any, Value, gast.expr | None, list[Any]]:
+        """The element of a comprehension, its mask if it is there for some examples only, and loops."""
         saved, partial = dict(self.env), dict(self.partial)
-        lines, self.lines = self.lines, None
-        regions, self.regions = self.regions, []
+        lines, self.lines, choosing, choices = self.lines, None, self.choosing, self.choices
         try:
-            generators = []
+            generators, mask = [], None
             for generator in node.generators:
-                iterable, part = self.iterable(generator.iter)
-                if not self.nested_names(generator.target, part):
-                    raise self.refuse(
-                        generator.target, "this target takes a batched value apart",
-                        "write a loop",
-                    )  # fmt: skip
-                tests = [self.plain(t, "the condition of a comprehension") for t in generator.ifs]
-                target = core.copy(generator.target)
-                generators.append(gast.comprehension(target, iterable, tests, 0))
+                made, masks = self.generator(generator, node)
+                generators.append(made)
+                for test in masks:
+                    mask = test if mask is None else gast.BinOp(mask, gast.BitAnd(), test)
+            if mask is not None:
+                self.choosing += 1
+                self.choices = [*self.choices, mask]
             if isinstance(node, gast.DictComp):
                 key = self.plain(node.key, "a key")
                 value, known = self.expression(node.value)
-                return gast.DictComp(key, value, generators), Many("dict", shared_all(known))
-            value, known = self.expression(node.elt)
+                return (key, self.settled_element(value, known)), known, mask, generators
+            value, known = (self.test if self.as_tests else self.expression)(node.elt)
             value = self.settled_element(value, known)
-            return type(node)(value, generators), Many("list", shared_all(known))
+            if mask is not None and not is_batched(known):
+                value, known = self.for_each(value), batched_like(known)
+            return value, known, mask, generators
         finally:
-            self.env, self.partial, self.lines, self.regions = saved, partial, lines, regions
+            self.env, self.partial, self.lines = saved, partial, lines
+            self.choosing, self.choices = choosing, choices
+
+    as_tests = 0  # are the elements of the comprehension conditions?
+
+    def generator(self, generator: Any, node: Any) -> tuple[Any, list[gast.expr]]:
+        """One loop of a comprehension, and the masks of the examples that its rounds count for."""
+        masks: list[gast.expr] = []
+        target, entries = generator.target, self.entries_in(generator.iter)
+        if entries is not None and self.is_call_of(generator.iter, enumerate):
+            raise self.refuse(generator.iter, "`enumerate` of a list that is longer for some examples",
+                              "write a loop")  # fmt: skip
+        if entries is not None:
+            here = self.free("here")
+            target = gast.Tuple([target, core.store(here)], gast.Store())
+            masks.append(core.name(here))
+        self.going_over, before = entries is not None, self.going_over
+        iterable, part = self.iterable(generator.iter if entries is None else entries)
+        self.going_over = before
+        if not self.nested_names(target, part):
+            raise self.refuse(
+                generator.target, "this target takes a batched value apart", "write a loop"
+            )
+        tests = []
+        for condition in generator.ifs:
+            test, known = self.test(condition)
+            if not is_batched(known):
+                tests.append(test)
+            else:
+                masks.append(test)
+        if masks and not isinstance(node, (gast.ListComp, gast.GeneratorExp)):
+            raise self.refuse(
+                node, "a dict or set that holds more for some examples", "use a list, or arrays"
+            )
+        return gast.comprehension(core.copy(target), iterable, tests, 0), masks
 
     def settled_element(self, value: Any, known: Value) -> Any:
         """What a comprehension keeps of each round; see `settled`."""

@@ -17,6 +17,7 @@ from redraft.transpile.analysis.batched import (
     Array,
     Clash,
     Closure,
+    Entries,
     Items,
     Known,
     Many,
@@ -37,6 +38,7 @@ from redraft.transpile.transforms.batch_helpers import BatchedHelpers
 from redraft.transpile.transforms.batch_names import (
     Result,
     broadcast_rank,
+    inverted,
     literal_rank,
     part_at,
     shared_all,
@@ -175,6 +177,12 @@ class BatchedExpressions(BatchedHelpers):
         right, of_right = self.expression(node.right)
         new = gast.copy_location(gast.BinOp(left, node.op, right), node)
         for value, other in ((of_left, of_right), (of_right, of_left)):
+            if isinstance(value, Entries) or isinstance(other, Entries):
+                if not isinstance(node.op, gast.Add):
+                    raise self.refuse(
+                        node, "a list that is longer for some examples, repeated", "write a loop"
+                    )
+                return self.joined_lists(node, (left, of_left), (right, of_right))
             if isinstance(value, (Items, Many)) and value.kind in ("list", "tuple"):
                 if self.is_sequence_operation(node.op, other):
                     return self.sequences(node, new, of_left, of_right)
@@ -322,11 +330,8 @@ class BatchedExpressions(BatchedHelpers):
                 self.converted(core.copy(n), v, value, node) or n for n, v in (body, other)
             ]  # fmt: skip
             return gast.IfExp(test, *nodes), shared_all(value)
-        self.choosing += 1
-        try:
-            body, other = self.expression(node.body), self.expression(node.orelse)
-        finally:
-            self.choosing -= 1
+        body = self.where(test, self.expression, node.body)
+        other = self.where(inverted(test), self.expression, node.orelse)
         body, other = self.second_name(*body), self.second_name(*other)
         if not core.is_name(test) and not all(isinstance(v, Array) for _, v in (body, other)):
             test = self.temporary(test, "mask")

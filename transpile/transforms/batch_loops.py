@@ -11,6 +11,7 @@ from redraft.transpile.analysis.batched import (
     PLAIN,
     Array,
     Clash,
+    Entries,
     Items,
     Many,
     Nothing,
@@ -151,7 +152,15 @@ class BatchedLoops(BatchedBranches):
         return body
 
     def stmt_For(self, node: gast.For) -> None:
+        if core.is_name(node.iter) and self.env.get(node.iter.id) == Items("list", (), ()):
+            return  # over nothing
+        over_entries = self.entry_loop(node)
+        if over_entries is not None:
+            self.lines += self.block(over_entries[:-1])
+            self.going_over = True
+            node = over_entries[-1]
         iterable, part = self.iterable(node.iter)
+        self.going_over = False
         head, masked = self.fixpoint(node, lambda n: self.for_round(n, part))
         lines = self.to_head(head, node)
         self.lines += lines
@@ -268,6 +277,8 @@ class BatchedLoops(BatchedBranches):
             node = core.call("np.moveaxis", value, core.constant(1), core.constant(0))
             part = Array(True, rank)
             return (self.settled_rows(node, part) if self.keeping else node), part
+        if isinstance(known, Entries):
+            return self.over_entries(value, known, place)
         if isinstance(known, (Items, Many)):
             if known.kind == "dict":
                 return value, PLAIN

@@ -11,6 +11,7 @@ from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     PLAIN,
     Array,
+    Entries,
     Items,
     Many,
     Nothing,
@@ -37,6 +38,9 @@ class BatchedStores(BatchedAssignments):
         before = self.env.get(owner.id, PLAIN)
         index, of_index = self.index(target.slice)
         batched = is_batched(known) or is_batched(of_index) or bool(self.regions)
+        if isinstance(before, Entries):
+            self.store_entry(target, owner.id, before, index, value, known)
+            return
         if isinstance(before, (Items, Many)):
             self.store_part(target, owner.id, before, index, of_index, value, known)
             return
@@ -222,7 +226,9 @@ class BatchedStores(BatchedAssignments):
         known: Value,
     ) -> None:
         """``xs[i] = v`` for a list or dict `xs`."""
-        if self.regions or is_batched(of_index) or isinstance(index, gast.Slice):
+        if self.regions and not is_batched(of_index):
+            value, known = self.chosen_part(target, name, before, index, value, known)
+        elif is_batched(of_index) or isinstance(index, gast.Slice):
             raise self.refuse(
                 target, "this change of a container differs from example to example",
                 "build a new list, tuple or dict in the branch, or keep the numbers in an array",
@@ -233,7 +239,7 @@ class BatchedStores(BatchedAssignments):
                 key += len(before.keys)
             keys = before.keys if key in before.keys else (*before.keys, key)
             parts = dict(zip(before.keys, before.parts, strict=True)) | {key: shared_all(known)}
-            self.env[name] = Items(before.kind, keys, tuple(parts[k] for k in keys))
+            new: Any = Items(before.kind, keys, tuple(parts[k] for k in keys))
         else:
             part = part_of(before) if not isinstance(before, Items) or before.parts else known
             if is_batched(part) != is_batched(known) and is_batched(part):
@@ -243,9 +249,35 @@ class BatchedStores(BatchedAssignments):
                     target, f"some parts of `{name}` are batched and others are not",
                     "fill it with batched values from the start",
                 )  # fmt: skip
-            self.env[name] = Many(before.kind, join(part, shared_all(known)))
+            new = Many(before.kind, join(part, shared_all(known)))
+        self.describe_anew(name, new, target)
         self.share_node(value)
         self.emit(gast.Assign([item_at(name, index, gast.Store())], value, None))
+
+    def chosen_part(
+        self, target: Any, name: str, before: Any, index: Any, value: Any, known: Value
+    ) -> tuple[gast.expr, Value]:
+        """What a part of a container becomes under a mask: other examples keep what was there."""
+        key = table.literal(index)
+        if isinstance(index, gast.Slice):
+            raise self.refuse(
+                target, "a slice of a list that changes for some examples only", "write a loop"
+            )
+        if isinstance(before, Items) and key is not table.UNKNOWN:
+            there = key in before.keys or (before.kind == "list" and isinstance(key, int))
+            if not there:
+                raise self.refuse(
+                    target, f"`{name}` gets the key {key!r} for some examples only",
+                    "give it a value before",
+                )  # fmt: skip
+            old = self.item(before, key, target)
+        else:
+            old = self.common(before, None, target)
+        if not core.is_name(value) and not isinstance(value, gast.Constant):
+            value = self.temporary(value, "value")
+        mask = core.name(self.regions[-1].mask)
+        part = item_at(name, core.copy(index), gast.Load())
+        return self.selected(mask, (value, known), (part, old), target)
 
     def share_node(self, node: Any) -> None:
         if core.is_name(node):
