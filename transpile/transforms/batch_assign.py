@@ -267,6 +267,10 @@ class BatchedAssignments(BatchedLists):
         if not isinstance(known, Items) or known.kind not in ("tuple", "list"):
             if isinstance(known, Array) and known.batched:
                 return self.rest_of_array(value, known, start, after)
+            if isinstance(known, Entries):
+                raise self.refuse(
+                    place, "a list that is longer for some examples is taken apart", "use indices"
+                )
             stop = core.constant(-after) if after else None
             part = gast.Slice(core.constant(start) if start else None, stop, None)
             node = core.call("list", gast.Subscript(core.copy(value), part, gast.Load()))
@@ -308,6 +312,10 @@ class BatchedAssignments(BatchedLists):
             raise self.refuse(node, f"there is no element {place!r}", "look at the structure")
         if isinstance(known, Many):
             return part_of(known)
+        if is_batched(known) and not isinstance(known, Array):
+            raise self.refuse(
+                node, "a list that is longer for some examples is taken apart", "use indices"
+            )
         rank = known.rank - 1 if isinstance(known, Array) and known.rank else None
         return Array(False, rank)
 

@@ -48,9 +48,10 @@ class BatchedCalls(BatchedItems):
     def comprehended(self, node: Any) -> tuple[Any, Value, gast.expr | None, list[Any]]:
         """The element of a comprehension, its mask if it is there for some examples only, and loops."""
         saved, partial = dict(self.env), dict(self.partial)
-        lines, self.lines, choosing, choices = self.lines, None, self.choosing, self.choices
+        lines, self.lines, going_over = self.lines, None, self.going_over
+        choosing, choices = self.choosing, self.choices
         try:
-            generators, mask = [], None
+            generators, mask, self.going_over = [], None, False
             for generator in node.generators:
                 made, masks = self.generator(generator, node)
                 generators.append(made)
@@ -70,7 +71,7 @@ class BatchedCalls(BatchedItems):
             return value, known, mask, generators
         finally:
             self.env, self.partial, self.lines = saved, partial, lines
-            self.choosing, self.choices = choosing, choices
+            self.choosing, self.choices, self.going_over = choosing, choices, going_over
 
     as_tests = 0  # are the elements of the comprehension conditions?
 

@@ -322,6 +322,8 @@ class BatchedExpressions(BatchedHelpers):
 
     def expr_IfExp(self, node: gast.IfExp) -> Result:
         test, known = self.test(node.test)
+        self.share_node(node.body)
+        self.share_node(node.orelse)
         if not is_batched(known):
             body = self.without_lines(node.body, self.expression)
             other = self.without_lines(node.orelse, self.expression)
@@ -425,6 +427,11 @@ class BatchedExpressions(BatchedHelpers):
                 for i, part in enumerate(known.parts):
                     self.only_array(part, place)
                     note(f"{name}_{i}", part)
+            elif isinstance(known, Entries):
+                raise self.refuse(
+                    place, f"`{row.name}` of a list that is longer for some examples",
+                    "go over it in a loop, or keep the values in an array",
+                )  # fmt: skip
             elif isinstance(known, Closure):
                 raise self.refuse(place, f"`{row.name}` of a nested function", "call it directly")
             elif isinstance(nodes[name], gast.Tuple) and is_batched(known):  # an index
@@ -435,7 +442,7 @@ class BatchedExpressions(BatchedHelpers):
         return nodes, batched, ranks
 
     def only_array(self, known: Value, place: Any) -> None:
-        if isinstance(known, (Items, Many)) and is_batched(known):
+        if isinstance(known, (Items, Many, Entries)) and is_batched(known):
             raise self.refuse(place, "a container with batched parts", "pass the parts")
 
     def sequence(self, node: Any, known: Any, place: Any) -> gast.expr:

@@ -16,10 +16,12 @@ are joined. That makes a new list, so it is refused where something else may hol
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import Any
 
 import gast
+import numpy
 
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
@@ -286,12 +288,30 @@ class BatchedLists(BatchedMethods):
             generators = [gast.comprehension(target, entries, [], 0)]
         if not isinstance(known, Array):
             raise self.refuse(node, f"`sum` of containers in {LONGER}", "write a loop")
-        chosen, _ = self.select(
-            mask, value, known, core.constant(0), Array(False, 0), node
-        )  # fmt: skip
+        zero, of_zero = core.constant(0), Array(False, 0)
+        choose = functools.partial(self.select, mask, value, known, zero, of_zero)
+        chosen, _ = self.without_lines(node, choose)  # (it stands within the loop)
         total = core.call("sum", gast.GeneratorExp(chosen, generators))
         rank = 0 if known.rank == 0 else None  # an empty list of arrays gives numbers, too
         return self.or_zeros(first, total), Array(True, rank, True)
+
+    def call_total(self, node: gast.Call) -> Result | None:
+        """``np.sum(xs)`` and ``np.mean(xs)``, also of ``np.array(xs)``, for numbers."""
+        if len(node.args) != 1 or node.keywords:
+            return None
+        first = node.args[0]
+        if self.is_call_of(first, numpy.array, numpy.asarray) and len(first.args) == 1:
+            first = first.args[0]
+        known = self.quiet_value(first) if not isinstance(first, gast.Starred) else None
+        if not isinstance(known, Entries):
+            return None
+        if not isinstance(known.part, Array) or known.part.rank != 0:
+            raise self.refuse(node, f"an array of arrays of {LONGER}", "write a loop")
+        total = self.call_sum(located(core.call("sum", first), node))
+        if self.is_call_of(node, numpy.sum):
+            return total
+        count = self.call_len(located(core.call("len", first), node))
+        return gast.BinOp(total[0], gast.Div(), count[0]), Array(True, 0, True)
 
     def call_reduce(self, node: gast.Call) -> Result | None:
         """`any` and `all` of tests that differ from example to example."""
@@ -418,7 +438,8 @@ class BatchedLists(BatchedMethods):
         mask: gast.expr = gast.Compare(core.copy(place), [gast.Eq()], [core.name(counter)])
         if self.regions:
             mask = gast.BinOp(mask, gast.BitAnd(), core.name(self.regions[-1].mask))
-        chosen, part = self.select(mask, value, known, core.name("v"), before.part, target)
+        choose = functools.partial(self.select, mask, value, known, core.name("v"), before.part)
+        chosen, part = self.without_lines(target, choose)
         pair = gast.Tuple([core.store("v"), core.store(here)], gast.Store())
         both = gast.Tuple([core.store(counter), pair], gast.Store())
         generator = gast.comprehension(both, core.call("enumerate", core.name(name)), [], 0)

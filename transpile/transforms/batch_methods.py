@@ -197,7 +197,7 @@ class BatchedMethods(BatchedCalls):
                 dict: self.call_dict, sum: self.call_sum, isinstance: self.call_isinstance,
                 np.shape: self.call_shape, np.ndim: self.call_shape, np.size: self.call_shape,
                 print: self.call_print, type: self.call_isinstance, range: self.call_range,
-                max: self.extreme, min: self.extreme, all: self.call_reduce, any: self.call_reduce, map: self.call_map,
+                np.sum: self.call_total, np.mean: self.call_total, max: self.extreme, min: self.extreme, all: self.call_reduce, any: self.call_reduce, map: self.call_map,
                 np.array: self.call_array, np.asarray: self.call_array,
                 functools.reduce: self.call_map, sorted: self.call_map, filter: self.call_map,
             }.get(function)  # fmt: skip
