@@ -26,8 +26,10 @@ from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_lists import BatchedLists
 from redraft.transpile.transforms.batch_names import (
     Result,
+    copied_masks,
     display_of,
     inverted,
+    item_at,
     located,
     part_at,
     set_context,
@@ -328,9 +330,10 @@ class BatchedAssignments(BatchedLists):
             self.augment_item(node, target, binary)
             return
         old = self.env.get(target.id, PLAIN)
-        value, known = self.expression(node.value)
+        known = self.foreseen(node.value)
         if not is_batched(old) and not is_batched(known) and not self.regions:
             self.note_change(target.id, old)
+            value, known = self.expression(node.value)
             self.emit(gast.AugAssign(core.copy(target), node.op, value))
             self.env[target.id] = self.augmented_plain(old, known)
             return
@@ -338,7 +341,7 @@ class BatchedAssignments(BatchedLists):
             self.stmt_Assign(located(gast.Assign([core.store(target.id)], binary, None), node))
             return
         if isinstance(old, Array) and old.batched and (old.rank or old.owned):
-            self.augment_array(node, old, value, known)
+            self.augment_array(node, old, known)
             return
         if isinstance(old, (Items, Many, Entries)):
             if self.added(node, old):
@@ -361,30 +364,57 @@ class BatchedAssignments(BatchedLists):
             return Array(False, known.rank, True)
         return Array(False, old.rank, old.owned)
 
-    def augment_array(self, node: Any, old: Array, value: Any, known: Value) -> None:
+    def foreseen(self, node: Any) -> Value:
+        """What is known of an expression that is evaluated later. Emits nothing, changes nothing."""
+        saved = (dict(self.env), copied_masks(self.partial), set(self.taken), self.lines)
+        self.lines = []
+        try:
+            return self.expression(node)[1]
+        finally:
+            self.env, self.partial, self.taken, self.lines = saved
+
+    def augment_array(self, node: Any, old: Array, known: Value) -> None:
         """``x += v`` of an array with a batch axis."""
         name = node.target.id
         self.batches.changes = True
         self.note_change(name, old)
         if old.owned or self.regions:
             if not old.owned:
-                raise self.refuse(
-                    node, "a change in place under a batched condition is not supported here",
-                    f"write `{name} = {name} + …`, which makes a new array",
-                )  # fmt: skip
+                self.augment_masked(node, old)
+                return
             load = gast.BinOp(core.name(name), node.op, core.copy(node.value))
             self.stmt_Assign(
                 located(gast.Assign([core.store(name)], located(load, node), None), node)
             )
             return
+        self.emit(gast.AugAssign(core.store(name), node.op, self.fitted(node, old)))
+
+    def fitted(self, node: Any, old: Array) -> gast.expr:
+        """What is added in place to an array, aligned with its inner axes."""
+        name = node.target.id
+        value, known = self.expression(node.value)
         if not self.fits(old, known):
             raise self.refuse(
                 node, "an update in place by a value of unknown rank",
                 f"write `{name} = {name} + …`, which makes a new array",
             )  # fmt: skip
         if known.batched and known.rank < old.rank:
-            value = with_axes(value, old.rank - known.rank)
-        self.emit(gast.AugAssign(core.store(name), node.op, value))
+            return with_axes(value, old.rank - known.rank)
+        return value
+
+    def augment_masked(self, node: Any, old: Array) -> None:
+        """``x += v`` of an array that others may hold, for the examples of a mask."""
+        if not old.rank:
+            raise self.refuse(
+                node, "a change in place of an array of unknown rank under a batched condition",
+                f"write `{node.target.id} = {node.target.id} + …`, which makes a new array",
+            )  # fmt: skip
+        array = core.name(node.target.id)
+        changed = gast.BinOp(array, node.op, self.fitted(node, old))
+        mask = core.name(self.regions[-1].mask)
+        value, _ = self.select(mask, changed, old, core.copy(array), old, node)
+        whole = gast.Slice(None, None, None)
+        self.emit(gast.Assign([item_at(array.id, whole, gast.Store())], value, None))
 
     def augment_item(self, node: Any, target: Any, binary: gast.BinOp) -> None:
         """``x[i] += v``."""
@@ -400,6 +430,8 @@ class BatchedAssignments(BatchedLists):
             self.note_change(name, self.env.get(name, PLAIN))
         if not isinstance(known, Array) and self.augment_part(node, target, binary.left):
             return
+        if isinstance(known, Array) and self.augment_where(node, target, known):
+            return
         if not is_batched(known) and not any(batched) and not self.regions:
             self.emit(gast.AugAssign(core.copy(target), node.op, self.expression(node.value)[0]))
             return
@@ -410,6 +442,26 @@ class BatchedAssignments(BatchedLists):
             self.shorten()
 
     augmented = False
+
+    def augment_where(self, node: Any, target: Any, known: Array) -> bool:
+        """``x[x > 0] += v``, by a number."""
+        if not (isinstance(target, gast.Subscript) and core.is_name(target.value) and known.rank):
+            return False
+        if not self.is_boolean(target.slice):
+            return False
+        index, of_index = self.expression(target.slice)
+        _, of_value = self.expression(core.copy(node.value))
+        if not of_index.batched or of_index.rank != known.rank:
+            return False
+        if getattr(of_value, "rank", None) != 0:
+            raise self.refuse(
+                node, "a change of the elements that a batched mask chooses, by more than one number",
+                "use `np.where`, which keeps the shape",
+            )  # fmt: skip
+        changed = gast.BinOp(core.name(target.value.id), node.op, node.value)
+        value, of_value = self.expression(located(changed, node))
+        self.store_where(target, target.value.id, known, index, value, of_value)
+        return True
 
     def augment_part(self, node: Any, target: Any, load: Any) -> bool:
         """``xs[i] += v`` of a container changes its array in place; numbers are replaced."""

@@ -225,8 +225,12 @@ class BatchedBranches(BatchedStores):
             mask = self.free("mask")
             full = test if outer is None else gast.BinOp(core.name(outer), gast.BitAnd(), test)
             self.emit(core.assign(mask, full))
-        live = set(node.live) | self.captured | core.reads(node.orelse)
-        out = self.under(mask, live, node.body)
+        later = set(node.live) | self.captured
+        apart = self.kept_apart(node, later)
+        out = [
+            *self.copies_before(apart),
+            *self.under(mask, later | core.reads(node.orelse) - set(apart), node.body),
+        ]
         if node.orelse:
             other = self.free("others")
             inverse = inverted(core.name(mask))
@@ -234,6 +238,7 @@ class BatchedBranches(BatchedStores):
                 inverse = gast.BinOp(core.name(outer), gast.BitAnd(), inverse)
             lines, self.lines = self.lines, []
             self.emit(core.assign(other, inverse))
+            self.restore_before(apart)
             out += self.lines
             self.lines = lines
             out += self.under(other, set(node.live) | self.captured, node.orelse)
@@ -245,6 +250,31 @@ class BatchedBranches(BatchedStores):
                     else:
                         del self.partial[name]
         self.lines += out
+
+    def kept_apart(self, node: gast.If, later: set[str]) -> dict[str, Any]:
+        """Variables that both branches use for something of their own: name, and what it is before."""
+        names = core.writes(node.body) & core.reads(node.orelse) & set(self.env)
+        names -= later | self.changed_names
+        return {
+            n: (self.free(f"{n}_before"), self.env[n], self.partial.get(n)) for n in sorted(names)
+        }
+
+    def copies_before(self, apart: dict[str, Any]) -> list[gast.stmt]:
+        """``c_before = c``, in front of a branch that uses `c` for something of its own."""
+        saved, self.lines = self.lines, []
+        for name, (before, _, _) in apart.items():
+            self.emit(core.assign(before, core.name(name)))
+        lines, self.lines = self.lines, saved
+        return lines
+
+    def restore_before(self, apart: dict[str, Any]) -> None:
+        """``c = c_before``, in front of the other branch."""
+        for name, (before, known, masks) in apart.items():
+            self.emit(core.assign(name, core.name(before)))
+            self.env[name] = known
+            self.partial.pop(name, None)
+            if masks is not None:
+                self.partial[name] = masks
 
     def under(self, mask: str, live: set[str], body: list[gast.stmt]) -> list[gast.stmt]:
         """A block that counts for the examples of a mask."""

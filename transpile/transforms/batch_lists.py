@@ -216,8 +216,11 @@ class BatchedLists(BatchedMethods):
 
     def entries_in(self, node: Any) -> Any:
         """The list of entries that a loop goes over, or None; without `list`, `enumerate` around it."""
-        if self.is_call_of(node, list, tuple, enumerate) and len(node.args) == 1:
+        if self.is_call_of(node, enumerate) and len(node.args) == 1:
             return self.entries_in(node.args[0])
+        if self.is_call_of(node, list, tuple) and len(node.args) == 1:
+            inner = self.entries_in(node.args[0])  # (a copy: the list itself may grow in the loop)
+            return inner if not core.is_name(inner) else core.call("list", inner)
         if self.is_call_of(node, reversed) and len(node.args) == 1:
             inner = self.entries_in(node.args[0])
             return None if inner is None else gast.Call(core.copy(node.func), [inner], [])
@@ -267,7 +270,7 @@ class BatchedLists(BatchedMethods):
         if len(node.args) == 1 and not node.keywords and self.is_call_of(node, list):
             found = self.entries_in(node.args[0])
             if found is not None:
-                value, known = self.expression(found)
+                value, known = self.expression(node.args[0])
                 return core.call("list", value), Entries(known.part)
         return super().call_list(node)
 
@@ -374,12 +377,11 @@ class BatchedLists(BatchedMethods):
         loop = gast.For(core.store(name), core.name(value.id), [step], [], None)
         loop.live, loop.head = {best}, {best, value.id}
         step.live = {best, value.id}
-        statement, regions = self.statement, self.regions
-        self.regions = []
+        statement = self.statement
         for made in (step, loop):
             gast.copy_location(made, node)
         self.lines += self.block([loop])
-        self.statement, self.regions = statement, regions
+        self.statement = statement
         return core.name(best), Array(True, 0, True)
 
     def or_zeros(self, owner: Any, total: gast.expr) -> gast.expr:

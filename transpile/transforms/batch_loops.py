@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gast
@@ -16,12 +17,20 @@ from redraft.transpile.analysis.batched import (
     Many,
     Nothing,
     Value,
+    batched_like,
     is_batched,
     join_all,
     part_of,
 )
 from redraft.transpile.transforms.batch_branches import BatchedBranches
-from redraft.transpile.transforms.batch_names import Env, Region, copied_masks, inverted, shared_all
+from redraft.transpile.transforms.batch_names import (
+    Env,
+    Region,
+    copied_masks,
+    inverted,
+    part_at,
+    shared_all,
+)
 
 
 class BatchedLoops(BatchedBranches):
@@ -282,9 +291,25 @@ class BatchedLoops(BatchedBranches):
         if isinstance(known, (Items, Many)):
             if known.kind == "dict":
                 return value, PLAIN
+            if isinstance(known, Items) and known.kind in ("list", "tuple"):
+                value, known = self.evened(value, known)
             return value, self.common(known, value, place)
         rank = known.rank - 1 if isinstance(known, Array) and known.rank else None
         return value, Array(False, rank)
+
+    def evened(self, value: gast.expr, known: Items) -> tuple[gast.expr, Items]:
+        """A list of arrays and numbers, all of them batched if some are."""
+        flags = {is_batched(p) for p in known.parts}
+        if len(flags) < 2 or not all(isinstance(p, Array) for p in known.parts):
+            return value, known
+        if not isinstance(value, (gast.Name, gast.List, gast.Tuple)):
+            return value, known
+        nodes = [part_at(value, i, i) for i in range(len(known.parts))]
+        pairs = zip(nodes, known.parts, strict=True)
+        nodes = [n if p.batched else self.for_each(n) for n, p in pairs]
+        return gast.List(nodes, gast.Load()), replace(
+            known, parts=tuple(map(batched_like, known.parts))
+        )
 
     def common(self, known: Any, node: Any, place: Any) -> Value:
         """One description for all elements of a container."""

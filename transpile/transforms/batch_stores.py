@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import gast
+import numpy
 
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
@@ -52,12 +53,33 @@ class BatchedStores(BatchedAssignments):
             return
         if not is_batched(before):
             if owner.id in core.reads(index):
-                raise self.refuse(target, "an index that is read from the array itself", "name it")
+                index = self.temporary(index, "index")
+                self.index_values[id(index)] = of_index
             if owner.id in core.reads(value):  # it reads the array without a batch axis
                 value = self.temporary(value, "value")
             self.raise_owned(owner.id, before, target)
             before = self.env[owner.id]
+        if self.is_boolean(target.slice) and is_batched(of_index) and before.rank:
+            if getattr(of_index, "rank", None) == before.rank and known.rank == 0:
+                self.store_where(target, owner.id, before, index, value, known)
+                return
         self.store_batched(target, owner.id, before, index, of_index, value, known)
+
+    def store_where(
+        self, target: Any, name: str, before: Array, index: Any, value: Any, known: Value
+    ) -> None:
+        """``x[x > 0] = v`` for a number, or an array of the shape of `x`."""
+        self.batches.changes = True
+        array, mask, of_mask = core.name(name), index, Array(True, before.rank)
+        if self.regions:
+            mine = with_axes(core.name(self.regions[-1].mask), before.rank)
+            mask = gast.BinOp(mask, gast.BitAnd(), mine)
+        value, _ = self.primitive(
+            table.row_of(numpy.where), {"condition": mask, "x": value, "y": array},
+            {"condition": of_mask, "x": known, "y": before}, target, "np.where",
+        )  # fmt: skip
+        whole = gast.Slice(None, None, None)
+        self.emit(gast.Assign([item_at(name, whole, gast.Store())], value, None))
 
     def raise_owned(self, name: str, before: Array, place: Any) -> None:
         """Give an array its batch axis, before it receives batched values."""
@@ -245,10 +267,9 @@ class BatchedStores(BatchedAssignments):
             if is_batched(part) != is_batched(known) and is_batched(part):
                 value, known = self.for_each(value), batched_like(known)
             elif is_batched(known) and not is_batched(part):
-                raise self.refuse(
-                    target, f"some parts of `{name}` are batched and others are not",
-                    "fill it with batched values from the start",
-                )  # fmt: skip
+                self.only_holder(before, target)
+                self.emit(core.assign(name, self.for_each(core.name(name))))
+                part = batched_like(part)
             new = Many(before.kind, join(part, shared_all(known)))
         self.describe_anew(name, new, target)
         self.share_node(value)
