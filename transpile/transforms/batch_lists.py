@@ -356,6 +356,8 @@ class BatchedLists(BatchedMethods):
                 "that may not be evaluated", "give it a line of its own, without options",
             )  # fmt: skip
         value, known = self.expression(node.args[0])
+        if isinstance(value, gast.GeneratorExp):
+            value = gast.ListComp(value.elt, value.generators)
         if not core.is_name(value):
             value = self.temporary(value, "items")
             self.env[value.id] = known
