@@ -15,6 +15,7 @@ class Array:
     batched: bool = False
     rank: int | None = None
     owned: bool = False  # nothing but one variable holds it
+    owned_under: str | None = None  # a mask: for its examples nothing but one variable holds it
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def join(a: Value, b: Value) -> Value:
         return b
     if isinstance(a, Array) and isinstance(b, Array):
         rank = a.rank if a.rank == b.rank else None
-        return Array(a.batched or b.batched, rank, a.owned and b.owned)
+        mask = a.owned_under if a.owned_under == b.owned_under else None
+        return Array(a.batched or b.batched, rank, a.owned and b.owned, mask)
     shared = getattr(a, "shared", False) or getattr(b, "shared", False)
     if isinstance(a, Items) and isinstance(b, Items) and (a.kind, a.keys) == (b.kind, b.keys):
         return Items(a.kind, a.keys, tuple(map(join, a.parts, b.parts)), shared)
@@ -146,7 +148,7 @@ def batched_like(value: Value) -> Value:
 def unshared(value: Value) -> Value:
     """The same description, without what it says of other holders."""
     if isinstance(value, Array):
-        return replace(value, owned=False)
+        return replace(value, owned=False, owned_under=None)
     if isinstance(value, Items):
         return replace(value, parts=tuple(map(unshared, value.parts)), shared=False)
     if isinstance(value, (Many, Entries)):

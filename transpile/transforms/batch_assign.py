@@ -144,10 +144,13 @@ class BatchedAssignments(BatchedLists):
     def bind(self, name: str, value: gast.expr, known: Value, place: Any) -> None:
         """``name = value``, for the examples of the innermost mask."""
         if name in self.kept():
-            old = self.env[name]
+            old, mask = self.env[name], self.regions[-1].mask
+            owned = isinstance(known, Array) and known.owned
             value, known = self.selected(
-                core.name(self.regions[-1].mask), (value, known), (core.name(name), old), place
+                core.name(mask), (value, known), (core.name(name), old), place
             )
+            if owned and isinstance(known, Array):
+                known = replace(known, owned_under=mask)
         self.emit(core.assign(name, self.settled(value, known)))
         self.set(name, known)
 

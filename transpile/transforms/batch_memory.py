@@ -100,6 +100,8 @@ class SharedMemory:
 
     def note_change(self, name: str, known: Any) -> None:
         """The array of a variable changes in place."""
+        if isinstance(known, Array) and known.owned_under in {r.mask for r in self.regions}:
+            return
         if not isinstance(known, Array) or not (known.owned or known.rank == 0):
             self.memory.change({name}, self.statement)
 

@@ -179,8 +179,8 @@ def literal_rank(node: Any) -> int | None:
 
 def shared_all(known: Value) -> Value:
     """The same value, held by more than one variable."""
-    if isinstance(known, Array) and known.owned:
-        return replace(known, owned=False)
+    if isinstance(known, Array) and (known.owned or known.owned_under):
+        return replace(known, owned=False, owned_under=None)
     if isinstance(known, (Items, Many, Entries)) and known.kind != "tuple" and not known.shared:
         return replace(known, shared=True)
     return known
