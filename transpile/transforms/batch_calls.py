@@ -62,9 +62,9 @@ class BatchedCalls(BatchedItems):
                 self.choices = [*self.choices, mask]
             if isinstance(node, gast.DictComp):
                 key = self.plain(node.key, "a key")
-                value, known = self.expression(node.value)
+                value, known = self.held(node.value)
                 return (key, self.settled_element(value, known)), known, mask, generators
-            value, known = (self.test if self.as_tests else self.expression)(node.elt)
+            value, known = (self.test if self.as_tests else self.held)(node.elt)
             value = self.settled_element(value, known)
             if mask is not None and not is_batched(known):
                 value, known = self.for_each(value), batched_like(known)
@@ -158,8 +158,9 @@ class BatchedCalls(BatchedItems):
             k.arg is None for k in node.keywords
         ):
             return self.star_call(node, function)
-        args = [self.expression(a) for a in node.args]
-        keywords = {k.arg: self.expression(k.value) for k in node.keywords}
+        visit = self.consumed if self.gives_new(node) else self.held
+        args = [visit(a) for a in node.args]
+        keywords = {k.arg: visit(k.value) for k in node.keywords}
         return self.call(node, function, core.copy(node.func), args, keywords)
 
     def star_call(self, node: gast.Call, function: Any) -> Result:
@@ -284,9 +285,12 @@ class BatchedCalls(BatchedItems):
         return refuse
 
     def source_call(self, node: Any, source: Source, new: Any, args: Any, keywords: Any) -> Result:
+        pairs = (*args, *keywords.values())
+        before = {n.id: self.env[n.id] for n, _ in pairs if core.is_name(n) and n.id in self.env}
         env = self.bound_arguments(node, source, args, keywords)
         version = self.batches.version(source, env, self.refusal(node), self.masked)
-        pairs = (*args, *keywords.values())
+        if self.lets_go(version, pairs):
+            self.env |= before
         names = set().union(*(self.held_by(*pair) for pair in pairs)) if pairs else set()
         if version.changes:
             self.memory.change(names, node)
@@ -296,6 +300,13 @@ class BatchedCalls(BatchedItems):
         new.args = [self.settled(n, k) for n, k in args]
         new.keywords = [gast.keyword(k, self.settled(*pair)) for k, pair in keywords.items()]
         return new, version.result
+
+    def lets_go(self, version: Any, pairs: Any) -> bool:
+        """Does nothing hold the arguments of a call after it that did not before?"""
+        result = version.result
+        parts = result.parts if isinstance(result, Items) else [result]
+        fresh = all(isinstance(p, Array) and (p.owned or p.rank == 0) for p in parts)
+        return version.written and fresh and all(isinstance(k, Array) for _, k in pairs)
 
     def bound_arguments(self, node: Any, source: Source, args: Any, keywords: Any) -> Any:
         """Descriptions of the parameters of a source in a call."""

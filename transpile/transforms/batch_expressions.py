@@ -111,7 +111,7 @@ class BatchedExpressions(BatchedHelpers):
         found, values = [], []
         for node in nodes:
             if isinstance(node, gast.Starred):
-                value, known = self.expression(node.value)
+                value, known = self.held(node.value)
                 found.append(gast.Starred(value, gast.Load()))
                 if isinstance(known, Items) and known.kind in ("tuple", "list"):
                     values += known.parts
@@ -122,7 +122,7 @@ class BatchedExpressions(BatchedHelpers):
                 else:
                     values.append(None)
                 continue
-            value, known = self.expression(node)
+            value, known = self.held(node)
             if core.is_name(value):
                 self.share(value.id)
             found.append(self.settled(value, known))
@@ -173,8 +173,8 @@ class BatchedExpressions(BatchedHelpers):
     # --- operators
 
     def expr_BinOp(self, node: gast.BinOp) -> Result:
-        left, of_left = self.expression(node.left)
-        right, of_right = self.expression(node.right)
+        left, of_left = self.consumed(node.left)
+        right, of_right = self.consumed(node.right)
         new = gast.copy_location(gast.BinOp(left, node.op, right), node)
         for value, other in ((of_left, of_right), (of_right, of_left)):
             if isinstance(value, Entries) or isinstance(other, Entries):
@@ -322,8 +322,9 @@ class BatchedExpressions(BatchedHelpers):
 
     def expr_IfExp(self, node: gast.IfExp) -> Result:
         test, known = self.test(node.test)
-        self.share_node(node.body)
-        self.share_node(node.orelse)
+        for part in (node.body, node.orelse):
+            if isinstance(self.env.get(getattr(part, "id", None)), (Items, Many, Entries)):
+                self.share_node(part)
         if not is_batched(known):
             body = self.without_lines(node.body, self.expression)
             other = self.without_lines(node.orelse, self.expression)
