@@ -98,6 +98,7 @@ from redraft.runtime.examples import (
     no_rows,
     only_arrays,
     per_example,
+    place_of,
     seed_each,
     sum_of_examples,
     truths,

@@ -117,6 +117,25 @@ def truths(x: Any, lead: int = 1) -> Any:
     return np.reshape(x, shape[:lead]).astype(bool)
 
 
+def place_of(index: Any, masks: Any, active: Any = True) -> Any:
+    """Where each example's entry number `index` stands in a list of entries.
+
+    Args:
+        index: a number, or one per example; negative ones count from the end.
+        masks: for every entry, which examples have it.
+        active: the examples that ask.
+
+    Raises:
+        IndexError: an example that asks has no such entry.
+    """
+    here = np.stack(masks)
+    count = np.add.reduce(here, 0)
+    index = np.where(np.less(index, 0), index + count, index)
+    if np.any(active & ((index < 0) | (index >= count))):
+        raise IndexError("list index out of range")
+    return np.argmax(here & (np.cumsum(here, 0) == index + 1), 0)
+
+
 def behind_batch(index: Any) -> tuple:
     """An index of one example as an index of the batch."""
     return (slice(None), *(index if isinstance(index, tuple) else (index,)))

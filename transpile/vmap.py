@@ -19,6 +19,7 @@ from redraft.transpile.analysis.batched import (
     PLAIN,
     Array,
     Closure,
+    Entries,
     Items,
     Known,
     Many,
@@ -662,6 +663,11 @@ class Outgoing:
             return self.array(node, value, axes, what)
         if isinstance(value, Items):
             return self.container(node, value, axes, what)
+        if isinstance(value, Entries):
+            raise TransformError(
+                f"{what} of a function under vmap is a list that is longer for some examples", None,
+                "return what is computed from it, or an array with `np.nan` for what is missing",
+            )  # fmt: skip
         part = self.changed(core.name("part"), value.part, axes, what)
         if part is None:
             return None

@@ -15,6 +15,7 @@ class Array:
     batched: bool = False
     rank: int | None = None
     owned: bool = False  # nothing but one variable holds it
+    owned_under: str | None = None  # a mask: for its examples nothing but one variable holds it
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Items:
     kind: str
     keys: tuple[Any, ...]
     parts: tuple[Any, ...]
+    shared: bool = False  # more than one variable or container holds it
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,16 @@ class Many:
 
     kind: str
     part: Any
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class Entries:
+    """A list that is longer for some examples: of pairs, a value and the mask of those that have it."""
+
+    part: Any
+    shared: bool = False
+    kind: str = "entries"
 
 
 @dataclass(frozen=True)
@@ -83,14 +95,16 @@ def is_batched(value: Value) -> bool:
         return value.batched
     if isinstance(value, Items):
         return any(map(is_batched, value.parts))
-    return is_batched(value.part) if isinstance(value, Many) else False
+    if isinstance(value, Many):
+        return is_batched(value.part)
+    return isinstance(value, Entries)
 
 
 def join(a: Value, b: Value) -> Value:
     """What holds of a value that is one or the other.
 
     Raises:
-        Clash: one is a container with batched parts, the other something else.
+        Clash: one is a container with batched parts or a nested function, the other something else.
     """
     if a == b or isinstance(b, Nothing):
         return a
@@ -98,12 +112,19 @@ def join(a: Value, b: Value) -> Value:
         return b
     if isinstance(a, Array) and isinstance(b, Array):
         rank = a.rank if a.rank == b.rank else None
-        return Array(a.batched or b.batched, rank, a.owned and b.owned)
+        mask = a.owned_under if a.owned_under == b.owned_under else None
+        return Array(a.batched or b.batched, rank, a.owned and b.owned, mask)
+    shared = getattr(a, "shared", False) or getattr(b, "shared", False)
     if isinstance(a, Items) and isinstance(b, Items) and (a.kind, a.keys) == (b.kind, b.keys):
-        return replace(a, parts=tuple(map(join, a.parts, b.parts)))
-    kinds = {getattr(v, "kind", None) for v in (a, b)}
+        return Items(a.kind, a.keys, tuple(map(join, a.parts, b.parts)), shared)
+    if isinstance(a, Closure) or isinstance(b, Closure):
+        raise Clash
+    kinds = {"list" if isinstance(v, Entries) else getattr(v, "kind", None) for v in (a, b)}
     if len(kinds) == 1 and kinds <= {"list", "tuple", "dict"}:
-        return Many(kinds.pop(), join_all([*parts_of(a), *parts_of(b)]))
+        part = join_all([*parts_of(a), *parts_of(b)])
+        if isinstance(a, Entries) or isinstance(b, Entries):
+            return Entries(part, shared)
+        return Many(kinds.pop(), part, shared)
     if not is_batched(a) and not is_batched(b):
         return PLAIN
     for value, other in ((a, b), (b, a)):
@@ -142,6 +163,17 @@ def batched_like(value: Value) -> Value:
     if isinstance(value, Items):
         return replace(value, parts=tuple(map(batched_like, value.parts)))
     return replace(value, part=batched_like(value.part)) if isinstance(value, Many) else value
+
+
+def unshared(value: Value) -> Value:
+    """The same description, without what it says of other holders."""
+    if isinstance(value, Array):
+        return replace(value, owned=False, owned_under=None)
+    if isinstance(value, Items):
+        return replace(value, parts=tuple(map(unshared, value.parts)), shared=False)
+    if isinstance(value, (Many, Entries)):
+        return replace(value, part=unshared(value.part), shared=False)
+    return value
 
 
 def describe(value: Any) -> Value:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from redraft.transpile.primitives.table import no_derivative, primitive
 
 primitive(
@@ -22,6 +24,10 @@ no_derivative(
     "rt.truths(x, lead=1)", rank=lambda call: None if call.given("lead") else 1,
     batch="rt.truths(x, lead + 1)", samples=lambda rng: [(rng.normal(size=3),)],
     tf="tf.cast(tf.reshape(x, tf.shape(x)[:lead]), 'bool')",
+)  # fmt: skip
+no_derivative(
+    "rt.place_of(index, masks, active=True)", rank=1, sequences="masks", no_tf="lists with masks are eager code",
+    samples=lambda rng: [(-1, [np.array([True, True]), np.array([False, True])])],
 )  # fmt: skip
 no_derivative(
     "rt.seed_each(ans, lead=1)", like="ans", batch="rt.seed_each(ans, lead + 1)",

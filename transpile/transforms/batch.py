@@ -33,6 +33,9 @@ from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     BATCHED,
     Array,
+    Entries,
+    Items,
+    Many,
     Nothing,
     Value,
     is_batched,
@@ -50,6 +53,7 @@ from redraft.transpile.transforms.batch_names import (
     Region,
     Version,
     captured_names,
+    names_changed,
     names_in,
     size_of,
     without_docstring,
@@ -172,12 +176,14 @@ class Batcher(BatchedClosures):
         self.placed: dict[str, list[Any]] = {}
         self.closures: dict[Any, Version] = {}
         self.conditional = False
+        self.entry_masks: set[str] = set()
         self.outer: Batcher | None = None
         self.size_name = self.free("batch")
         self.statement: Any = None
         self.memory = Memory()
         self.made_here: list[Any] = []  # derivatives and pullbacks
         self.captured = captured_names(self.body)
+        self.changed_names = names_changed(self.body)
         self.flags = getattr(self.body[0], "exit_flags", frozenset())
         mark_live(self.body, set())
 
@@ -207,6 +213,24 @@ class Batcher(BatchedClosures):
         return bool(self.regions) or self.conditional or self.choosing > 0
 
     choosing = 0
+    choices: tuple[gast.expr, ...] | list[gast.expr] = ()  # the conditions of what is chosen
+
+    def where(self, condition: gast.expr, visit: Any, node: Any) -> Any:
+        """Visit an expression whose value counts where a batched condition holds."""
+        before = self.choices
+        self.choosing += 1
+        self.choices = [*before, condition]
+        try:
+            return visit(node)
+        finally:
+            self.choosing -= 1
+            self.choices = before
+
+    def changes_containers(self) -> bool:
+        """Is a list, dict or object that some variable holds changed in place anywhere here?"""
+        return any(
+            isinstance(self.env.get(name), (Items, Many, Entries)) for name in self.changed_names
+        )
 
     def settled(self, node: gast.expr, known: Value) -> gast.expr:
         """A value that is kept: the number of an example is no view of the array it was read from."""
@@ -219,6 +243,17 @@ class Batcher(BatchedClosures):
                 "or a view", "call the batched function itself, so that ranks are known",
             )  # fmt: skip
         return core.call("np.copy", node)
+
+    def settled_rows(self, rows: gast.expr, part: Value) -> gast.expr:
+        """What is iterated over, where a list keeps the elements; see `settled`."""
+        if not (self.batches.copies and isinstance(part, Array) and part.batched) or part.rank:
+            return rows
+        if part.rank is None:
+            raise self.refuse(
+                rows, "the rows of an array of unknown rank beside changes in place: they may be "
+                "numbers or views", "call the batched function itself, so that ranks are known",
+            )  # fmt: skip
+        return core.call("np.copy", rows)
 
     def emit(self, statement: gast.stmt) -> None:
         statement.origin = Origin(self.source, self.statement)
@@ -296,7 +331,7 @@ class Batcher(BatchedClosures):
     def is_change(self, node: Any) -> bool:
         """Is this ``xs.append(v)`` or its like, which is checked where it is rewritten?"""
         return isinstance(node, gast.Call) and isinstance(node.func, gast.Attribute) and (
-            node.func.attr in ("append", "pop", "extend", "only_arrays")
+            node.func.attr in ("append", "insert", "pop", "extend", "only_arrays")
         )  # fmt: skip
 
     def refuse_effect(self, node: gast.expr) -> None:

@@ -13,6 +13,7 @@ from redraft.transpile.analysis.batched import (
     PLAIN,
     Array,
     Closure,
+    Entries,
     Items,
     Known,
     Many,
@@ -23,10 +24,13 @@ from redraft.transpile.analysis.batched import (
     part_of,
 )
 from redraft.transpile.primitives import table
-from redraft.transpile.transforms.batch_methods import BatchedMethods
+from redraft.transpile.transforms.batch_lists import BatchedLists
 from redraft.transpile.transforms.batch_names import (
+    Result,
+    copied_masks,
     display_of,
     inverted,
+    item_at,
     located,
     part_at,
     set_context,
@@ -35,7 +39,7 @@ from redraft.transpile.transforms.batch_names import (
 )
 
 
-class BatchedAssignments(BatchedMethods):
+class BatchedAssignments(BatchedLists):
     """What assignments under a batch axis become: names, unpacking, `+=`."""
 
     def stmt_AnnAssign(self, node: gast.AnnAssign) -> None:
@@ -105,11 +109,14 @@ class BatchedAssignments(BatchedMethods):
 
     def assign_pairs(self, target: Any, value: Any) -> None:
         pairs = [self.expression(e) for e in value.elts]
-        pairs = [(self.settled(node, known), known) for node, known in pairs]
+        for node, _ in pairs:
+            self.share_node(node)
+        pairs = [(self.settled(n, known), shared_all(known) if core.is_name(n) else known)
+                 for n, known in pairs]  # fmt: skip
         values = gast.Tuple([node for node, _ in pairs], gast.Load())
         self.emit(gast.Assign([core.copy(target)], values, None))
         for place, (_, known) in zip(target.elts, pairs, strict=True):
-            self.set(place.id, shared_all(known))
+            self.set(place.id, known)
 
     def assign_name(self, name: str, node: gast.Assign) -> None:
         if isinstance(node.value, gast.Lambda):
@@ -160,10 +167,13 @@ class BatchedAssignments(BatchedMethods):
     def bind(self, name: str, value: gast.expr, known: Value, place: Any) -> None:
         """``name = value``, for the examples of the innermost mask."""
         if name in self.kept():
-            old = self.env[name]
+            old, mask = self.env[name], self.regions[-1].mask
+            owned = isinstance(known, Array) and known.owned
             value, known = self.selected(
-                core.name(self.regions[-1].mask), (value, known), (core.name(name), old), place
+                core.name(mask), (value, known), (core.name(name), old), place
             )
+            if owned and isinstance(known, Array):
+                known = replace(known, owned_under=mask)
         self.emit(core.assign(name, self.settled(value, known)))
         self.set(name, known)
 
@@ -208,11 +218,24 @@ class BatchedAssignments(BatchedMethods):
         if same and (known.kind, known.keys) == (before.kind, before.keys) and known.kind in (
             "tuple", "list", "dict",
         ):  # fmt: skip
+            self.only_holder(known, place)
+            self.only_holder(before, place)
             return self.select_parts(mask, node, known, other, before, place)
+        if all(getattr(v, "kind", None) in ("list", "entries") for v in (known, before)):
+            return self.chosen_entries(mask, node, known, other, before, place)
         raise self.refuse(
             place, "this value has not the same structure for all examples",
             "give both branches tuples or dicts with the same parts",
         )  # fmt: skip
+
+    def only_holder(self, known: Value, place: Any) -> None:
+        """A new list or dict takes the place of one: refuse it where changes would tell."""
+        kinds = ("list", "dict", "object", "entries")
+        if getattr(known, "shared", False) and known.kind in kinds and self.changes_containers():
+            raise self.refuse(
+                place, "a list or dict that something else may hold, too, is changed or replaced",
+                "make a copy of it first: `xs = list(xs)`",
+            )  # fmt: skip
 
     def select_parts(
         self, mask: Any, node: Any, known: Items, other: Any, before: Items, place: Any
@@ -257,7 +280,7 @@ class BatchedAssignments(BatchedMethods):
     def unpack(self, target: Any, value: gast.expr, known: Value) -> None:
         elements = target.elts
         star = next((i for i, e in enumerate(elements) if isinstance(e, gast.Starred)), None)
-        if not core.is_name(value):
+        if not core.is_name(value) or value.id in core.writes(target):
             value = self.temporary(value, "value")
         for i, element in enumerate(elements):
             place = i if star is None or i < star else i - len(elements)
@@ -270,18 +293,34 @@ class BatchedAssignments(BatchedMethods):
         """What a starred target takes."""
         after = count - start - 1
         if not isinstance(known, Items) or known.kind not in ("tuple", "list"):
-            if is_batched(known):
+            if isinstance(known, Array) and known.batched:
+                return self.rest_of_array(value, known, start, after)
+            if isinstance(known, Entries):
                 raise self.refuse(
-                    place, "`*` takes a part of a batched value", "use indices instead"
+                    place, "a list that is longer for some examples is taken apart", "use indices"
                 )
             stop = core.constant(-after) if after else None
             part = gast.Slice(core.constant(start) if start else None, stop, None)
             node = core.call("list", gast.Subscript(core.copy(value), part, gast.Load()))
-            return node, PLAIN
+            return node, Many("list", shared_all(self.common(known, value, place))) if isinstance(
+                known, Many) else PLAIN  # fmt: skip
         indices = range(start, len(known.parts) - after)
         nodes = [gast.Subscript(core.copy(value), core.constant(i), gast.Load()) for i in indices]
         parts = tuple(known.parts[i] for i in indices)
         return gast.List(nodes, gast.Load()), Items("list", tuple(range(len(parts))), parts)
+
+    def rest_of_array(self, value: Any, known: Array, start: int, after: int) -> Result:
+        """The list of an array's rows that a starred target takes."""
+        stop = core.constant(-after) if after else None
+        inner = gast.Slice(core.constant(start) if start else None, stop, None)
+        whole = gast.Slice(None, None, None)
+        if inner.lower or inner.upper:
+            index = gast.Tuple([whole, inner], gast.Load())
+            value = gast.Subscript(core.copy(value), index, gast.Load())
+        self.keeping += 1
+        rows, part = self.over(value, known, self.statement)
+        self.keeping -= 1
+        return core.call("list", rows), Many("list", part)
 
     def item_of(self, value: gast.expr, known: Value, place: int, node: Any) -> Any:
         """Element number `place`, as an expression and its description."""
@@ -301,6 +340,10 @@ class BatchedAssignments(BatchedMethods):
             raise self.refuse(node, f"there is no element {place!r}", "look at the structure")
         if isinstance(known, Many):
             return part_of(known)
+        if is_batched(known) and not isinstance(known, Array):
+            raise self.refuse(
+                node, "a list that is longer for some examples is taken apart", "use indices"
+            )
         rank = known.rank - 1 if isinstance(known, Array) and known.rank else None
         return Array(False, rank)
 
@@ -313,21 +356,23 @@ class BatchedAssignments(BatchedMethods):
             self.augment_item(node, target, binary)
             return
         old = self.env.get(target.id, PLAIN)
-        value, known = self.expression(node.value)
+        known = self.foreseen(node.value)
         if not is_batched(old) and not is_batched(known) and not self.regions:
             self.note_change(target.id, old)
+            value, known = self.expression(node.value)
             self.emit(gast.AugAssign(core.copy(target), node.op, value))
-            self.env[target.id] = join(old, known) if isinstance(old, Array) else old
-            if isinstance(known, Array) and isinstance(old, Array):
-                self.env[target.id] = Array(False, old.rank if old.rank else None, old.owned)
+            self.env[target.id] = self.augmented_plain(old, known)
             return
         if isinstance(old, Array) and (old.rank == 0 or (old.owned and not is_batched(old))):
             self.stmt_Assign(located(gast.Assign([core.store(target.id)], binary, None), node))
             return
         if isinstance(old, Array) and old.batched and (old.rank or old.owned):
-            self.augment_array(node, old, value, known)
+            self.augment_array(node, old, known)
             return
-        if isinstance(old, (Items, Many)):
+        if isinstance(old, (Items, Many, Entries)):
+            if self.added(node, old):
+                return
+            self.only_holder(old, node)
             self.stmt_Assign(located(gast.Assign([core.store(target.id)], binary, None), node))
             return
         raise self.refuse(
@@ -335,30 +380,67 @@ class BatchedAssignments(BatchedMethods):
             f"write `{target.id} = {target.id} + …`, which makes a new array",
         )  # fmt: skip
 
-    def augment_array(self, node: Any, old: Array, value: Any, known: Value) -> None:
+    def augmented_plain(self, old: Value, known: Value) -> Value:
+        """What ``x += v`` leaves in `x`, where neither has a batch axis."""
+        if not isinstance(old, Array):
+            return old
+        if not isinstance(known, Array):
+            return join(old, known)
+        if old.rank == 0:  # a number: a new value
+            return Array(False, known.rank, True)
+        return Array(False, old.rank, old.owned)
+
+    def foreseen(self, node: Any) -> Value:
+        """What is known of an expression that is evaluated later. Emits nothing, changes nothing."""
+        saved = (dict(self.env), copied_masks(self.partial), set(self.taken), self.lines)
+        self.lines = []
+        try:
+            return self.expression(node)[1]
+        finally:
+            self.env, self.partial, self.taken, self.lines = saved
+
+    def augment_array(self, node: Any, old: Array, known: Value) -> None:
         """``x += v`` of an array with a batch axis."""
         name = node.target.id
         self.batches.changes = True
         self.note_change(name, old)
         if old.owned or self.regions:
             if not old.owned:
-                raise self.refuse(
-                    node, "a change in place under a batched condition is not supported here",
-                    f"write `{name} = {name} + …`, which makes a new array",
-                )  # fmt: skip
+                self.augment_masked(node, old)
+                return
             load = gast.BinOp(core.name(name), node.op, core.copy(node.value))
             self.stmt_Assign(
                 located(gast.Assign([core.store(name)], located(load, node), None), node)
             )
             return
+        self.emit(gast.AugAssign(core.store(name), node.op, self.fitted(node, old)))
+
+    def fitted(self, node: Any, old: Array) -> gast.expr:
+        """What is added in place to an array, aligned with its inner axes."""
+        name = node.target.id
+        value, known = self.expression(node.value)
         if not self.fits(old, known):
             raise self.refuse(
                 node, "an update in place by a value of unknown rank",
                 f"write `{name} = {name} + …`, which makes a new array",
             )  # fmt: skip
         if known.batched and known.rank < old.rank:
-            value = with_axes(value, old.rank - known.rank)
-        self.emit(gast.AugAssign(core.store(name), node.op, value))
+            return with_axes(value, old.rank - known.rank)
+        return value
+
+    def augment_masked(self, node: Any, old: Array) -> None:
+        """``x += v`` of an array that others may hold, for the examples of a mask."""
+        if not old.rank:
+            raise self.refuse(
+                node, "a change in place of an array of unknown rank under a batched condition",
+                f"write `{node.target.id} = {node.target.id} + …`, which makes a new array",
+            )  # fmt: skip
+        array = core.name(node.target.id)
+        changed = gast.BinOp(array, node.op, self.fitted(node, old))
+        mask = core.name(self.regions[-1].mask)
+        value, _ = self.select(mask, changed, old, core.copy(array), old, node)
+        whole = gast.Slice(None, None, None)
+        self.emit(gast.Assign([item_at(array.id, whole, gast.Store())], value, None))
 
     def augment_item(self, node: Any, target: Any, binary: gast.BinOp) -> None:
         """``x[i] += v``."""
@@ -374,6 +456,8 @@ class BatchedAssignments(BatchedMethods):
             self.note_change(name, self.env.get(name, PLAIN))
         if not isinstance(known, Array) and self.augment_part(node, target, binary.left):
             return
+        if isinstance(known, Array) and self.augment_where(node, target, known):
+            return
         if not is_batched(known) and not any(batched) and not self.regions:
             self.emit(gast.AugAssign(core.copy(target), node.op, self.expression(node.value)[0]))
             return
@@ -384,6 +468,26 @@ class BatchedAssignments(BatchedMethods):
             self.shorten()
 
     augmented = False
+
+    def augment_where(self, node: Any, target: Any, known: Array) -> bool:
+        """``x[x > 0] += v``, by a number."""
+        if not (isinstance(target, gast.Subscript) and core.is_name(target.value) and known.rank):
+            return False
+        if not self.is_boolean(target.slice):
+            return False
+        index, of_index = self.expression(target.slice)
+        _, of_value = self.expression(core.copy(node.value))
+        if not of_index.batched or of_index.rank != known.rank:
+            return False
+        if getattr(of_value, "rank", None) != 0:
+            raise self.refuse(
+                node, "a change of the elements that a batched mask chooses, by more than one number",
+                "use `np.where`, which keeps the shape",
+            )  # fmt: skip
+        changed = gast.BinOp(core.name(target.value.id), node.op, node.value)
+        value, of_value = self.expression(located(changed, node))
+        self.store_where(target, target.value.id, known, index, value, of_value)
+        return True
 
     def augment_part(self, node: Any, target: Any, load: Any) -> bool:
         """``xs[i] += v`` of a container changes its array in place; numbers are replaced."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +15,14 @@ from redraft.transpile.analysis.batched import (
     Array,
     Clash,
     Closure,
+    Entries,
     Items,
     Many,
     Nothing,
     Value,
     is_batched,
     join,
+    unshared,
 )
 from redraft.transpile.transforms.batch_names import (
     Env,
@@ -93,7 +96,7 @@ class BatchedBranches(BatchedStores):
         after_orelse = self.env
         self.statement = node
         live = (node.live | self.captured) if hasattr(node, "live") else None
-        joined = self.joined(after_body, after_orelse, node)
+        joined = self.joined(after_body, after_orelse, node, live)
         body += self.conversions(after_body, joined, live, node)
         orelse += self.conversions(after_orelse, joined, live, node)
         for name, masks in partial.items():
@@ -101,8 +104,8 @@ class BatchedBranches(BatchedStores):
         self.env = joined
         self.emit(gast.If(test, body or [gast.Pass()], orelse))
 
-    def joined(self, a: Env, b: Env, place: Any) -> Env:
-        """What holds of every variable after either of two ways."""
+    def joined(self, a: Env, b: Env, place: Any, live: set[str] | None = None) -> Env:
+        """What holds of every variable after either of two ways; `live`: those that are read later."""
         result: Env = {}
         for name in [*a, *(n for n in b if n not in a)]:
             if name not in a or name not in b:
@@ -111,11 +114,23 @@ class BatchedBranches(BatchedStores):
             try:
                 result[name] = join(a[name], b[name])
             except Clash:
-                raise self.refuse(
-                    place, f"`{name}` is a container on one way, and not on another",
-                    "give it the same structure on all ways",
-                ) from None  # fmt: skip
+                if live is not None and name not in live:
+                    result[name] = Nothing(unset=True)
+                    continue
+                raise self.refuse(place, *self.clash(name, a[name], b[name])) from None
         return result
+
+    def clash(self, name: str, a: Value, b: Value) -> tuple[str, str]:
+        """Why no code fits both of two values of a variable, and what to do."""
+        if isinstance(a, Closure) or isinstance(b, Closure):
+            return (
+                f"`{name}` is another function on another way",
+                "call the functions in the branches",
+            )
+        return (
+            f"`{name}` is a container on one way, and not on another",
+            "give it the same structure on all ways",
+        )
 
     def conversions(
         self, have: Env, want: Env, live: set[str] | None, place: Any
@@ -124,13 +139,19 @@ class BatchedBranches(BatchedStores):
         saved, self.lines = self.lines, []
         for name, value in have.items():
             wanted = want.get(name)
-            if wanted is None or wanted == value or (live is not None and name not in live):
+            if (
+                wanted is None
+                or unshared(wanted) == unshared(value)
+                or (live is not None and name not in live)
+            ):
                 continue
-            if isinstance(value, Nothing) and value.unset and is_batched(wanted):
+            unset = isinstance(value, Nothing) and value.unset
+            if unset and (is_batched(wanted) or isinstance(wanted, Array)):
                 node = self.blank(name, wanted, place)
             else:
                 node = self.converted(core.name(name), value, wanted, place)
             if node is not None:
+                self.only_holder(value, place)
                 self.emit(core.assign(name, node))
         lines, self.lines = self.lines, saved
         return lines
@@ -139,6 +160,10 @@ class BatchedBranches(BatchedStores):
         """A value that no example keeps; booleans, which leave the type to what comes later."""
         if isinstance(wanted, Items) and wanted.kind in ("tuple", "list", "dict"):
             return display_of(wanted, [self.blank(name, p, place) for p in wanted.parts])
+        if isinstance(wanted, Array) and not wanted.batched:
+            return core.constant(False)
+        if isinstance(wanted, Entries):
+            return gast.List([], gast.Load())
         if not isinstance(wanted, Array) or wanted.rank is None:
             raise self.refuse(
                 place, f"`{name}` has no value yet where some examples leave this loop",
@@ -153,8 +178,12 @@ class BatchedBranches(BatchedStores):
 
     def converted(self, node: Any, have: Value, want: Value, place: Any) -> gast.expr | None:
         """`node` with the batch axes of `want`; None if it has them."""
-        if have == want or isinstance(have, (Nothing, Closure)) or not is_batched(want):
+        if unshared(have) == unshared(want) or isinstance(have, (Nothing, Closure)):
             return None
+        if not is_batched(want):
+            return None
+        if isinstance(want, Entries):
+            return None if isinstance(have, Entries) else self.entries_from(node, have, place)
         if isinstance(have, Items) and not have.parts:
             return None
         if isinstance(want, Array) or not is_batched(have):
@@ -190,11 +219,18 @@ class BatchedBranches(BatchedStores):
         if self.choice(node, test):
             return
         outer = self.regions[-1].mask if self.regions else None
-        mask = self.free("mask")
-        full = test if outer is None else gast.BinOp(core.name(outer), gast.BitAnd(), test)
-        self.emit(core.assign(mask, full))
-        live = set(node.live) | self.captured | core.reads(node.orelse)
-        out = self.under(mask, live, node.body)
+        if outer is None and core.is_name(test) and test.id in self.entry_masks:
+            mask = test.id
+        else:
+            mask = self.free("mask")
+            full = test if outer is None else gast.BinOp(core.name(outer), gast.BitAnd(), test)
+            self.emit(core.assign(mask, full))
+        later = set(node.live) | self.captured
+        apart = self.kept_apart(node, later)
+        out = [
+            *self.copies_before(apart),
+            *self.under(mask, later | core.reads(node.orelse) - set(apart), node.body),
+        ]
         if node.orelse:
             other = self.free("others")
             inverse = inverted(core.name(mask))
@@ -202,6 +238,7 @@ class BatchedBranches(BatchedStores):
                 inverse = gast.BinOp(core.name(outer), gast.BitAnd(), inverse)
             lines, self.lines = self.lines, []
             self.emit(core.assign(other, inverse))
+            self.restore_before(apart)
             out += self.lines
             self.lines = lines
             out += self.under(other, set(node.live) | self.captured, node.orelse)
@@ -213,6 +250,31 @@ class BatchedBranches(BatchedStores):
                     else:
                         del self.partial[name]
         self.lines += out
+
+    def kept_apart(self, node: gast.If, later: set[str]) -> dict[str, Any]:
+        """Variables that both branches use for something of their own: name, and what it is before."""
+        names = core.writes(node.body) & core.reads(node.orelse) & set(self.env)
+        names -= later | self.changed_names
+        return {
+            n: (self.free(f"{n}_before"), self.env[n], self.partial.get(n)) for n in sorted(names)
+        }
+
+    def copies_before(self, apart: dict[str, Any]) -> list[gast.stmt]:
+        """``c_before = c``, in front of a branch that uses `c` for something of its own."""
+        saved, self.lines = self.lines, []
+        for name, (before, _, _) in apart.items():
+            self.emit(core.assign(before, core.name(name)))
+        lines, self.lines = self.lines, saved
+        return lines
+
+    def restore_before(self, apart: dict[str, Any]) -> None:
+        """``c = c_before``, in front of the other branch."""
+        for name, (before, known, masks) in apart.items():
+            self.emit(core.assign(name, core.name(before)))
+            self.env[name] = known
+            self.partial.pop(name, None)
+            if masks is not None:
+                self.partial[name] = masks
 
     def under(self, mask: str, live: set[str], body: list[gast.stmt]) -> list[gast.stmt]:
         """A block that counts for the examples of a mask."""
@@ -231,11 +293,7 @@ class BatchedBranches(BatchedStores):
             return False
         if target in self.partial and not node.orelse:
             return False
-        self.choosing += 1
-        try:
-            value = self.choice_value(node, test, target)
-        finally:
-            self.choosing -= 1
+        value = self.choice_value(node, test, target)
         if value is None:
             return False
         self.emit(core.assign(target, value[0]))
@@ -270,16 +328,17 @@ class BatchedBranches(BatchedStores):
         return not (constant and (node.value.value is None or isinstance(node.value.value, bool)))
 
     def choice_value(self, node: gast.If, test: gast.expr, name: str) -> Any:
-        body = self.expression(node.body[0].value)
+        body = self.where(test, self.expression, node.body[0].value)
         if not node.orelse:
             other = (core.name(name), self.env[name])
         elif isinstance(node.orelse[0], gast.If):
             inner = node.orelse[0]
             if not inner.orelse and not isinstance(self.env.get(name), Array):
                 return None
-            other = self.choice_value(inner, self.test(inner.test)[0], name)
+            value = functools.partial(self.choice_value, inner, self.test(inner.test)[0])
+            other = self.where(inverted(test), value, name)
         else:
-            other = self.expression(node.orelse[0].value)
+            other = self.where(inverted(test), self.expression, node.orelse[0].value)
         if other is None or not isinstance(body[1], Array) or not isinstance(other[1], Array):
             return None
         return self.selected(test, body, other, node)
@@ -298,6 +357,9 @@ class BatchedBranches(BatchedStores):
         value, known = self.expression(node)
         if not is_batched(known):
             return value, known
+        if isinstance(known, Entries):
+            count, of_count = self.count_of(value)
+            return gast.Compare(count, [gast.Gt()], [core.constant(0)]), of_count
         if isinstance(known, (Items, Many)):
             return core.call("bool", value), PLAIN  # is it empty?
         if known.rank == 0 and self.is_boolean(node):
@@ -324,24 +386,27 @@ class BatchedBranches(BatchedStores):
         pairs = [self.test(node.values[0])]
         for value in node.values[1:]:
             pairs.append(self.without_lines(value, self.test))
-        is_and = isinstance(node.op, gast.And)
         result, known = pairs[-1]
         for test, value in reversed(pairs[:-1]):
-            if is_batched(value) and is_batched(known):
-                operator = gast.BitAnd() if is_and else gast.BitOr()
-                result = gast.BinOp(test, operator, result)
-            elif is_batched(value) or is_batched(known):
-                constant = core.call("np.full", self.size(), core.constant(not is_and))
-                if is_batched(known):  # the first part decides whether the second is looked at
-                    parts = (test, result, constant) if is_and else (test, constant, result)
-                    result = gast.IfExp(*parts)
-                else:
-                    operator = gast.BitAnd() if is_and else gast.BitOr()
-                    result = gast.BinOp(test, operator, core.call("bool", result))
+            if is_batched(value) or is_batched(known):
+                result = self.both(node.op, test, value, result, known)
                 known = Array(True, 0)
             else:
                 result = gast.BoolOp(node.op, [test, *same_operator(result, node.op)])
         return result, known
+
+    def both(
+        self, op: Any, test: gast.expr, of_test: Value, other: gast.expr, of_other: Value
+    ) -> gast.expr:
+        """``test and other`` or ``test or other``, where one of them is batched."""
+        is_and = isinstance(op, gast.And)
+        if is_batched(of_test):
+            operator = gast.BitAnd() if is_and else gast.BitOr()
+            other = other if is_batched(of_other) else core.call("bool", other)
+            return gast.BinOp(test, operator, other)
+        # the first part decides whether the second is looked at
+        constant = core.call("np.full", self.size(), core.constant(not is_and))
+        return gast.IfExp(test, *((other, constant) if is_and else (constant, other)))
 
     def without_lines(self, node: Any, visit: Any) -> Any:
         """Visit an expression that may not be evaluated: nothing may go in front of the statement."""

@@ -15,10 +15,13 @@ from redraft.transpile.analysis.batched import (
     Applied,
     Array,
     Closure,
+    Entries,
     Items,
     Known,
     Many,
     Pullback,
+    Value,
+    batched_like,
     describe,
     is_batched,
 )
@@ -35,29 +38,84 @@ class BatchedCalls(BatchedItems):
     """Calls, lambdas and comprehensions under a batch axis."""
 
     def expr_ListComp(self, node: Any) -> Result:
+        value, known, mask, generators = self.comprehended(node)
+        if isinstance(node, gast.DictComp):
+            return gast.DictComp(value[0], value[1], generators), Many("dict", shared_all(known))
+        if mask is None:
+            return type(node)(value, generators), Many("list", shared_all(known))
+        entry = gast.Tuple([value, mask], gast.Load())
+        return type(node)(entry, generators), Entries(shared_all(known))
+
+    def comprehended(self, node: Any) -> tuple[Any, Value, gast.expr | None, list[Any]]:
+        """The element of a comprehension, its mask if it is there for some examples only, and loops."""
         saved, partial = dict(self.env), dict(self.partial)
-        lines, self.lines = self.lines, None
-        regions, self.regions = self.regions, []
+        lines, self.lines, going_over = self.lines, None, self.going_over
+        choosing, choices = self.choosing, self.choices
         try:
-            generators = []
+            generators, mask, self.going_over = [], None, False
             for generator in node.generators:
-                iterable, part = self.iterable(generator.iter)
-                if not self.nested_names(generator.target, part):
-                    raise self.refuse(
-                        generator.target, "this target takes a batched value apart",
-                        "write a loop",
-                    )  # fmt: skip
-                tests = [self.plain(t, "the condition of a comprehension") for t in generator.ifs]
-                target = core.copy(generator.target)
-                generators.append(gast.comprehension(target, iterable, tests, 0))
+                made, masks = self.generator(generator, node)
+                generators.append(made)
+                for test in masks:
+                    mask = test if mask is None else gast.BinOp(mask, gast.BitAnd(), test)
+            if mask is not None:
+                self.choosing += 1
+                self.choices = [*self.choices, mask]
             if isinstance(node, gast.DictComp):
                 key = self.plain(node.key, "a key")
-                value, known = self.expression(node.value)
-                return gast.DictComp(key, value, generators), Many("dict", shared_all(known))
-            value, known = self.expression(node.elt)
-            return type(node)(value, generators), Many("list", shared_all(known))
+                value, known = self.held(node.value)
+                return (key, self.settled_element(value, known)), known, mask, generators
+            value, known = (self.test if self.as_tests else self.held)(node.elt)
+            value = self.settled_element(value, known)
+            if mask is not None and not is_batched(known):
+                value, known = self.for_each(value), batched_like(known)
+            return value, known, mask, generators
         finally:
-            self.env, self.partial, self.lines, self.regions = saved, partial, lines, regions
+            self.env, self.partial, self.lines = saved, partial, lines
+            self.choosing, self.choices, self.going_over = choosing, choices, going_over
+
+    as_tests = 0  # are the elements of the comprehension conditions?
+
+    def generator(self, generator: Any, node: Any) -> tuple[Any, list[gast.expr]]:
+        """One loop of a comprehension, and the masks of the examples that its rounds count for."""
+        masks: list[gast.expr] = []
+        target, entries = generator.target, self.entries_in(generator.iter)
+        if entries is not None and self.is_call_of(generator.iter, enumerate):
+            raise self.refuse(generator.iter, "`enumerate` of a list that is longer for some examples",
+                              "write a loop")  # fmt: skip
+        if entries is not None:
+            here = self.free("here")
+            target = gast.Tuple([target, core.store(here)], gast.Store())
+            masks.append(core.name(here))
+        self.going_over, before = entries is not None, self.going_over
+        iterable, part = self.iterable(generator.iter if entries is None else entries)
+        self.going_over = before
+        if not self.nested_names(target, part):
+            raise self.refuse(
+                generator.target, "this target takes a batched value apart", "write a loop"
+            )
+        tests = []
+        for condition in generator.ifs:
+            test, known = self.test(condition)
+            if not is_batched(known):
+                tests.append(test)
+            else:
+                masks.append(test)
+        if masks and not isinstance(node, (gast.ListComp, gast.GeneratorExp)):
+            raise self.refuse(
+                node, "a dict or set that holds more for some examples", "use a list, or arrays"
+            )
+        return gast.comprehension(core.copy(target), iterable, tests, 0), masks
+
+    def settled_element(self, value: Any, known: Value) -> Any:
+        """What a comprehension keeps of each round; see `settled`."""
+        if isinstance(value, gast.Tuple) and isinstance(known, Items):
+            parts = zip(value.elts, known.parts, strict=True)
+            return gast.Tuple([self.settled_element(v, k) for v, k in parts], gast.Load())
+        is_read = core.is_name(value) and isinstance(known, Array) and known.batched
+        if is_read and self.batches.copies and not known.rank:
+            return core.call("np.copy", value)
+        return self.settled(value, known)
 
     expr_DictComp = expr_ListComp
     expr_GeneratorExp = expr_ListComp
@@ -103,8 +161,9 @@ class BatchedCalls(BatchedItems):
             k.arg is None for k in node.keywords
         ):
             return self.star_call(node, function)
-        args = [self.expression(a) for a in node.args]
-        keywords = {k.arg: self.expression(k.value) for k in node.keywords}
+        visit = self.consumed if self.gives_new(node) else self.held
+        args = [visit(a) for a in node.args]
+        keywords = {k.arg: visit(k.value) for k in node.keywords}
         return self.call(node, function, core.copy(node.func), args, keywords)
 
     def star_call(self, node: gast.Call, function: Any) -> Result:
@@ -242,9 +301,12 @@ class BatchedCalls(BatchedItems):
         return refuse
 
     def source_call(self, node: Any, source: Source, new: Any, args: Any, keywords: Any) -> Result:
+        pairs = (*args, *keywords.values())
+        before = {n.id: self.env[n.id] for n, _ in pairs if core.is_name(n) and n.id in self.env}
         env = self.bound_arguments(node, source, args, keywords)
         version = self.batches.version(source, env, self.refusal(node), self.masked)
-        pairs = (*args, *keywords.values())
+        if self.lets_go(version, pairs):
+            self.env |= before
         names = set().union(*(self.held_by(*pair) for pair in pairs)) if pairs else set()
         if version.changes:
             self.memory.change(names, node)
@@ -254,6 +316,13 @@ class BatchedCalls(BatchedItems):
         new.args = [self.settled(n, k) for n, k in args]
         new.keywords = [gast.keyword(k, self.settled(*pair)) for k, pair in keywords.items()]
         return new, version.result
+
+    def lets_go(self, version: Any, pairs: Any) -> bool:
+        """Does nothing hold the arguments of a call after it that did not before?"""
+        result = version.result
+        parts = result.parts if isinstance(result, Items) else [result]
+        fresh = all(isinstance(p, Array) and (p.owned or p.rank == 0) for p in parts)
+        return version.written and fresh and all(isinstance(k, Array) for _, k in pairs)
 
     def bound_arguments(self, node: Any, source: Source, args: Any, keywords: Any) -> Any:
         """Descriptions of the parameters of a source in a call."""

@@ -25,25 +25,33 @@ class BatchedClosures(BatchedLoops):
 
     def define(self, name: str, node: Any) -> None:
         """A nested function: its batched versions are written here, as its calls ask for them."""
-        if self.regions:
+        if self.regions and name in self.kept():
             raise self.refuse(
-                node, "a function that is defined for some examples only", "define it before"
+                node, f"`{name}` is another function for some examples", "use two names"
             )
         defaults = [d for d in (*node.args.defaults, *node.args.kw_defaults) if d is not None]
         if any(map(self.quiet, defaults)):
             raise self.refuse(
                 node, f"a parameter of `{name}` has a batched default", "pass it in the call"
             )  # fmt: skip
-        if self.definitions.get(name, node) is not node:
-            raise self.refuse(node, f"`{name}` is defined twice", "use two names")
-        self.definitions[name] = node
-        self.env[name] = Closure(name)
+        key = self.key_of(name, node)
+        self.set(name, Closure(key))
         marker = gast.Pass()
-        marker.defines = name
+        marker.defines = key
         self.emit(marker)
+
+    def key_of(self, name: str, node: Any) -> str:
+        """A name for a nested function that no other one of this function has."""
+        for key, other in self.definitions.items():
+            if other is node:
+                return key
+        key = self.free(name) if name in self.definitions else name
+        self.definitions[key] = node
+        return key
 
     def closure_call(self, node: gast.Call, known: Closure) -> Any:
         """A call of a nested function: of its version for these arguments."""
+        self.expression(node.func)  # does it have a value for all examples?
         definer = self.definer(known.name, node)
         if any(isinstance(a, gast.Starred) for a in node.args) or any(
             k.arg is None for k in node.keywords

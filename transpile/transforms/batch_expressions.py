@@ -17,6 +17,7 @@ from redraft.transpile.analysis.batched import (
     Array,
     Clash,
     Closure,
+    Entries,
     Items,
     Known,
     Many,
@@ -28,6 +29,7 @@ from redraft.transpile.analysis.batched import (
     join,
     join_all,
 )
+from redraft.transpile.analysis.batched_ranks import rank_of_sequence
 from redraft.transpile.front.callee import OPERATORS
 from redraft.transpile.front.scope import UNKNOWN
 from redraft.transpile.primitives import table
@@ -36,6 +38,7 @@ from redraft.transpile.transforms.batch_helpers import BatchedHelpers
 from redraft.transpile.transforms.batch_names import (
     Result,
     broadcast_rank,
+    inverted,
     literal_rank,
     part_at,
     shared_all,
@@ -108,7 +111,7 @@ class BatchedExpressions(BatchedHelpers):
         found, values = [], []
         for node in nodes:
             if isinstance(node, gast.Starred):
-                value, known = self.expression(node.value)
+                value, known = self.held(node.value)
                 found.append(gast.Starred(value, gast.Load()))
                 if isinstance(known, Items) and known.kind in ("tuple", "list"):
                     values += known.parts
@@ -119,7 +122,7 @@ class BatchedExpressions(BatchedHelpers):
                 else:
                     values.append(None)
                 continue
-            value, known = self.expression(node)
+            value, known = self.held(node)
             if core.is_name(value):
                 self.share(value.id)
             found.append(self.settled(value, known))
@@ -170,10 +173,16 @@ class BatchedExpressions(BatchedHelpers):
     # --- operators
 
     def expr_BinOp(self, node: gast.BinOp) -> Result:
-        left, of_left = self.expression(node.left)
-        right, of_right = self.expression(node.right)
+        left, of_left = self.consumed(node.left)
+        right, of_right = self.consumed(node.right)
         new = gast.copy_location(gast.BinOp(left, node.op, right), node)
         for value, other in ((of_left, of_right), (of_right, of_left)):
+            if isinstance(value, Entries) or isinstance(other, Entries):
+                if not isinstance(node.op, gast.Add):
+                    raise self.refuse(
+                        node, "a list that is longer for some examples, repeated", "write a loop"
+                    )
+                return self.joined_lists(node, (left, of_left), (right, of_right))
             if isinstance(value, (Items, Many)) and value.kind in ("list", "tuple"):
                 if self.is_sequence_operation(node.op, other):
                     return self.sequences(node, new, of_left, of_right)
@@ -261,12 +270,17 @@ class BatchedExpressions(BatchedHelpers):
             self.compare((core.copy(a[0]), a[1]), op, (core.copy(b[0]), b[1]), node)
             for a, op, b in zip(pairs, node.ops, pairs[1:], strict=False)
         ]
-        result, known = tests[0]
-        for test, other in tests[1:]:
-            if known.rank != 0 or other.rank != 0:
-                raise self.refuse(node, "a chained comparison of arrays", "use `np.logical_and`")
-            result, known = gast.BinOp(result, gast.BitAnd(), test), Array(True, 0)
+        parts = [self.truth(test, known) for test, known in tests]
+        result, known = parts[-1]
+        for test, of_test in reversed(parts[:-1]):
+            result, known = self.both(gast.And(), test, of_test, result, known), Array(True, 0)
         return result, known
+
+    def truth(self, test: gast.expr, known: Value) -> Result:
+        """A comparison as one boolean per example; of numbers, it is one."""
+        if not is_batched(known) or known.rank == 0:
+            return test, known
+        return core.call("rt.truths", test), Array(True, 0)
 
     def compare(self, left: Result, op: Any, right: Result, place: Any) -> Result:
         if type(op) not in COMPARISONS:
@@ -308,6 +322,9 @@ class BatchedExpressions(BatchedHelpers):
 
     def expr_IfExp(self, node: gast.IfExp) -> Result:
         test, known = self.test(node.test)
+        for part in (node.body, node.orelse):
+            if isinstance(self.env.get(getattr(part, "id", None)), (Items, Many, Entries)):
+                self.share_node(part)
         if not is_batched(known):
             body = self.without_lines(node.body, self.expression)
             other = self.without_lines(node.orelse, self.expression)
@@ -316,11 +333,8 @@ class BatchedExpressions(BatchedHelpers):
                 self.converted(core.copy(n), v, value, node) or n for n, v in (body, other)
             ]  # fmt: skip
             return gast.IfExp(test, *nodes), shared_all(value)
-        self.choosing += 1
-        try:
-            body, other = self.expression(node.body), self.expression(node.orelse)
-        finally:
-            self.choosing -= 1
+        body = self.where(test, self.expression, node.body)
+        other = self.where(inverted(test), self.expression, node.orelse)
         body, other = self.second_name(*body), self.second_name(*other)
         if not core.is_name(test) and not all(isinstance(v, Array) for _, v in (body, other)):
             test = self.temporary(test, "mask")
@@ -414,6 +428,11 @@ class BatchedExpressions(BatchedHelpers):
                 for i, part in enumerate(known.parts):
                     self.only_array(part, place)
                     note(f"{name}_{i}", part)
+            elif isinstance(known, Entries):
+                raise self.refuse(
+                    place, f"`{row.name}` of a list that is longer for some examples",
+                    "go over it in a loop, or keep the values in an array",
+                )  # fmt: skip
             elif isinstance(known, Closure):
                 raise self.refuse(place, f"`{row.name}` of a nested function", "call it directly")
             elif isinstance(nodes[name], gast.Tuple) and is_batched(known):  # an index
@@ -424,7 +443,7 @@ class BatchedExpressions(BatchedHelpers):
         return nodes, batched, ranks
 
     def only_array(self, known: Value, place: Any) -> None:
-        if isinstance(known, (Items, Many)) and is_batched(known):
+        if isinstance(known, (Items, Many, Entries)) and is_batched(known):
             raise self.refuse(place, "a container with batched parts", "pass the parts")
 
     def sequence(self, node: Any, known: Any, place: Any) -> gast.expr:
@@ -468,6 +487,9 @@ class BatchedExpressions(BatchedHelpers):
         """Rank of one example's result."""
         if row.operator == "[]":
             return None
+        of_sequence = rank_of_sequence(row, nodes, values)
+        if of_sequence is not None:
+            return of_sequence
         if row.kind == "elementwise" or (
             row.kind == "no_derivative" and row.rank is None and row.like is None
             and (row.operator or row.name.removeprefix("np.") in ELEMENTWISE)

@@ -10,6 +10,7 @@ from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     PLAIN,
     Array,
+    Entries,
     Items,
     Known,
     Many,
@@ -85,6 +86,8 @@ class BatchedItems(BatchedExpressions):
             index = core.constant(place + 1 if place >= 0 else place)
             return gast.Subscript(owner.value, index, gast.Load()), Array(False, 0)
         new = gast.copy_location(gast.Subscript(owner, index, gast.Load()), node)
+        if isinstance(known, Entries):
+            return self.entry_at(node, owner, known, index, of_index)
         if isinstance(known, (Items, Many)):
             return self.container_item(node, new, known, index, of_index)
         if not is_batched(known) and not is_batched(of_index):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gast
@@ -11,16 +12,25 @@ from redraft.transpile.analysis.batched import (
     PLAIN,
     Array,
     Clash,
+    Entries,
     Items,
     Many,
     Nothing,
     Value,
+    batched_like,
     is_batched,
     join_all,
     part_of,
 )
 from redraft.transpile.transforms.batch_branches import BatchedBranches
-from redraft.transpile.transforms.batch_names import Env, Region, copied_masks, inverted, shared_all
+from redraft.transpile.transforms.batch_names import (
+    Env,
+    Region,
+    copied_masks,
+    inverted,
+    part_at,
+    shared_all,
+)
 
 
 class BatchedLoops(BatchedBranches):
@@ -71,7 +81,8 @@ class BatchedLoops(BatchedBranches):
                 self.regions.pop()
             after = self.env
             self.restore(saved)
-            new = self.joined(head, {k: v for k, v in after.items() if k in head}, node)
+            kept = {k: v for k, v in after.items() if k in head}
+            new = self.joined(head, kept, node, node.head | node.live | self.captured)
             if new == head and now <= masked:
                 return head, masked
             head = new
@@ -150,7 +161,15 @@ class BatchedLoops(BatchedBranches):
         return body
 
     def stmt_For(self, node: gast.For) -> None:
+        if core.is_name(node.iter) and self.env.get(node.iter.id) == Items("list", (), ()):
+            return  # over nothing
+        over_entries = self.entry_loop(node)
+        if over_entries is not None:
+            self.lines += self.block(over_entries[:-1])
+            self.going_over = True
+            node = over_entries[-1]
         iterable, part = self.iterable(node.iter)
+        self.going_over = False
         head, masked = self.fixpoint(node, lambda n: self.for_round(n, part))
         lines = self.to_head(head, node)
         self.lines += lines
@@ -254,6 +273,8 @@ class BatchedLoops(BatchedBranches):
         value, known = self.expression(node)
         return self.over(value, known, node)
 
+    keeping = 0  # is what is iterated over kept in a list?
+
     def over(self, value: gast.expr, known: Value, place: Any) -> tuple[gast.expr, Value]:
         if isinstance(known, Array) and known.batched:
             rank = None if known.rank is None else known.rank - 1
@@ -263,13 +284,32 @@ class BatchedLoops(BatchedBranches):
                     "check `in_axes`",
                 )  # fmt: skip
             node = core.call("np.moveaxis", value, core.constant(1), core.constant(0))
-            return node, Array(True, rank)
+            part = Array(True, rank)
+            return (self.settled_rows(node, part) if self.keeping else node), part
+        if isinstance(known, Entries):
+            return self.over_entries(value, known, place)
         if isinstance(known, (Items, Many)):
             if known.kind == "dict":
                 return value, PLAIN
+            if isinstance(known, Items) and known.kind in ("list", "tuple"):
+                value, known = self.evened(value, known)
             return value, self.common(known, value, place)
         rank = known.rank - 1 if isinstance(known, Array) and known.rank else None
         return value, Array(False, rank)
+
+    def evened(self, value: gast.expr, known: Items) -> tuple[gast.expr, Items]:
+        """A list of arrays and numbers, all of them batched if some are."""
+        flags = {is_batched(p) for p in known.parts}
+        if len(flags) < 2 or not all(isinstance(p, Array) for p in known.parts):
+            return value, known
+        if not isinstance(value, (gast.Name, gast.List, gast.Tuple)):
+            return value, known
+        nodes = [part_at(value, i, i) for i in range(len(known.parts))]
+        pairs = zip(nodes, known.parts, strict=True)
+        nodes = [n if p.batched else self.for_each(n) for n, p in pairs]
+        return gast.List(nodes, gast.Load()), replace(
+            known, parts=tuple(map(batched_like, known.parts))
+        )
 
     def common(self, known: Any, node: Any, place: Any) -> Value:
         """One description for all elements of a container."""

@@ -28,6 +28,8 @@ class SharedMemory:
             for target in targets:
                 self.note_target(target, statement)
         elif isinstance(statement, gast.For):
+            if self.are_numbers(None, statement.iter):
+                return
             self.join(core.writes(statement.target), self.held_by(statement.iter, None))
         elif isinstance(statement, gast.Expr) and isinstance(statement.value, gast.Call):
             names = core.reads(statement.value.func) & set(self.env)
@@ -40,12 +42,21 @@ class SharedMemory:
             owner = self.env.get(root_of(target) or "", PLAIN)
             if isinstance(owner, Array):  # an array keeps copies of numbers
                 return
+        if not kept and self.are_numbers(target, statement.value):
+            return
         names = self.held_by(statement.value, known)
         self.join(core.writes(target) | core.reads(target) & set(self.env), names)
         plain = core.is_name(statement.value) or isinstance(statement, gast.AugAssign)
         if not plain and not self.source.written_here:  # derivatives change only what is theirs
             for name in names:
                 self.share(name)
+
+    def are_numbers(self, target: Any, value: Any) -> bool:
+        """Does a target take apart a vector, or a loop go over one? What it gets are copies."""
+        if target is not None and not isinstance(target, (gast.Tuple, gast.List)):
+            return False
+        known = self.env.get(value.id) if core.is_name(value) else None
+        return isinstance(known, Array) and known.rank == 1
 
     def join(self, targets: set[str], names: set[str]) -> None:
         if names:
@@ -94,12 +105,33 @@ class SharedMemory:
             row = table.rows_index()["method"].get(node.func.attr)
         return row is not None and row.view_of is None and row.gives is None
 
+    passing = False  # is the value that is computed here read at once, and kept nowhere?
+
+    def consumed(self, node: Any) -> Any:
+        """Visit an operand of an operation that makes a new array."""
+        return self.visited(node, not isinstance(node, DISPLAYS))
+
+    def held(self, node: Any) -> Any:
+        """Visit an expression whose value may be kept."""
+        return self.visited(node, False)
+
+    def visited(self, node: Any, passing: bool) -> Any:
+        before, self.passing = self.passing, passing
+        try:
+            return self.expression(node)
+        finally:
+            self.passing = before
+
     def note_copy(self, node: Any, known: Any) -> None:
         """The array of an expression is copied here, where an example would keep it."""
+        if self.passing:
+            return
         self.memory.copy(self.held_by(node, known), self.statement)
 
     def note_change(self, name: str, known: Any) -> None:
         """The array of a variable changes in place."""
+        if isinstance(known, Array) and known.owned_under in {r.mask for r in self.regions}:
+            return
         if not isinstance(known, Array) or not (known.owned or known.rank == 0):
             self.memory.change({name}, self.statement)
 

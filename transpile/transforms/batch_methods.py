@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import Any
 
 import gast
@@ -12,12 +13,14 @@ from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     PLAIN,
     Array,
+    Entries,
     Items,
     Many,
     Nothing,
     batched_like,
     is_batched,
     part_of,
+    unshared,
 )
 from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_names import (
@@ -30,6 +33,8 @@ from redraft.transpile.transforms.batch_names import (
 )
 from redraft.transpile.transforms.batch_transforms import BatchedTransformations
 
+UNCHANGING = ("copy", "count", "index", "keys", "values", "items", "get")
+
 
 class BatchedMethods(BatchedTransformations):
     """Methods of containers and arrays, and functions that look at structure, under a batch axis."""
@@ -37,7 +42,7 @@ class BatchedMethods(BatchedTransformations):
     def method_call(self, node: gast.Call) -> Result:
         owner, known = self.expression(node.func.value)
         attr = node.func.attr
-        if isinstance(known, (Items, Many)) and known.kind != "object":
+        if isinstance(known, (Items, Many, Entries)) and known.kind != "object":
             return self.container_method(node, owner, known, attr)
         if any(isinstance(a, gast.Starred) for a in node.args):
             return self.unchanged(node)
@@ -63,7 +68,8 @@ class BatchedMethods(BatchedTransformations):
         handler = getattr(self, f"{known.kind}_{attr}", None)
         if handler is None:
             if not is_batched(known) and not any(self.quiet(a) for a in node.args):
-                if core.is_name(owner):
+                if core.is_name(owner) and attr not in UNCHANGING:
+                    self.only_holder(known, node)
                     self.env[owner.id] = PLAIN
                 return self.unchanged_call(node, owner)
             raise self.refuse(
@@ -90,13 +96,16 @@ class BatchedMethods(BatchedTransformations):
         return owner.id
 
     def list_append(self, node: gast.Call, owner: Any, known: Any) -> Result:
+        if self.regions and self.lines is not None:
+            return self.entries_append(node, owner, known)
         name = self.changed(node, owner)
         value, part = self.expression(node.args[0])
+        known = self.env[name]
         value, part = self.settled(value, part), shared_all(part)
         self.share_node(value)
         if isinstance(known, Items):
             parts = (*known.parts, part)
-            self.env[name] = Items("list", tuple(range(len(parts))), parts)
+            self.describe_anew(name, Items("list", tuple(range(len(parts))), parts), node)
         else:
             old = known.part
             if not isinstance(old, Nothing) and is_batched(old) and not is_batched(part):
@@ -106,8 +115,40 @@ class BatchedMethods(BatchedTransformations):
                     node, f"`{name}` holds values that are not batched, and gets one that is",
                     "put batched values into it from the start",
                 )  # fmt: skip
-            self.env[name] = Many("list", self.join_values(old, part, node))
+            self.describe_anew(name, Many("list", self.join_values(old, part, node)), node)
         return gast.Call(gast.Attribute(owner, "append", gast.Load()), [value], []), Nothing()
+
+    def describe_anew(self, name: str, new: Any, place: Any) -> None:
+        """A container has changed: refuse it where others may hold it, and are taken to know it."""
+        old = self.env[name]
+        if unshared(old) != unshared(new):
+            if old.shared:
+                self.only_holder(old, place)
+            self.env[name] = replace(new, shared=old.shared)
+
+    def list_insert(self, node: gast.Call, owner: Any, known: Any) -> Result:
+        if self.regions and self.lines is not None:
+            return self.entries_insert(node, owner, known)
+        name = self.changed(node, owner)
+        place, of_place = self.expression(node.args[0])
+        value, part = self.expression(node.args[1])
+        value, part = self.settled(value, part), shared_all(part)
+        self.share_node(value)
+        known, at = self.env[name], table.literal(place)
+        if isinstance(known, Items) and isinstance(at, int):
+            parts = list(known.parts)
+            parts.insert(at, part)
+            new: Any = Items("list", tuple(range(len(parts))), tuple(parts))
+        else:
+            kept = self.common(known, owner, node) if known != Items("list", (), ()) else part
+            if is_batched(of_place) or is_batched(kept) != is_batched(part):
+                raise self.refuse(
+                    node, "`insert` of this value into this list", "build a new list with `+`"
+                )
+            new = Many("list", self.join_values(kept, part, node))
+        self.describe_anew(name, new, node)
+        func = gast.Attribute(owner, "insert", gast.Load())
+        return gast.Call(func, [place, value], []), Nothing()
 
     def list_pop(self, node: gast.Call, owner: Any, known: Any) -> Result:
         name = self.changed(node, owner)
@@ -123,11 +164,11 @@ class BatchedMethods(BatchedTransformations):
         place = table.literal(args[0]) if args else -1
         if not isinstance(place, int) or not known.parts:
             part = self.common(known, owner, node)
-            self.env[name] = Many("list", part)
+            self.describe_anew(name, Many("list", part), node)
             return new, part
         parts = list(known.parts)
         part = parts.pop(place)
-        self.env[name] = Items("list", tuple(range(len(parts))), tuple(parts))
+        self.describe_anew(name, Items("list", tuple(range(len(parts))), tuple(parts)), node)
         return new, part
 
     def dict_get(self, node: gast.Call, owner: Any, known: Any) -> Result:
@@ -156,7 +197,7 @@ class BatchedMethods(BatchedTransformations):
                 dict: self.call_dict, sum: self.call_sum, isinstance: self.call_isinstance,
                 np.shape: self.call_shape, np.ndim: self.call_shape, np.size: self.call_shape,
                 print: self.call_print, type: self.call_isinstance, range: self.call_range,
-                all: self.call_reduce, any: self.call_reduce, map: self.call_map,
+                np.sum: self.call_total, np.mean: self.call_total, max: self.extreme, min: self.extreme, all: self.call_reduce, any: self.call_reduce, map: self.call_map,
                 np.array: self.call_array, np.asarray: self.call_array,
                 functools.reduce: self.call_map, sorted: self.call_map, filter: self.call_map,
             }.get(function)  # fmt: skip
@@ -219,7 +260,11 @@ class BatchedMethods(BatchedTransformations):
         if isinstance(known, Items) and known.kind in ("list", "tuple"):
             new = gast.Call(core.copy(node.func), [value], [])
             return new, Items(node.func.id, known.keys, known.parts)
-        iterable, part = self.iterable(inner)
+        self.keeping += 1
+        try:
+            iterable, part = self.iterable(inner)
+        finally:
+            self.keeping -= 1
         if not is_batched(part):
             return gast.Call(core.copy(node.func), [iterable], []), PLAIN
         return gast.Call(core.copy(node.func), [iterable], []), Many(node.func.id, shared_all(part))
@@ -244,8 +289,16 @@ class BatchedMethods(BatchedTransformations):
             for _, k in rest
         ):
             raise self.refuse(node, "`sum` of containers", "write a loop")
-        new = gast.Call(core.copy(node.func), [iterable, *(n for n, _ in rest)], [])
+        new: gast.expr = gast.Call(core.copy(node.func), [iterable, *(n for n, _ in rest)], [])
+        if core.is_name(iterable) and not rest and not self.has_items(iterable):
+            new = self.or_zeros(iterable, new)
+            part = part if part.rank == 0 else Array(True, None)
         return new, Array(True, part.rank, True)
+
+    def has_items(self, node: gast.Name) -> bool:
+        """Is it known that a container is not empty?"""
+        known = self.env.get(node.id)
+        return not isinstance(known, Many) and known != Items("list", (), ())
 
     def call_reduce(self, node: gast.Call) -> Result | None:
         iterable, part = self.iterable(node.args[0])

@@ -11,6 +11,7 @@ from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     Array,
     Clash,
+    Entries,
     Items,
     Many,
     Value,
@@ -73,6 +74,24 @@ def _size_in(node: gast.expr, value: Value) -> gast.expr | None:
 
 def names_in(body: list[Any]) -> set[str]:
     return {n.id for s in body for n in core.walk(s) if isinstance(n, gast.Name)}
+
+
+def names_changed(body: list[Any]) -> set[str]:
+    """Variables whose value is changed in place: by a store into a part, or by a method."""
+    found: set[str] = set()
+    for statement in body:
+        for node in core.walk(statement):
+            if isinstance(node, gast.AugAssign) and core.is_name(node.target):
+                found.add(node.target.id)
+            part = node.func if isinstance(node, gast.Call) else node
+            if not isinstance(part, (gast.Subscript, gast.Attribute)):
+                continue
+            stores = isinstance(part.ctx, (gast.Store, gast.Del))
+            while isinstance(part, (gast.Subscript, gast.Attribute)):
+                part = part.value
+            if core.is_name(part) and (stores or isinstance(node, gast.Call)):
+                found.add(part.id)
+    return found
 
 
 def captured_names(body: list[Any]) -> set[str]:
@@ -160,8 +179,10 @@ def literal_rank(node: Any) -> int | None:
 
 def shared_all(known: Value) -> Value:
     """The same value, held by more than one variable."""
-    if isinstance(known, Array) and known.owned:
-        return replace(known, owned=False)
+    if isinstance(known, Array) and (known.owned or known.owned_under):
+        return replace(known, owned=False, owned_under=None)
+    if isinstance(known, (Items, Many, Entries)) and known.kind != "tuple" and not known.shared:
+        return replace(known, shared=True)
     return known
 
 

@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import gast
+import numpy
 
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     PLAIN,
     Array,
+    Entries,
     Items,
     Many,
     Nothing,
@@ -37,6 +39,9 @@ class BatchedStores(BatchedAssignments):
         before = self.env.get(owner.id, PLAIN)
         index, of_index = self.index(target.slice)
         batched = is_batched(known) or is_batched(of_index) or bool(self.regions)
+        if isinstance(before, Entries):
+            self.store_entry(target, owner.id, before, index, value, known)
+            return
         if isinstance(before, (Items, Many)):
             self.store_part(target, owner.id, before, index, of_index, value, known)
             return
@@ -48,12 +53,33 @@ class BatchedStores(BatchedAssignments):
             return
         if not is_batched(before):
             if owner.id in core.reads(index):
-                raise self.refuse(target, "an index that is read from the array itself", "name it")
+                index = self.temporary(index, "index")
+                self.index_values[id(index)] = of_index
             if owner.id in core.reads(value):  # it reads the array without a batch axis
                 value = self.temporary(value, "value")
             self.raise_owned(owner.id, before, target)
             before = self.env[owner.id]
+        if self.is_boolean(target.slice) and is_batched(of_index) and before.rank:
+            if getattr(of_index, "rank", None) == before.rank and known.rank == 0:
+                self.store_where(target, owner.id, before, index, value, known)
+                return
         self.store_batched(target, owner.id, before, index, of_index, value, known)
+
+    def store_where(
+        self, target: Any, name: str, before: Array, index: Any, value: Any, known: Value
+    ) -> None:
+        """``x[x > 0] = v`` for a number, or an array of the shape of `x`."""
+        self.batches.changes = True
+        array, mask, of_mask = core.name(name), index, Array(True, before.rank)
+        if self.regions:
+            mine = with_axes(core.name(self.regions[-1].mask), before.rank)
+            mask = gast.BinOp(mask, gast.BitAnd(), mine)
+        value, _ = self.primitive(
+            table.row_of(numpy.where), {"condition": mask, "x": value, "y": array},
+            {"condition": of_mask, "x": known, "y": before}, target, "np.where",
+        )  # fmt: skip
+        whole = gast.Slice(None, None, None)
+        self.emit(gast.Assign([item_at(name, whole, gast.Store())], value, None))
 
     def raise_owned(self, name: str, before: Array, place: Any) -> None:
         """Give an array its batch axis, before it receives batched values."""
@@ -102,13 +128,7 @@ class BatchedStores(BatchedAssignments):
             value, known = self.select(mask, value, known, old, of_old, target)
         same = self.augmented and not self.regions
         if known.batched and not same and (rank is None or known.rank != rank):
-            if known.rank is None or rank is None or known.rank > rank:
-                raise self.refuse(
-                    target, "the rank of what is stored here is not known",
-                    "call the batched function on arrays first, so that ranks are known, or build "
-                    "the array with `np.stack`",
-                )  # fmt: skip
-            value = with_axes(value, rank - known.rank)
+            value = self.aligned_to_item(target, value, known, rank, name, index, of_index)
         if is_batched(of_index):
             if isinstance(index, gast.Tuple) or of_index.rank != 0:
                 if not isinstance(index, gast.Tuple):
@@ -122,6 +142,18 @@ class BatchedStores(BatchedAssignments):
         else:
             index = self.behind_batch(index, of_index, target)
         self.emit(gast.Assign([item_at(name, index, gast.Store())], value, None))
+
+    def aligned_to_item(
+        self, target: Any, value: gast.expr, known: Array, rank: int | None, name: str, index: Any,
+        of_index: Value,
+    ) -> gast.expr:  # fmt: skip
+        """A stored value whose inner axes stand behind the batch axis of what it is stored in."""
+        if rank is not None and known.rank is not None and known.rank <= rank:
+            return with_axes(value, rank - known.rank)
+        if rank is not None:
+            return core.call("rt.align", value, core.constant(rank + 1))
+        old, _ = self.subscript(core.name(name), self.env[name], core.copy(index), of_index, target)
+        return core.call("rt.align", value, core.call("np.ndim", old))
 
     def every(self) -> gast.expr:
         """``np.arange(batch)``: an index that goes along the batch axis."""
@@ -175,11 +207,8 @@ class BatchedStores(BatchedAssignments):
                 continue
             elif isinstance(table.literal(element), int) or getattr(value, "rank", None) == 0:
                 rank -= 1
-            elif len(elements) == 1 and getattr(value, "rank", None) is not None:
-                if getattr(value, "boolean", True):  # a mask of booleans, or an array of integers
-                    return None
-            else:
-                return None
+            elif len(elements) > 1 or getattr(value, "rank", None) != 1:
+                return None  # (a vector of integers or of booleans leaves the rank as it is)
         return rank if rank >= 0 else None
 
     def store_inside(self, target: gast.Subscript, value: gast.expr, known: Value) -> None:
@@ -219,7 +248,9 @@ class BatchedStores(BatchedAssignments):
         known: Value,
     ) -> None:
         """``xs[i] = v`` for a list or dict `xs`."""
-        if self.regions or is_batched(of_index) or isinstance(index, gast.Slice):
+        if self.regions and not is_batched(of_index):
+            value, known = self.chosen_part(target, name, before, index, value, known)
+        elif is_batched(of_index) or isinstance(index, gast.Slice):
             raise self.refuse(
                 target, "this change of a container differs from example to example",
                 "build a new list, tuple or dict in the branch, or keep the numbers in an array",
@@ -230,19 +261,44 @@ class BatchedStores(BatchedAssignments):
                 key += len(before.keys)
             keys = before.keys if key in before.keys else (*before.keys, key)
             parts = dict(zip(before.keys, before.parts, strict=True)) | {key: shared_all(known)}
-            self.env[name] = Items(before.kind, keys, tuple(parts[k] for k in keys))
+            new: Any = Items(before.kind, keys, tuple(parts[k] for k in keys))
         else:
             part = part_of(before) if not isinstance(before, Items) or before.parts else known
             if is_batched(part) != is_batched(known) and is_batched(part):
                 value, known = self.for_each(value), batched_like(known)
             elif is_batched(known) and not is_batched(part):
-                raise self.refuse(
-                    target, f"some parts of `{name}` are batched and others are not",
-                    "fill it with batched values from the start",
-                )  # fmt: skip
-            self.env[name] = Many(before.kind, join(part, shared_all(known)))
+                self.only_holder(before, target)
+                self.emit(core.assign(name, self.for_each(core.name(name))))
+                part = batched_like(part)
+            new = Many(before.kind, join(part, shared_all(known)))
+        self.describe_anew(name, new, target)
         self.share_node(value)
         self.emit(gast.Assign([item_at(name, index, gast.Store())], value, None))
+
+    def chosen_part(
+        self, target: Any, name: str, before: Any, index: Any, value: Any, known: Value
+    ) -> tuple[gast.expr, Value]:
+        """What a part of a container becomes under a mask: other examples keep what was there."""
+        key = table.literal(index)
+        if isinstance(index, gast.Slice):
+            raise self.refuse(
+                target, "a slice of a list that changes for some examples only", "write a loop"
+            )
+        if isinstance(before, Items) and key is not table.UNKNOWN:
+            there = key in before.keys or (before.kind == "list" and isinstance(key, int))
+            if not there:
+                raise self.refuse(
+                    target, f"`{name}` gets the key {key!r} for some examples only",
+                    "give it a value before",
+                )  # fmt: skip
+            old = self.item(before, key, target)
+        else:
+            old = self.common(before, None, target)
+        if not core.is_name(value) and not isinstance(value, gast.Constant):
+            value = self.temporary(value, "value")
+        mask = core.name(self.regions[-1].mask)
+        part = item_at(name, core.copy(index), gast.Load())
+        return self.selected(mask, (value, known), (part, old), target)
 
     def share_node(self, node: Any) -> None:
         if core.is_name(node):
