@@ -11,6 +11,7 @@ import pytest
 
 import redraft as rd
 from redraft.tools import cli, terminal
+from redraft.tools.chain import parse_argnums, parse_axes
 from redraft.tools.rules import coverage
 from redraft.tools.target import TargetError, find_target
 
@@ -223,6 +224,124 @@ def test_standalone_module_includes_data(folder, run):
     np.testing.assert_allclose(eval(out), [1.0, 1.0], rtol=1e-12)
 
 
+# Batches and chains of transformations ---------------------------------------------------------
+
+EXAMPLE = "([(np.ones((2, 2)), np.ones(2))], np.ones((5, 3, 2)), 1.0)"
+IN_AXES = ("--in-axes", "(None, 0, None)")
+
+
+def test_vmap_prints_a_batched_function(folder, run):
+    status, out, err = run("vmap", "model_of_test.py:loss", *IN_AXES, "--args", EXAMPLE)
+    assert (status, err) == (0, "")
+    assert "def loss_vmap(params, x, scale):" in out
+    assert "h = np.tanh(h @ W + b)" in out and "rt." not in out
+
+
+def test_vmap_without_arguments_is_right_for_any_rank(folder, run):
+    assert run("vmap", "model_of_test.py:Model.energy", "-o", "batched.py")[0] == 0
+    done = child("-c", "import numpy as np, batched as b\n"
+                 "print([np.shape(b.energy_vmap(np.ones((4, 3, 2)[:n]))) for n in (1, 2, 3)])",
+                 cwd=folder)  # fmt: skip
+    assert done.stdout == "[(4,), (4,), (4,)]\n", done.stderr
+
+
+@pytest.mark.parametrize("chain, options", [
+    ("vmap,grad", IN_AXES), ("vmap,value_and_grad", IN_AXES),
+    ("vmap,jit,grad", IN_AXES), ("vmap,vmap", (*IN_AXES, "--in-axes", "(None, 0, None)")),
+])  # fmt: skip
+def test_a_chain_is_applied_right_to_left(folder, run, chain, options):
+    example = EXAMPLE.replace("(5, 3, 2)", "(4, 5, 3, 2)" if chain == "vmap,vmap" else "(5, 3, 2)")
+    status, out, err = run(chain, "model_of_test.py:loss", *options, "--args", example)
+    assert (status, err) == (0, "")
+    names = [name for name in chain.split(",")[::-1] if name != "jit"]
+    assert f"def {'_'.join(['loss', *names])}(" in out
+
+
+@pytest.mark.parametrize(
+    "chain", ["jacfwd", "jacrev", "jacobian", "hessian", "jvp,vmap", "grad,grad"]
+)
+def test_other_derivatives(folder, run, chain):
+    status, out, err = run(chain, "model_of_test.py:Model.energy", "--args", "np.ones(3)")
+    assert (status, err) == (0, "")
+    compile(out, "out", "exec")
+    assert "def energy_" in out
+
+
+def test_options_go_to_the_elements_in_order(folder, run):
+    (folder / "kernel.py").write_text("def kernel(x, y):\n    return x * y\n")
+    axes = ("--in-axes", "(0, None)", "--in-axes", "(None, 0)")
+    args = ("--args", "(np.ones(3), np.ones(4))")
+    status, _, err = run("vmap,vmap", "kernel.py:kernel", *axes, *args, "-o", "table.py")
+    assert status == 0, err
+    header = (folder / "table.py").read_text().split("\n\n")[0]
+    assert "vmap,vmap kernel.py:kernel --in-axes '(0, None)' --in-axes '(None, 0)' --args" in header
+    code = "import numpy as np, table as t\nprint(t.kernel_vmap_vmap(np.arange(3.), np.arange(4.)).shape)"
+    done = child("-c", code, cwd=folder)
+    assert done.stdout == "(3, 4)\n", done.stderr
+    other = run("vmap,vmap", "kernel.py:kernel", *axes[::-1][1::2], *args)
+    assert other[0] == 2  # one tuple for both: the outer one leaves nothing for the inner one
+
+
+def test_jit_of_a_chain_prints_staged_source(folder, run):
+    status, out, err = run(
+        "jit,vmap,grad", "model_of_test.py:Model.energy", "--args", "np.ones((4, 3))"
+    )
+    assert (status, err) == (0, "")
+    assert "def energy_grad_vmap(x):" in out and "op.mul(" in out
+
+
+def test_standalone_batched_module_needs_numpy_alone(folder, run):
+    target = ("vmap,grad", "model_of_test.py:loss", *IN_AXES, "--args", EXAMPLE, "--standalone")
+    assert run(*target, "-o", "alone.py")[0] == 0
+    text = (folder / "alone.py").read_text()
+    assert not re.search(r"^\s*(import|from) (redraft|optree|model_of|neighbour)", text, re.M), text
+    out = run_alone(
+        folder / "alone.py",
+        "params = [(np.array([[0.3, -0.2], [0.5, 0.1]]), np.array([0.1, 0.2]))]",
+        "xs = np.arange(12.0).reshape(2, 3, 2) / 10",
+        "[(W_bar, b_bar)] = module.loss_grad_vmap(params, xs, 1.5)",
+        "print(W_bar.tolist(), ';', b_bar.tolist())",
+    )
+    got = [np.array(eval(part)) for part in out.split(";")]
+    gradient = rd.grad(sys.modules["model_of_test"].loss)
+    each = [gradient(PARAMS, x, 1.5)[0] for x in np.arange(12.0).reshape(2, 3, 2) / 10]
+    np.testing.assert_allclose(got[0], [W_bar for W_bar, _ in each], rtol=1e-12)
+    np.testing.assert_allclose(got[1], [b_bar for _, b_bar in each], rtol=1e-12)
+
+
+@pytest.mark.parametrize("command, message", [
+    (["vmap,grda"], "there is no transformation `grda`; did you mean `grad`?"),
+    (["vmap,"], "there is no transformation ``; they are grad, "),
+    (["vmpa"], "there is no command or transformation `vmpa`; did you mean `vmap`?"),
+    (["vmap,jvp"], "`jvp` makes a function with other parameters"),
+    (["grad", "--in-axes", "0"], "nothing in `grad` takes --in-axes; `vmap` does"),
+    (["vmap", "--argnums", "0"], "nothing in `vmap` takes --argnums; the derivatives do"),
+    (["vmap,grad", "--emit", "hlo"], "nothing in `vmap,grad` takes --emit; `jit` does"),
+    (["vmap", "--in-axes", "(0,"], "cannot read --in-axes `(0,`: write an axis, None, or"),
+    (["vmap", "--out-axes", "x"], "cannot read --out-axes `x`"),
+    (["vmap", "--in-axes", "'x'"], "vmap in_axes must be an int, None, a tuple"),
+    (["vmap", "--axis-size", "many"], "--axis-size must be a number, not `many`"),
+    (["vmap", "--in-axes", "(0, 0)"], "`loss` misses the argument `scale`"),
+    (["vmap", "--in-axes", '{"nobody": 0}'], "in_axes names `nobody`, which is no parameter"),
+    (["vmap,grad,vmap", *["--in-axes", "0"] * 3], "3 times --in-axes for 2 transformations"),
+    (["vmap", "--args", "(np.ones(3), np.ones(4), np.ones(3))"], "inconsistent sizes"),
+    (["jit,vmap", "--standalone"], "what `jit` traces cannot be a standalone module"),
+])  # fmt: skip
+def test_wrong_chain(folder, run, command, message):
+    status, out, err = run(command[0], "model_of_test.py:loss", *command[1:])
+    assert (status, out) == (2, "")
+    assert message in err
+    assert err.startswith("redraft: error: ") and err.count("\n") == 1
+
+
+def test_refusal_says_that_arguments_would_help(folder, run):
+    (folder / "item.py").write_text("def f(x):\n    x = x + 0\n    x[0] = x[1]\n    return x\n")
+    status, _, err = run("vmap", "item.py:f")
+    assert status == 1
+    assert err.endswith("hint: with --args EXPRESSION the ranks of the arguments are known\n")
+    assert run("vmap", "item.py:f", "--args", "np.ones((3, 2))")[0] == 0
+
+
 # Output on a terminal and in a pipe ------------------------------------------------------------
 
 
@@ -350,7 +469,8 @@ def test_show_knows_its_stages(folder, run):
 
 
 @pytest.mark.parametrize("command", [
-    [], ["grad"], ["value_and_grad"], ["vjp"], ["jvp"], ["rules"], ["show"],
+    [], ["grad"], ["value_and_grad"], ["vjp"], ["jvp"], ["jacfwd"], ["jacrev"], ["hessian"],
+    ["vmap"], ["jit"], ["vmap,grad"], ["rules"], ["show"],
     ["golden"], ["golden", "check"], ["golden", "update"], ["golden", "diff"],
 ])  # fmt: skip
 def test_help_has_examples(run, command):
@@ -364,12 +484,19 @@ def test_help_has_examples(run, command):
 
 
 def test_parse_argnums():
-    assert cli.parse_argnums("0") == 0
-    assert cli.parse_argnums("-1") == -1
-    assert cli.parse_argnums("0, 2") == (0, 2)
-    assert cli.parse_argnums("0,") == (0,)
-    assert cli.parse_argnums("params") == "params"
-    assert cli.parse_argnums("params,1") == ("params", 1)
+    assert parse_argnums("0") == 0
+    assert parse_argnums("-1") == -1
+    assert parse_argnums("0, 2") == (0, 2)
+    assert parse_argnums("0,") == (0,)
+    assert parse_argnums("params") == "params"
+    assert parse_argnums("params,1") == ("params", 1)
+
+
+def test_parse_axes():
+    assert parse_axes("0") == 0
+    assert parse_axes("None") is None
+    assert parse_axes("(None, 0)") == parse_axes("None, 0") == (None, 0)
+    assert parse_axes('{"x": 0, "params": [None, -1]}') == {"x": 0, "params": [None, -1]}
 
 
 def test_find_target_in_an_installed_module():

@@ -136,19 +136,24 @@ class Target:
     inner: Generated | None = None
 
 
-def target_of(fun: Any, count: int | None = None) -> Target:
-    """Take a callable apart; `count` is the number of positional arguments that it is called with.
+def target_of(fun: Any, count: int | None = None, arguments: tuple | None = None) -> Target:
+    """Take a callable apart.
+
+    Args:
+        fun: the callable.
+        count: the number of positional arguments that it is called with.
+        arguments: examples of them, which make the source of a transformed function plainer.
 
     Raises:
         TypeError: it is not callable.
         SourceError: there is no Python source behind it.
     """
     if isinstance(fun, Transformed):
-        generated = fun.current(count)
+        generated = fun.current(count) if arguments is None else fun.for_arguments(arguments)
         known = generated.target
         return Target(generated.function, known.leading, known.keywords, generated)
     if getattr(type(fun), "redraft_identity", False):
-        return target_of(fun.fun, count)
+        return target_of(fun.fun, count, arguments)
     if isinstance(fun, Pullback):
         return Target(*fun.plain())
     if table.row_of(fun) is not None:
@@ -187,6 +192,7 @@ def generate(
     has_aux: bool = False,
     holomorphic: bool = False,
     objects: frozenset[str] = frozenset(),
+    ranks: tuple[int | None, ...] | None = None,
 ) -> Generated:
     """Write the source of a transformation.
 
@@ -198,16 +204,19 @@ def generate(
         has_aux: the function returns a pair of the value and auxiliary data.
         holomorphic: seed the gradient with a complex one.
         objects: names that objects among the arguments share with arrays (front/objects.py).
+        ranks: ranks of the arguments, where they are known without examples.
 
     Raises:
         TransformError: the function uses something that cannot be rewritten.
     """
     from redraft.transpile.transforms.build import selected, write_fused
 
-    count = None if arguments is None else len(arguments)
+    if arguments is not None:
+        ranks = tuple(map(_rank, arguments))
+    count = None if ranks is None else len(ranks)
     if isinstance(fun, Transformed):
         fun.learn(objects)
-    target = target_of(fun, count)
+    target = target_of(fun, count, arguments)
 
     def write(unit: Unit) -> Generated:
         source = read_source(target.function)
@@ -220,8 +229,9 @@ def generate(
             "has_aux": has_aux,
             "holomorphic": holomorphic,
         }
-        if arguments is not None:
-            options["ranks"] = _ranks(own, arguments)
+        if ranks is not None:
+            known = zip(own, ranks, strict=False)
+            options["ranks"] = {name: rank for name, rank in known if rank is not None}
         if transform == "vjp":
             names, _ = selected(source, shifted)
             pair = unit.pair(source, tuple(names), has_aux)
@@ -248,12 +258,10 @@ def _shift(argnums: Any, count: int) -> Any:
     return int(argnums) + count
 
 
-def _ranks(names: list[str], arguments: tuple) -> dict[str, int]:
-    ranks = {}
-    for name, value in zip(names, arguments, strict=False):
-        if isinstance(value, (numpy.ndarray, numpy.generic, int, float, complex)):
-            ranks[name] = numpy.ndim(value)
-    return ranks
+def _rank(value: Any) -> int | None:
+    """The rank of an array or a number."""
+    known = isinstance(value, (numpy.ndarray, numpy.generic, int, float, complex))
+    return numpy.ndim(value) if known else None
 
 
 class Transformed:
@@ -302,6 +310,16 @@ class Transformed:
                 self._by_argnums[argnums] = generated
             self._generated = generated
         return generated
+
+    def for_arguments(self, arguments: tuple | None) -> Generated:
+        """The source for example arguments, whose ranks make it plainer; without any for None."""
+        if arguments is None:
+            return self.current()
+        argnums = self._absolute(len(arguments)) if self.relative else self.options["argnums"]
+        options = {**self.options, "argnums": argnums}
+        return generate(
+            self.fun, self.redraft_kind, arguments=arguments, objects=self.object_names, **options
+        )
 
     def _absolute(self, count: int | None) -> Any:
         argnums = self.options["argnums"]

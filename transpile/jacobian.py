@@ -77,6 +77,13 @@ class Jacobian(Transformed):
         count = len(_positional(self.fun)) if count is None else count
         return self.for_values((PLAIN,) * count)
 
+    def for_arguments(self, arguments: tuple | None) -> Generated:
+        return (
+            self.current()
+            if arguments is None
+            else self.for_values(tuple(map(describe, arguments)))
+        )
+
     def for_values(self, values: tuple) -> Generated:
         """The source for arguments of these descriptions."""
         argnums = self._absolute(len(values)) if self.relative else self.options["argnums"]
@@ -125,7 +132,7 @@ def write_jacobian(unit: Unit, source: Source, kind: str, options: dict[str, Any
     result = gast.Tuple(parts, gast.Load()) if many else parts[0]
     body.append(gast.Return(result))
     shown = ", ".join(names)
-    text = f"Jacobian of {base} ({source.place}) with respect to {shown}."
+    text = f"Jacobian of {base} ({source.user_place}) with respect to {shown}."
     return add_source(unit, source, name, arguments, body, text)
 
 

@@ -861,7 +861,7 @@ def _write(function: types.FunctionType) -> StagedSource:
         asked_for(function.__code__),
     )
     node = stager.stage()
-    node.docstring = f"`{function.__name__}` ({source.place}), staged."
+    node.docstring = f"`{function.__name__}` ({source.user_place}), staged."
     text = _without_spaces(print_function(node))
     file = file_name(f"{source.name} staged", source.place)
     tree = core.parse(text)

@@ -282,6 +282,9 @@ class Vmapped(Transformed):
         values = tuple(map(undescribed, axes))
         return self.generated(values, (), tuple(map(_hashable, axes)), ())
 
+    def for_arguments(self, arguments: tuple | None) -> Generated:
+        return self.current() if arguments is None else self.written_for(arguments, {})
+
     def generated(self, values: Any, given: Any, axes: Any, named: Any) -> Generated:
         """The source for arguments of these descriptions."""
         key = (values, given, axes, named)
@@ -325,7 +328,7 @@ def target_for(fun: Any, values: Any) -> Target:
         if all(a is None or isinstance(a, int) for a in axes):
             inner = tuple(_one(v, a is not None) for v, a in zip(values, axes, strict=True))
             return _target(fun.generated(inner, (), tuple(axes), ()))
-    if isinstance(fun, Gradient) and arrays:
+    if isinstance(fun, Gradient):
         return _target(_gradient(fun, values))
     if isinstance(fun, Jacobian) and arrays:
         return _target(fun.for_values(tuple(Array(False, v.rank) for v in values)))
@@ -334,14 +337,13 @@ def target_for(fun: Any, values: Any) -> Target:
 
 def _gradient(fun: Gradient, values: Any) -> Generated:
     """The gradient to batch, for arguments of known ranks: its source is plainer."""
-    ranks = tuple(v.rank for v in values)
+    ranks = tuple(getattr(v, "rank", None) for v in values)
     found = fun._by_argnums.get(("ranks", ranks))
     if found is None or not found.is_current():
-        examples = tuple(None if r is None else np.empty((1,) * r) for r in ranks)
         options = {k: fun.options[k] for k in ("has_aux", "holomorphic")}
         argnums = fun._absolute(len(values)) if fun.relative else fun.options["argnums"]
         found = generate(
-            fun.fun, fun.redraft_kind, argnums, examples, **options, objects=fun.object_names
+            fun.fun, fun.redraft_kind, argnums, **options, objects=fun.object_names, ranks=ranks
         )
         fun._by_argnums["ranks", ranks] = found
     return found
@@ -556,7 +558,8 @@ def write_entry(
         )
     else:
         batcher.finish_returned(body)
-    unknown = [n for n, v in env.items() if isinstance(v, Array) and v.batched and v.rank is None]
+    known = batcher.start.items()
+    unknown = [n for n, v in known if isinstance(v, Array) and v.batched and v.rank is None]
     if unknown:  # nobody has seen the arguments
         lines.insert(0, gast.Expr(core.call("rt.only_arrays", *map(core.name, unknown))))
     body[:0] = lines

@@ -94,6 +94,13 @@ class Source:
         return f"{self.short_file}:{self.node.lineno + self.shift}"
 
     @property
+    def user_place(self) -> str:
+        """The place of the user's function that this one was written from, through all transformations."""
+        if not self.file.startswith("<redraft "):
+            return self.place
+        return self.file.rpartition(" of ")[2].partition(">")[0].partition(" #")[0]
+
+    @property
     def short_file(self) -> str:
         return self.file if self.file.startswith("<") else self.file.rpartition("/")[2]
 

@@ -43,6 +43,7 @@ from redraft.transpile.analysis.batched import (
 from redraft.transpile.analysis.batched_memory import Memory
 from redraft.transpile.analysis.liveness import mark_live
 from redraft.transpile.errors import TransformError
+from redraft.transpile.front.annotations import is_shape_check
 from redraft.transpile.front.exits import structure_exits
 from redraft.transpile.front.scope import Scope
 from redraft.transpile.front.source import Origin, Source
@@ -56,6 +57,7 @@ from redraft.transpile.transforms.batch_names import (
     names_changed,
     names_in,
     size_of,
+    with_promised_ranks,
     without_docstring,
 )
 
@@ -124,8 +126,18 @@ def add_function(
 ) -> Source:
     """Add a batched function to the unit."""
     text = ", ".join(shown[:-1]) + (" and " if len(shown) > 1 else "") + (shown or ["nothing"])[-1]
-    place = f"{core.base(source.name)} ({source.place})"
-    return add_source(unit, source, name, arguments, body, f"{place} for a batch of {text}.")
+    return add_source(
+        unit, source, name, arguments, body, f"{about(source)} for a batch of {text}."
+    )
+
+
+def about(source: Source) -> str:
+    """What a function is, for the docstring of its batched form."""
+    first = source.node.body[0]
+    documented = isinstance(first, gast.Expr) and isinstance(first.value, gast.Constant)
+    if source.written_here and documented:  # "Gradient of f (model.py:12) with respect to x."
+        return f"{first.value.value.rstrip('.')},"
+    return f"{core.base(source.name)} ({source.user_place})"
 
 
 def add_source(
@@ -160,10 +172,10 @@ class Batcher(BatchedClosures):
     def __init__(self, batches: Batches, source: Source, env: Env, inner: bool = False) -> None:
         self.batches, self.unit, self.source = batches, batches.unit, source
         self.parameters = source.parameters
-        self.env: Env = dict(env)
-        self.start: Env = dict(env)
         self.inner = inner
         self.body = readable(structure_exits(without_docstring(core.copy(source.node.body))))
+        self.env: Env = with_promised_ranks(self.body, env)
+        self.start: Env = dict(self.env)
         local = self.own = set(self.parameters) | core.writes(self.body)
         self.scope = Scope(source, local, self.unit.dependencies)
         self.taken = names_in(self.body) | local | self.unit.names
@@ -322,6 +334,9 @@ class Batcher(BatchedClosures):
 
     def stmt_Expr(self, node: gast.Expr) -> None:
         if isinstance(node.value, gast.Constant):
+            return
+        if is_shape_check(node):
+            self.emit(gast.Expr(self.shape_check(node.value)))
             return
         value, _ = self.expression(node.value)
         if not self.is_change(node.value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import gast
@@ -123,6 +124,25 @@ class BatchedHelpers(SharedMemory):
 
     def call_only_arrays(self, node: gast.Call) -> Result:
         return core.copy(node), Nothing()
+
+    def shape_check(self, node: gast.Call) -> gast.Call:
+        """The shapes that annotations promise: batched values have one axis more, in front."""
+        spec, *values = node.args
+        entries = [entry.strip().partition(": ") for entry in spec.value.split(";")]
+        taken = {axis for _, _, axes in entries for axis in axes.split()}
+        names = (f"batch_{i}" if i > 1 else "batch" for i in count(1))
+        batch = next(name for name in names if name not in taken)
+        texts = []
+        for (name, _, axes), value in zip(entries, values, strict=True):
+            known = self.env.get(value.id, PLAIN)
+            if is_batched(known) and not isinstance(known, Array):
+                raise self.refuse(
+                    node, f"`{name}` is annotated as an array, and is a container", "pass an array"
+                )
+            axes = axes.removeprefix("()") if is_batched(known) else axes
+            texts.append(f"{name}: {f'{batch} {axes}'.strip() if is_batched(known) else axes}")
+        new = [core.constant("; ".join(texts)), *map(core.copy, values)]
+        return gast.Call(core.copy(node.func), new, [])
 
     def call_pack(self, node: gast.Call) -> Result | None:
         """Parts in the structure of a value."""

@@ -18,6 +18,7 @@ from redraft.transpile.analysis.batched import (
     is_batched,
     part_of,
 )
+from redraft.transpile.front.annotations import is_shape_check, promised
 from redraft.transpile.primitives import table
 
 Env = dict[str, Value]
@@ -70,6 +71,17 @@ def _size_in(node: gast.expr, value: Value) -> gast.expr | None:
     if isinstance(value, Many) and is_batched(value):
         return core.call("rt.batch_size", node)
     return None
+
+
+def with_promised_ranks(body: list[Any], env: Env) -> Env:
+    """What is known of the parameters, with the ranks that the function's annotations promise."""
+    env = dict(env)
+    for statement in filter(is_shape_check, body[:1]):
+        for name, axes in promised(statement).items():
+            known = env.get(name)
+            if isinstance(known, Array) and known.rank is None:
+                env[name] = replace(known, rank=len(axes))
+    return env
 
 
 def names_in(body: list[Any]) -> set[str]:

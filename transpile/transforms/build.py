@@ -33,7 +33,8 @@ def title(kind: str, source: Source, arguments: list[str]) -> str:
     """The docstring of a generated function."""
     arguments = arguments or ["nothing"]
     shown = ", ".join(arguments[:-1]) + (" and " if len(arguments) > 1 else "") + arguments[-1]
-    return TITLES[kind].format(name=core.base(source.name), place=source.place, arguments=shown)
+    name, place = core.base(source.name), source.user_place
+    return TITLES[kind].format(name=name, place=place, arguments=shown)
 
 
 def picked(source: Source, argnums: Any) -> tuple[list[tuple[str, int | None]], bool]:
