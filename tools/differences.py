@@ -76,13 +76,13 @@ def jacobian(function: Callable, tree: Any) -> np.ndarray:
     return np.stack(columns, axis=-1)
 
 
-def mismatch(got: Any, want: np.ndarray, what: str) -> str:
+def mismatch(got: Any, want: np.ndarray, what: str, tolerance: float = TOLERANCE) -> str:
     """One line that says how a tree differs from a vector of numbers, or an empty string."""
     numbers = flat(got)
     if numbers.shape != want.shape:
         return f"{what}: {numbers.size} numbers, want {want.size}"
     scale = max(1.0, float(np.max(np.abs(want), initial=0.0)))
     error = float(np.max(np.abs(numbers - want), initial=0.0))
-    if error <= TOLERANCE * scale:
+    if error <= tolerance * scale:
         return ""
     return f"{what}: got {numbers}, want {want} (central differences)"

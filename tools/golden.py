@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from redraft.tools import differences, terminal
+from redraft.tools import differences, golden_chain, terminal
 from redraft.tools.target import TargetError, load_file
 
 FOLDER = "golden"
@@ -65,7 +65,7 @@ class Case:
 
     def path(self, transform: str) -> Path:
         """The reviewed file of a transformation."""
-        return self.folder / f"{transform}.py"
+        return self.folder / f"{transform.replace(',', '_')}.py"
 
     def reviewed(self, transform: str) -> str:
         """The reviewed text; empty if nobody has reviewed one yet."""
@@ -76,6 +76,8 @@ class Case:
         """What today's compiler makes of the original."""
         from redraft.transpile.api import generate
 
+        if golden_chain.is_chain(transform):
+            return golden_chain.generated(self, transform)
         return generate(self.function, transform, self.argnums)
 
     def text(self, transform: str) -> str:
@@ -89,7 +91,7 @@ class Case:
 
     def change(self, transform: str) -> str:
         """Diff from the reviewed text to today's."""
-        name = f"{FOLDER}/{self.name}/{transform}.py"
+        name = f"{FOLDER}/{self.name}/{self.path(transform).name}"
         return terminal.diff(self.reviewed(transform), self.text(transform), name)
 
 
@@ -159,7 +161,7 @@ class File:
 
     @property
     def name(self) -> str:
-        return f"{FOLDER}/{self.case.name}/{self.transform}.py"
+        return f"{FOLDER}/{self.case.name}/{self.case.path(self.transform).name}"
 
 
 def _compared(cases: list[Case]) -> Iterator[File]:
@@ -193,10 +195,12 @@ def judged(case: Case, transform: str, text: str) -> str:
 
 def judged_module(case: Case, transform: str, module: types.ModuleType) -> str:
     """Hold the functions of an imported module against the original, or central differences."""
-    if transform == "jit":
-        from redraft.tools import golden_jit
+    from redraft.tools import golden_jit
 
+    if transform == "jit":
         return golden_jit.judge(case, module)
+    if golden_chain.is_chain(transform):
+        return golden_chain.judge(case, transform, golden_chain.entry(case, transform, module))
     return {"grad": _judge_grad, "value_and_grad": _judge_value_and_grad,
             "vjp": _judge_vjp, "jvp": _judge_jvp}[transform](case, module)  # fmt: skip
 

@@ -23,4 +23,11 @@ def arguments():
     return rng.normal(size=(3, 2)), rng.normal(size=2), rng.normal(size=(4, 3))
 
 
+def batch():
+    w, b, x = arguments()
+    return w, b, np.stack([x, -x])
+
+
 ARGNUMS = (0, 1)
+TRANSFORMS = ("grad", "vmap", "vmap,grad")
+IN_AXES = (None, None, 0)

@@ -17,3 +17,12 @@ def attention(q, k, v):
 def arguments():
     rng = np.random.default_rng(0)
     return rng.normal(size=(3, 2)), rng.normal(size=(4, 2)), rng.normal(size=(4, 2))
+
+
+def batch():
+    q, k, v = arguments()
+    return np.stack([q, -q, q + 1.0]), k, v
+
+
+TRANSFORMS = ("grad", "vmap")
+IN_AXES = (0, None, None)

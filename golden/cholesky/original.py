@@ -16,3 +16,12 @@ def cholesky(a, x):
 def arguments():
     rng = np.random.default_rng(0)
     return rng.normal(size=(3, 3)), rng.normal(size=3)
+
+
+def batch():
+    a, x = arguments()
+    return a, np.stack([x, -x, x + 1.0])
+
+
+TRANSFORMS = ("grad", "vmap")
+IN_AXES = (None, 0)

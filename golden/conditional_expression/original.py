@@ -13,3 +13,11 @@ def conditional_expression(x, y):
 
 def arguments():
     return np.array([0.3, -0.7, 1.2]), 0.4
+
+
+def batch():
+    x, y = arguments()
+    return np.stack([x, -x, x]), np.array([y, 1.5, -y])
+
+
+TRANSFORMS = ("grad", "vmap")

@@ -14,4 +14,9 @@ def arguments():
     return (np.array([0.3, -0.7, 1.2]),)
 
 
-TRANSFORMS = ("grad", "jit")
+def batch():
+    (x,) = arguments()
+    return (np.stack([0.1 * x, x, -x]),)
+
+
+TRANSFORMS = ("grad", "jit", "vmap", "vmap,grad")

@@ -13,3 +13,11 @@ def euler_steps(angle, speed, dt):
 
 def arguments():
     return 0.8, -0.3, 0.1
+
+
+def batch():
+    return np.array([0.8, -0.3]), np.array([-0.3, 0.5]), 0.1
+
+
+TRANSFORMS = ("grad", "vmap")
+IN_AXES = (0, 0, None)

@@ -14,3 +14,12 @@ def arguments():
     rng = np.random.default_rng(0)
     ids = np.array([0, 2, 2, 1])
     return rng.normal(size=(3, 2)), ids, np.array([True, False, True, True])
+
+
+def batch():
+    table, ids, mask = arguments()
+    return table, np.stack([ids, ids[::-1]]), mask
+
+
+TRANSFORMS = ("grad", "vmap")
+IN_AXES = (None, 0, None)

@@ -20,3 +20,12 @@ def kalman(log_q, log_r, ys):
 
 def arguments():
     return -1.0, 0.3, np.array([0.3, -0.7, 1.2, 0.5])
+
+
+def batch():
+    log_q, log_r, ys = arguments()
+    return log_q, log_r, np.stack([ys, -ys, 2.0 * ys])
+
+
+TRANSFORMS = ("grad", "vmap", "vmap,grad")
+IN_AXES = (None, None, 0)

@@ -14,3 +14,11 @@ def linear_solve(a, b):
 def arguments():
     rng = np.random.default_rng(0)
     return rng.normal(size=(3, 3)) + 3.0 * np.eye(3), rng.normal(size=3)
+
+
+def batch():
+    a, b = arguments()
+    return np.stack([a, a.T]), np.stack([b, -2.0 * b])
+
+
+TRANSFORMS = ("grad", "vmap")

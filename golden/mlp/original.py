@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TRANSFORMS = ("grad", "value_and_grad", "jvp", "jit")
+TRANSFORMS = ("grad", "value_and_grad", "jvp", "jit", "vmap,grad")
 
 
 def mlp(params, x, y):
@@ -20,3 +20,11 @@ def arguments():
         for m, n in zip(sizes, sizes[1:], strict=False)
     ]
     return params, rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+
+
+def batch():
+    params, x, y = arguments()
+    return params, np.stack([x, -x, x + 1.0]), np.stack([y, y, 2.0 * y])
+
+
+IN_AXES = (None, 0, 0)

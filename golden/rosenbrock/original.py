@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TRANSFORMS = ("grad", "value_and_grad", "vjp", "jvp")
+TRANSFORMS = ("grad", "value_and_grad", "vjp", "jvp", "vmap", "vmap,grad", "hessian")
 
 
 def rosenbrock(x):
@@ -14,3 +14,8 @@ def rosenbrock(x):
 
 def arguments():
     return (np.array([0.3, -0.7, 1.2, 0.5]),)
+
+
+def batch():
+    (x,) = arguments()
+    return (np.stack([x, -x, x + 1.0]),)

@@ -14,4 +14,9 @@ def arguments():
     return (np.array([0.3, -0.7, 1.2, 0.5, -0.4]),)
 
 
-TRANSFORMS = ("grad", "jit")
+def batch():
+    (x,) = arguments()
+    return (np.stack([x, -x, x + 1.0]),)
+
+
+TRANSFORMS = ("grad", "jit", "vmap")

@@ -16,3 +16,12 @@ def store_slices(x, y):
 
 def arguments():
     return np.array([0.3, -0.7, 1.2, 0.5]), np.array([[0.1, 0.2], [-0.3, 0.4]])
+
+
+def batch():
+    x, y = arguments()
+    return np.stack([x, -x, x + 1.0]), y
+
+
+TRANSFORMS = ("grad", "vmap")
+IN_AXES = (0, None)

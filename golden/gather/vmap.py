@@ -1,0 +1,14 @@
+# redraft: gather (original.py:6) for a batch of ids.
+# Generated, do not edit. Regenerate: redraft golden update gather
+
+import numpy as np
+from redraft import runtime as rt
+
+
+def gather_vmap(table, ids, mask):
+    """gather (original.py:6) for a batch of ids."""
+    rows = table[rt.positions(ids)]
+    chosen = np.tanh(rows[:, mask])
+    first = rows[:, ..., 0]
+    t = chosen ** 2
+    return np.sum(t, axis=rt.inner_axes(None, np.ndim(t))) + np.sum(first, axis=rt.inner_axes(None, np.ndim(first)))
