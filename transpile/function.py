@@ -220,7 +220,8 @@ class Unit:
         text = print_function(written.node)
         node = core.parse_gast(text).body[0]
         mark_unset(written.node, node)
-        source = Source(node, f"<redraft {written.name}>", text.splitlines(True), written.globals)
+        file = f"<redraft {written.name} of {written.user_place}>"
+        source = Source(node, file, text.splitlines(True), written.globals)
         source.cells, source.captured = written.cells, written.captured
         source.extras, source.renamed = written.extras, written.renamed
         source.plain_names = written.plain_names

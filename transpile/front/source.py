@@ -60,6 +60,7 @@ class Source:
             code (``np``, ``rt``, a builtin).
         outer: parameters whose default is a variable of the enclosing function -> that variable.
         plain_names: attributes that are fields here, whatever they mean on arrays.
+        written_for: the place of the user's function, if redraft wrote this one for it.
     """
 
     node: gast.FunctionDef
@@ -78,6 +79,7 @@ class Source:
     renamed: dict[str, str] = field(default_factory=dict)
     outer: dict[str, str] = field(default_factory=dict)
     plain_names: frozenset[str] = frozenset()
+    written_for: str = ""
 
     @property
     def written_here(self) -> bool:
@@ -96,8 +98,8 @@ class Source:
     @property
     def user_place(self) -> str:
         """The place of the user's function that this one was written from, through all transformations."""
-        if not self.file.startswith("<redraft "):
-            return self.place
+        if self.written_for or not self.file.startswith("<redraft "):
+            return self.written_for or self.place
         return self.file.rpartition(" of ")[2].partition(">")[0].partition(" #")[0]
 
     @property

@@ -78,6 +78,12 @@ def spread_cotangent(call: Call) -> str:
     return f'np.einsum("{own}->{reachable}", ans_bar)'
 
 
+def rank_of_result(call: Call) -> int | None:
+    """How many labels the result has."""
+    _, result = parts(call)
+    return None if "." in result else len(result)
+
+
 def free_label(text: str) -> str:
     """A letter for the batch axis."""
     return next(c for c in "nbmzaNBM" + "cdefghijklopqrstuvwxy" if c not in text)
@@ -122,6 +128,7 @@ CASES = (
 primitive(
     "np.einsum(subscripts, *operands, optimize=False)",
     batch=batched,
+    rank=rank_of_result,
     tf="tf_linalg.einsum(subscripts, operands)",
     vjp={"operands": cotangent},
     jvp={"operands": tangent},

@@ -109,7 +109,7 @@ primitive(
     samples=s.arrays(((3,), (3,)), ((2, 3), (2, 3)), ((), ())),
 )  # fmt: skip
 primitive(
-    "np.inner(x, y)", jvp={"x": "np.inner(x_dot, y)", "y": "np.inner(x, y_dot)"},
+    "np.inner(x, y)", jvp={"x": "np.inner(x_dot, y)", "y": "np.inner(x, y_dot)"}, rank=dot_rank,
     batch=batching.inner,
     tf="tf_linalg.inner(x, y)",
     vjp={
@@ -226,8 +226,16 @@ def solve_a(call: Call) -> str:
     return "-rt.outer_of_columns(rt.solve_transposed(a, ans_bar, b), ans, a, b)"
 
 
+def solve_rank(call: Call) -> int | None:
+    """Vectors on the right-hand side give vectors, one for each matrix."""
+    of_a, of_b = call.rank("a"), call.rank("b")
+    if of_a is None or of_b is None:
+        return None
+    return of_a - 1 if of_b == 1 else max(of_a, of_b)
+
+
 primitive(
-    "np.linalg.solve(a, b)", batch=batch_helpers.solve, linear_in="b",
+    "np.linalg.solve(a, b)", batch=batch_helpers.solve, linear_in="b", rank=solve_rank,
     tf="tf_linalg.solve(a, b)",
     vjp={"a": solve_a, "b": solve_b},
     jvp={

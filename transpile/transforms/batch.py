@@ -150,6 +150,7 @@ def add_source(
     numbered = unit.bind_globals(node, source)
     unit.functions.append(node)
     generated = Source(node, source.file, source.lines, source.globals, source.cells)
+    generated.written_for = source.user_place
     generated.captured, generated.renamed = source.captured, source.renamed
     generated.extras = {**source.extras, **numbered}
     generated.generated, generated.plain_names = True, source.plain_names

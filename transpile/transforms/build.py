@@ -326,6 +326,7 @@ def finish(unit: Unit, function: gast.FunctionDef, source: Source, prepared: Pre
     numbered = unit.bind_globals(function, source)
     unit.functions.append(function)
     generated = Source(function, source.file, source.lines, source.globals, source.cells)
+    generated.written_for = source.user_place
     generated.captured = source.captured
     generated.extras, generated.renamed = {**source.extras, **numbered}, source.renamed
     generated.generated, generated.plain_names = True, source.plain_names
