@@ -16,6 +16,7 @@ import redraft as rd
 from redraft.tools import golden
 from redraft.tools.differences import flat
 from redraft.tools.golden import code_lines, find_cases, judged, judged_module
+from redraft.tools.golden_chain import arguments, entry, in_axes, is_chain
 from redraft.tools.target import load_file
 from redraft.transpile.back.module import module_text
 
@@ -28,6 +29,9 @@ NOT_IN_JAX = {"dataclass_params", "kinks", "method", "store_elements", "store_sl
 
 KNOWN_AT_RUN_TIME = {"function_argument"}
 
+GRADIENTS = [case for case in CASES if "grad" in case.transforms]
+CHAINS = [(case, transform) for case, transform in FILES if is_chain(transform)]
+
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 each_golden_file = pytest.mark.parametrize(
     "case, transform", FILES, ids=[f"{case.name}-{transform}" for case, transform in FILES]
@@ -36,14 +40,11 @@ each_golden_file = pytest.mark.parametrize(
 
 def test_there_are_enough_cases():
     assert len(CASES) >= 28
-    assert {t for case in CASES for t in case.transforms} == {
-        "grad",
-        "value_and_grad",
-        "vjp",
-        "jvp",
-        "jit",
-    }
+    assert {t for case in CASES for t in case.transforms} >= {
+        "grad", "value_and_grad", "vjp", "jvp", "jit", "vmap", "vmap,grad", "jacfwd", "jacrev", "hessian",
+    }  # fmt: skip
     assert sum("jit" in case.transforms for case in CASES) >= 6
+    assert sum("vmap" in case.transforms for case in CASES) >= 12
 
 
 @each_case
@@ -67,7 +68,7 @@ def test_reviewed_text_is_right(case, transform):
 
 
 @pytest.mark.parametrize(
-    "case", [c for c in CASES if c.name not in NOT_IN_JAX], ids=lambda c: c.name
+    "case", [c for c in GRADIENTS if c.name not in NOT_IN_JAX], ids=lambda c: c.name
 )
 def test_reviewed_gradient_agrees_with_jax(case):
     jax.config.update("jax_enable_x64", True)
@@ -80,7 +81,46 @@ def test_reviewed_gradient_agrees_with_jax(case):
     np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-11)
 
 
-@each_case
+DERIVATIVES_OF_BATCHES = [
+    (case, transform)
+    for case, transform in CHAINS
+    if transform != "vmap" and case.name not in NOT_IN_JAX
+]
+
+
+@pytest.mark.parametrize(
+    "case, transform", DERIVATIVES_OF_BATCHES, ids=lambda p: getattr(p, "name", p)
+)
+def test_reviewed_chain_agrees_with_jax(case, transform):
+    """Example by example, since JAX cannot batch Python's branches and loops."""
+    jax.config.update("jax_enable_x64", True)
+    module = load_file(case.path(transform), f"golden_{case.name}_chain_for_jax")
+    args, axes = arguments(case, transform), in_axes(case)
+    got = entry(case, transform, module)(*args)
+    *batched, derivative = transform.split(",")
+    oracle = getattr(jax, derivative)(in_jax(case.function), case.argnums)
+    if not batched:
+        np.testing.assert_allclose(flat(got), flat_of_jax(oracle(*args)), rtol=1e-9, atol=1e-11)
+        return
+    axes = axes if isinstance(axes, tuple) else (axes,) * len(args)
+    for i in range(next(len(x) for x, axis in zip(args, axes, strict=True) if axis is not None)):
+        one = [x if axis is None else x[i] for x, axis in zip(args, axes, strict=True)]
+        mine = jax.tree_util.tree_map(lambda leaf, i=i: leaf[i], got)
+        np.testing.assert_allclose(flat(mine), flat_of_jax(oracle(*one)), rtol=1e-9, atol=1e-11)
+
+
+def flat_of_jax(tree):
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree_util.tree_leaves(tree)])
+
+
+@pytest.mark.parametrize("case, transform", CHAINS, ids=lambda p: getattr(p, "name", p))
+def test_standalone_chain_needs_numpy_alone(case, transform):
+    text = module_text(case.generated(transform), standalone=True)
+    assert not {name for name, _ in imports(ast.parse(text)) if name.startswith("redraft")}
+    assert judged(case, transform, text) == ""
+
+
+@pytest.mark.parametrize("case", GRADIENTS, ids=lambda case: case.name)
 def test_standalone_gradient_needs_numpy_alone(case):
     """The same functions with the helpers of the runtime beside them."""
     if case.name in KNOWN_AT_RUN_TIME:
@@ -128,7 +168,7 @@ def test_a_fresh_process_generates_the_same_bytes():
 def test_gradients_are_short():
     """At most 2.5 lines of gradient for a line of source, over all cases."""
     source = generated = 0
-    for case in CASES:
+    for case in GRADIENTS:
         text = (case.folder / "original.py").read_text()
         source += code_lines(source_functions(text))
         generated += code_lines(case.generated("grad").text)
@@ -140,7 +180,7 @@ def source_functions(text):
     lines = text.splitlines(keepends=True)
     kept = []
     for node in ast.parse(text).body:
-        if isinstance(node, ast.FunctionDef) and node.name != "arguments":
+        if isinstance(node, ast.FunctionDef) and node.name not in ("arguments", "batch"):
             kept += lines[node.lineno - 1 : node.end_lineno]
         elif isinstance(node, ast.ClassDef):
             for inner in node.body:
@@ -192,6 +232,24 @@ def test_update_refuses_wrong_numbers(little, capsys, monkeypatch):
     assert "central differences" in capsys.readouterr().err
     assert not little[0].path("grad").exists()
     assert judged(little[0], "grad", "raise ValueError('no')") == "ValueError: no"
+
+
+def test_wrong_batches_are_found(tmp_path):
+    folder = tmp_path / "golden" / "square"
+    folder.mkdir(parents=True)
+    (folder / "original.py").write_text(
+        '"""Squares."""\n\nTRANSFORMS = ("vmap", "vmap,grad")\n\n\ndef square(x):\n    return x * x\n\n\n'
+        "def batch():\n    import numpy as np\n\n    return (np.array([0.3, 1.2]),)\n"
+    )
+    [case] = find_cases((), tmp_path / "golden")
+    for transform in case.transforms:
+        text = case.text(transform)
+        assert judged(case, transform, text) == ""
+        assert "example 0 of" in judged(case, transform, text.replace("return ", "return 1.1 * "))
+        assert "has the shapes [(2,)], not [()]" in judged(
+            case, transform, text.replace("return ", "return np.ones((2, 1)) + ").replace(
+                "\n\n\ndef", "\n\nimport numpy as np\n\n\ndef")
+        )  # fmt: skip
 
 
 def test_update_never_runs_under_ci(little, capsys, monkeypatch):

@@ -235,12 +235,14 @@ def generate(
         if transform == "vjp":
             names, _ = selected(source, shifted)
             pair = unit.pair(source, tuple(names), has_aux)
+            unit.keep_reachable(pair.forward, pair.backward)
             generated = Generated(unit, source, pair.forward)
             generated.pair = pair
         else:
             if transform == "jvp":
                 options["names"], _ = selected(source, shifted)
             written = write_fused(unit, source, transform, options)
+            unit.keep_reachable(written.name)
             generated = Generated(unit, source, written.name)
         generated.target = target
         generated.renamed = {user: name for name, user in source.renamed.items()}

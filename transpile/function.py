@@ -210,6 +210,17 @@ class Unit:
             self.sources[source] = self.read_again(source)
         return self.sources[source]
 
+    def keep_reachable(self, *entries: str) -> None:
+        """Drop functions that were written on the way, and that nothing calls any more."""
+        by_name = {f.name: f for f in self.functions}
+        wanted, todo = set(), list(entries)
+        while todo:
+            name = todo.pop()
+            if name in by_name and name not in wanted:
+                wanted.add(name)
+                todo += {n.id for n in core.walk(by_name[name]) if isinstance(n, gast.Name)}
+        self.functions[:] = [f for f in self.functions if f.name in wanted]
+
     def read_again(self, written: Source) -> Source:
         """A generated function as the front end reads it: parsed from its own text."""
         import numpy

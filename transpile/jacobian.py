@@ -106,6 +106,7 @@ class Jacobian(Transformed):
                 "values": [*map(describe, target.leading), *values],
             }
             written = write_jacobian(unit, source, self.redraft_kind, options)
+            unit.keep_reachable(written.name)
             generated = Generated(unit, source, written.name)
             generated.target, generated.argnums = target, argnums
             generated.renamed = {user: name for name, user in source.renamed.items()}

@@ -42,6 +42,7 @@ from redraft.transpile.errors import TransformError
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.function import Unit, write_unit
 from redraft.transpile.transforms.batch import Batcher, Batches, add_function
+from redraft.transpile.transforms.batch_layout import fold_answer
 from redraft.transpile.transforms.batch_names import display_of, part_at
 
 Axes = Any  # an int, None, or a tuple, list or dict of axes
@@ -563,6 +564,7 @@ def write_entry(
     if unknown:  # nobody has seen the arguments
         lines.insert(0, gast.Expr(core.call("rt.only_arrays", *map(core.name, unknown))))
     body[:0] = lines
+    fold_answer(body)
     shown = [n for n, v in env.items() if is_batched(v)]
     entry = add_function(unit, source, name, source.node.args, body, shown)
     drop_unused(unit, name, {version.name for version in batches.versions.values()})

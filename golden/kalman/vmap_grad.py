@@ -2,16 +2,14 @@
 # Generated, do not edit. Regenerate: redraft golden update kalman
 
 import numpy as np
-from redraft import runtime as rt
 
 
 def kalman_grad_vmap(log_q, log_r, ys):
     """Gradient of kalman (original.py:8) with respect to log_q and log_r, for a batch of ys."""
     batch = len(ys)
     q, r = np.exp(log_q), np.exp(log_r)
-    mean, var = 0.0, 1.0
+    mean, var = np.full(batch, 0.0), 1.0
     tape = []
-    mean = rt.per_example(mean, batch)
     for y in np.moveaxis(ys, 1, 0):
         var_1 = var + q
         s = var_1 + r

@@ -14,10 +14,10 @@ def mlp_grad_vmap(params, x, y):
         h = np.tanh(h @ W + b)
         tape.append((h, b, h_saved, W))
     t0 = h - y
-    h_bar = rt.unbroadcast(2.0 / int(np.prod(t0.shape[1:])) * t0, h)
+    h_bar = rt.unbroadcast(2.0 / (t0.shape[1] * t0.shape[2]) * t0, h)
     params_bars = []
     for h, b, h_saved, W in reversed(tape):
         t0_bar = h_bar * (1 - h * h)
-        h_bar = rt.each_product_bar_x('matmul', t0_bar, h_saved, W, 1, 1, 0)
-        params_bars.append((rt.each_product_bar_y('matmul', t0_bar, h_saved, rt.spread(W, h_saved), 1, 1, 1), rt.each_unbroadcast(t0_bar, b, of_x=0)))
+        h_bar = t0_bar @ W.T
+        params_bars.append((h_saved.mT @ t0_bar, rt.each_unbroadcast(t0_bar, b, of_x=0)))
     return rt.like(rt.stack_items(params, params_bars[::-1]), params)

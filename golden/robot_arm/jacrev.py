@@ -15,27 +15,10 @@ def robot_arm_fwd(angles):
     return np.stack(t0), (t0, second, first, angles)
 
 
-def robot_arm_bwd(saved, t_bar):
-    """Cotangents of angles from that of the result of robot_arm (original.py:8)."""
-    t0, second, first, angles = saved
-    x_bar, y_bar = rt.unstack(t_bar, t0)      # 12  return np.stack([x, y])
-    second_bar = rt.unbroadcast(0.5 * y_bar * np.cos(second), second)  # 11  y = np.sin(first) +...
-    first_bar = rt.unbroadcast(y_bar * np.cos(first), first)
-    second_bar = second_bar + rt.unbroadcast(-(0.5 * x_bar) * np.sin(second), second)
-    first_bar = first_bar + rt.unbroadcast(-x_bar * np.sin(first), first)
-    angles_bar = rt.zeros_like(angles)        # 9  first, second = angles[0], angles[0] + angles[1]
-    rt.add_at(angles_bar, 1, rt.unbroadcast(second_bar, angles_bar[1]))
-    rt.add_at(angles_bar, 0, first_bar + rt.unbroadcast(second_bar, angles[0]))
-    return rt.like(angles_bar, angles)
-
-
 def robot_arm_bwd_vmap(saved, t_bar):
     """Cotangents of angles from that of the result of robot_arm (original.py:8), for a batch of t_bar."""
     batch = len(t_bar)
-    t0 = saved[0]
-    second = saved[1]
-    first = saved[2]
-    angles = saved[3]
+    t0, second, first, angles = saved
     x_bar, y_bar = rt.unstack(t_bar, t0, axis=1)
     second_bar = rt.each_unbroadcast(0.5 * y_bar * np.cos(second), second, of_x=0)
     first_bar = rt.each_unbroadcast(y_bar * np.cos(first), first, of_x=0)

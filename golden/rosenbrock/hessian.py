@@ -5,66 +5,6 @@ import numpy as np
 from redraft import runtime as rt
 
 
-def rosenbrock_fwd_jvp(x, *, x_dot):
-    """Value of rosenbrock_fwd (original.py:8), and its tangent along the tangents of x."""
-    left, t0_dot, right, t1_dot = x[:-1], x_dot[:-1], x[1:], x_dot[1:]
-    valley = right - left ** 2
-    valley_dot = t1_dot - 2 * t0_dot * left
-    slope = 1.0 - left
-    slope_dot = -t0_dot
-    t0 = 100.0 * valley ** 2 + slope ** 2
-    t0_1_dot = 100.0 * (2 * valley_dot * valley) + 2 * slope_dot * slope
-    return (np.sum(t0), (t0, slope, valley, right, left, x)), (np.sum(t0_1_dot), (t0_1_dot, slope_dot, valley_dot, t1_dot, t0_dot, x_dot))
-
-
-def rosenbrock_bwd_vmap_jvp(saved, t_bar, *, saved_dot):
-    """Value of rosenbrock_bwd_vmap (original.py:8), and its tangent along the tangents of saved."""
-    batch = len(t_bar)
-    t0 = saved[0]
-    slope = saved[1]
-    valley = saved[2]
-    right = saved[3]
-    left = saved[4]
-    x = saved[5]
-    t0_bar = np.full_like(rt.spread(t0, t_bar), t_bar[:, None])
-    t0 = 200.0 * t0_bar
-    t1 = t0 * valley
-    valley_bar = rt.each_unbroadcast(t1, valley, of_x=0)
-    valley_bar_dot = rt.each_unbroadcast(rt.broadcast_like(saved_dot[2] * t0, t1), valley, of_x=0)
-    t0 = 2 * t0_bar
-    t1 = t0 * slope
-    t0_dot = rt.each_unbroadcast(rt.broadcast_like(saved_dot[1] * t0, t1), slope, of_x=0)
-    left_bar = -rt.each_unbroadcast(t1, slope, of_x=0)
-    t0 = -2 * valley_bar
-    t1_dot = -2 * valley_bar_dot * left + saved_dot[4] * t0
-    left_bar = left_bar + rt.each_unbroadcast(t0 * left, left, of_x=0)
-    left_bar_dot = -t0_dot + rt.each_unbroadcast(t1_dot, left, of_x=0)
-    x_bar = rt.per_example(rt.zeros_like(x), batch)
-    t = slice(1, None)
-    t0 = rt.inner_index(t)
-    t1 = rt.align(rt.each_unbroadcast(valley_bar, right, of_x=0), np.ndim(x_bar[rt.inner_index(t)]))
-    t0_dot = np.reshape(rt.each_unbroadcast(valley_bar_dot, right, of_x=0), np.shape(t1))
-    x_bar_dot = rt.zeros_like(x_bar)
-    rt.add_at(x_bar, t0, t1)
-    rt.add_at(x_bar_dot, t0, t0_dot)
-    t_2 = slice(-1)
-    t0 = rt.inner_index(t_2)
-    t1 = rt.align(left_bar, np.ndim(x_bar[rt.inner_index(t_2)]))
-    t0_dot = np.reshape(left_bar_dot, np.shape(t1))
-    rt.add_at(x_bar, t0, t1)
-    rt.add_at(x_bar_dot, t0, t0_dot)
-    return x_bar, x_bar_dot
-
-
-def rosenbrock_jacrev_jvp(x, x_dot):
-    """Value of rosenbrock_jacrev (original.py:8), and its tangent along the tangents of x."""
-    t0, t0_dot = rosenbrock_fwd_jvp(x, x_dot=x_dot)
-    x_ans, x_saved = t0
-    x_ans_dot, x_saved_dot = t0_dot
-    x_rows, t0_dot = rosenbrock_bwd_vmap_jvp(x_saved, rt.basis(x_ans), saved_dot=x_saved_dot)
-    return rt.jacobian_of_rows(x_rows, x_ans, x), rt.jacobian_of_rows(t0_dot, x_ans, x)
-
-
 def rosenbrock_fwd_jvp_vmap(x, *, x_dot):
     """Value of rosenbrock_fwd (original.py:8), and its tangent along the tangents of x, for a batch of x_dot."""
     left, t0_dot, right, t1_dot = x[:-1], x_dot[:, :-1], x[1:], x_dot[:, 1:]
@@ -81,26 +21,22 @@ def rosenbrock_bwd_vmap_jvp_vmap(saved, t_bar, *, saved_dot):
     """Value of rosenbrock_bwd_vmap (original.py:8), and its tangent along the tangents of saved, for a batch of saved_dot."""
     batch_2 = len(saved_dot[0])
     batch = len(t_bar)
-    t0 = saved[0]
-    slope = saved[1]
-    valley = saved[2]
-    right = saved[3]
-    left = saved[4]
-    x = saved[5]
+    t0, slope, valley, right, left, x = saved
+    t0_dot, slope_dot, valley_dot, right_dot, left_dot, x_dot = saved_dot
     t0_bar = np.full_like(rt.spread(t0, t_bar), t_bar[:, None])
     t0 = 200.0 * t0_bar
     t1 = t0 * valley
     valley_bar = rt.each_unbroadcast(t1, valley, of_x=0)
-    t_3 = rt.align(saved_dot[2], np.ndim(t0) + 1) * t0
+    t_3 = rt.align(valley_dot, np.ndim(t0) + 1) * t0
     valley_bar_dot = rt.each_unbroadcast(rt.broadcast_like(rt.align(t_3, np.ndim(rt.spread(t1, t_3))), rt.align(rt.spread(t1, t_3), np.ndim(t_3))), valley, lead=2, of_x=0)
     t0 = 2 * t0_bar
     t1 = t0 * slope
-    t_4 = rt.align(saved_dot[1], np.ndim(t0) + 1) * t0
+    t_4 = rt.align(slope_dot, np.ndim(t0) + 1) * t0
     t0_dot = rt.each_unbroadcast(rt.broadcast_like(rt.align(t_4, np.ndim(rt.spread(t1, t_4))), rt.align(rt.spread(t1, t_4), np.ndim(t_4))), slope, lead=2, of_x=0)
     left_bar = -rt.each_unbroadcast(t1, slope, of_x=0)
     t0 = -2 * valley_bar
     t_5 = rt.align(-2 * valley_bar_dot, 2) * left
-    t_6 = rt.align(saved_dot[4], np.ndim(t0) + 1) * t0
+    t_6 = rt.align(left_dot, np.ndim(t0) + 1) * t0
     t1_dot = rt.align(t_5, np.ndim(t_6)) + rt.align(t_6, np.ndim(t_5))
     left_bar = left_bar + rt.each_unbroadcast(t0 * left, left, of_x=0)
     t_7 = -t0_dot
@@ -129,10 +65,8 @@ def rosenbrock_jacrev_jvp_vmap(x, x_dot):
     """Value of rosenbrock_jacrev (original.py:8), and its tangent along the tangents of x, for a batch of x_dot."""
     batch = len(x_dot)
     t0, t0_dot = rosenbrock_fwd_jvp_vmap(x, x_dot=x_dot)
-    x_ans = t0[0]
-    x_saved = t0[1]
-    x_ans_dot = t0_dot[0]
-    x_saved_dot = t0_dot[1]
+    x_ans, x_saved = t0
+    x_ans_dot, x_saved_dot = t0_dot
     x_rows, t0_dot = rosenbrock_bwd_vmap_jvp_vmap(x_saved, rt.basis(x_ans), saved_dot=x_saved_dot)
     return rt.jacobian_of_rows(x_rows, x_ans, x), rt.jacobian_of_rows(t0_dot, rt.per_example(x_ans, batch), x)
 

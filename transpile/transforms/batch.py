@@ -48,7 +48,12 @@ from redraft.transpile.front.exits import structure_exits
 from redraft.transpile.front.scope import Scope
 from redraft.transpile.front.source import Origin, Source
 from redraft.transpile.transforms.batch_closures import BatchedClosures
-from redraft.transpile.transforms.batch_layout import expand_definitions, join_conversions, readable
+from redraft.transpile.transforms.batch_layout import (
+    expand_definitions,
+    fold_answer,
+    join_conversions,
+    readable,
+)
 from redraft.transpile.transforms.batch_names import (
     Env,
     Region,
@@ -112,6 +117,7 @@ def write_batched(
     shared = set(source.parameters)
     found.changes = batcher.memory.reaches(batcher.memory.changed, shared)
     found.copies = batcher.memory.reaches(batcher.memory.copied, shared)
+    fold_answer(body)
     add_function(batches.unit, source, found.name, source.node.args, body, batched_names(env))
     return value
 
@@ -292,7 +298,7 @@ class Batcher(BatchedClosures):
             self.result = Nothing()
         end = gast.Return(node)
         end.origin = Origin(self.source, last)
-        end.silent = True
+        end.silent, end.answer = True, getattr(last, "answer", None)
         out += [*self.lines, end]
         self.check_memory()
         return out if self.inner else join_conversions(expand_definitions(out, self.placed))

@@ -56,13 +56,14 @@ class BatchedAssignments(BatchedLists):
             self.assign_pairs(first, node.value)
             return
         value, known = self.expression(node.value)
-        if len(node.targets) > 1 or not core.is_name(value):
-            if len(node.targets) == 1 and not self.regions and self.simple(first, known):
+        if len(node.targets) == 1 and not self.regions and self.simple(first, known):
+            if not core.is_name(value) or not self.holds_numbers(first, known):
                 places = self.unpacked(first, known)
                 self.emit_unpacking(first, value)
                 for name, part in places:
                     self.set(name, part)
                 return
+        if len(node.targets) > 1 or not core.is_name(value):
             plain = core.is_name(value) or isinstance(value, gast.Constant)
             if not plain and not isinstance(first, (gast.Subscript, gast.Attribute)):
                 value = self.temporary(value, "value")
@@ -92,6 +93,12 @@ class BatchedAssignments(BatchedLists):
         if not names or (isinstance(known, Array) and known.batched):
             return False
         return not any(e.id in self.kept() for e in target.elts)
+
+    def holds_numbers(self, target: Any, known: Value) -> bool:
+        """Are there parts that must be copied, so that no change in place reaches them?"""
+        parts = [part for _, part in self.unpacked(target, known)]
+        batched = [p for p in parts if isinstance(p, Array) and p.batched]
+        return self.batches.copies and not all(p.rank for p in batched)
 
     def unpacked(self, target: Any, known: Value) -> list[tuple[str, Value]]:
         return [(e.id, shared_all(self.item(known, i, target))) for i, e in enumerate(target.elts)]

@@ -65,9 +65,7 @@ class BatchedItems(BatchedExpressions):
                 return core.constant(known.rank), Array(False, 0)
             return gast.BinOp(new, gast.Sub(), core.constant(1)), Array(False, 0)
         if node.attr == "size":
-            shape = gast.Attribute(owner, "shape", gast.Load())
-            inner = gast.Subscript(shape, gast.Slice(core.constant(1), None, None), gast.Load())
-            return core.call("int", core.call("np.prod", inner)), Array(False, 0)
+            return self.size_of_one(owner, known), Array(False, 0)
         if node.attr in ("dtype", "itemsize"):
             return new, PLAIN
         row = table.rows_index()["attribute"].get(node.attr)
@@ -77,6 +75,18 @@ class BatchedItems(BatchedExpressions):
             )
         name = next(iter(row.parameters))
         return self.primitive(row, {name: owner}, {name: known}, node, row.name)
+
+    def size_of_one(self, owner: gast.expr, known: Array) -> gast.expr:
+        """The number of elements of one example."""
+        shape = gast.Attribute(owner, "shape", gast.Load())
+        if known.rank == 1 or (known.rank == 2 and core.is_name(owner)):
+            sizes = [
+                gast.Subscript(core.copy(shape), core.constant(axis), gast.Load())
+                for axis in range(1, known.rank + 1)
+            ]
+            return sizes[0] if known.rank == 1 else gast.BinOp(sizes[0], gast.Mult(), sizes[1])
+        inner = gast.Subscript(shape, gast.Slice(core.constant(1), None, None), gast.Load())
+        return core.call("int", core.call("np.prod", inner))
 
     def expr_Subscript(self, node: gast.Subscript) -> Result:
         owner, known = self.expression(node.value)

@@ -39,17 +39,23 @@ def join_conversions(body: list[Any]) -> list[Any]:
             if isinstance(getattr(statement, block, None), list):
                 setattr(statement, block, join_conversions(getattr(statement, block)))
         name = _converts(statement)
-        at = _assignment_before(out, name) if name else None
-        if at is None:
+        before = _assignment_before(out, name) if name else None
+        if before is None:
             out.append(statement)
-            continue
-        value = out[at].value
-        if isinstance(value, gast.Constant) and isinstance(value.value, (bool, int, float)):
-            out[at].value = core.call("np.full", statement.value.args[1], value)
-        else:
-            statement.value.args[0] = value
-            out[at].value = statement.value
+        elif core.is_name(before.targets[0]):
+            before.value = _per_example(before.value, statement.value)
+        else:  # ``n, m = 0, 1``
+            names, values = before.targets[0].elts, before.value.elts
+            place = [n.id for n in names].index(name)
+            values[place] = _per_example(values[place], statement.value)
     return out
+
+
+def _per_example(value: gast.expr, conversion: gast.Call) -> gast.expr:
+    """What a conversion makes of a value."""
+    if isinstance(value, gast.Constant) and isinstance(value.value, (bool, int, float)):
+        return core.call("np.full", conversion.args[1], value)
+    return gast.Call(conversion.func, [value, *conversion.args[1:]], [])
 
 
 def _converts(node: Any) -> str | None:
@@ -62,18 +68,43 @@ def _converts(node: Any) -> str | None:
     return target.id if same and is_helper and call.args[0].id == target.id else None
 
 
-def _assignment_before(out: list[Any], name: str) -> int | None:
-    """Place of the line that set the variable, if nothing reads it in between."""
-    for at in range(len(out) - 1, -1, -1):
-        statement = out[at]
+def _assignment_before(out: list[Any], name: str) -> gast.Assign | None:
+    """The line that set the variable, if nothing reads it in between."""
+    for statement in reversed(out):
         if not isinstance(statement, gast.Assign) or len(statement.targets) > 1:
             return None
-        target = statement.targets[0]
-        if core.is_name(target) and target.id == name:
-            return None if name in core.reads(statement.value) else at
         if name in core.reads(statement):
             return None
+        if name in core.writes(statement):
+            return statement if _sets(statement, name) else None
     return None
+
+
+def _sets(node: gast.Assign, name: str) -> bool:
+    """Does a line set a variable to an expression of its own?"""
+    target, displays = node.targets[0], (gast.Tuple, gast.List)
+    if core.is_name(target):
+        return True
+    if not isinstance(target, displays) or not isinstance(node.value, displays):
+        return False
+    plain = all(map(core.is_name, target.elts)) and not any(
+        isinstance(e, gast.Starred) for e in node.value.elts
+    )
+    once = [e.id for e in target.elts if core.is_name(e)].count(name) == 1
+    return plain and once and len(target.elts) == len(node.value.elts)
+
+
+def fold_answer(body: list[Any]) -> None:
+    """``ans = x; return ans`` as one line, where early exits had made the variable."""
+    *_, last = body
+    before = body[-2] if len(body) > 1 else None
+    if not isinstance(before, gast.Assign) or not core.is_name(last.value):
+        return
+    target, name = before.targets[0], last.value.id
+    same = len(before.targets) == 1 and core.is_name(target) and target.id == name
+    if same and name == getattr(last, "answer", None):
+        last.value = before.value
+        del body[-2]
 
 
 def readable(body: list[Any]) -> list[Any]:
@@ -97,4 +128,5 @@ def readable(body: list[Any]) -> list[Any]:
             statement.placeholder = is_answer and core.same(statement.value, core.constant(None))
     if body:
         body[0].exit_flags = frozenset(new.values()) - {new.get("ans.r")}
+        body[-1].answer = new.get("ans.r")
     return body

@@ -215,6 +215,8 @@ class BatchedMethods(BatchedTransformations):
         return gast.Call(core.copy(node.func), [value], []), Array(False, 0)
 
     def call_shape(self, node: gast.Call) -> Result | None:
+        if len(node.args) == 2 and self.scope.value(node.func) is np.size:
+            return self.length_along(*node.args)
         if len(node.args) != 1 or node.keywords:
             return None
         attr = node.func.attr if isinstance(node.func, gast.Attribute) else node.func.id
@@ -224,6 +226,17 @@ class BatchedMethods(BatchedTransformations):
         new = gast.Attribute(value, attr, gast.Load())
         return self.array_attribute(located(gast.Attribute(node.args[0], attr, gast.Load()), node),
                                     value, known, new)  # fmt: skip
+
+    def length_along(self, array: Any, axis: Any) -> Result | None:
+        """``np.size(x, axis)``."""
+        (value, known), place = self.expression(array), table.literal(axis)
+        if not isinstance(known, Array) or not known.batched or type(place) is not int:
+            return None
+        shape = gast.Attribute(value, "shape", gast.Load())
+        index = core.constant(place + 1 if place >= 0 else place)
+        if place < 0 and not known.rank:
+            return None
+        return gast.Subscript(shape, index, gast.Load()), Array(False, 0)
 
     def call_print(self, node: gast.Call) -> Result | None:
         if any(isinstance(a, gast.Starred) for a in node.args):
