@@ -409,6 +409,25 @@ def test_per_example_gradients():
     np.testing.assert_allclose(rd.grad(mean_loss_inside)(W, X, Y), want.mean(axis=0))
 
 
+def typed_loss(params, x):
+    (w, b) = params
+    return np.mean(np.tanh(x @ w + b) ** 2)
+
+
+@pytest.mark.parametrize("transform", [rd.vmap, lambda f, **axes: rd.jit(rd.vmap(f, **axes))])
+def test_per_example_gradients_have_the_dtypes_of_the_arguments(transform):
+    """Also where a product with data of another dtype gives another one."""
+    params = np.ones((3, 2), np.float32), np.ones(2, np.float32)
+    x = np.linspace(0.0, 1.0, 12).reshape(2, 2, 3)
+    for argnums in (0, "params", (0, 1)):
+        got = transform(rd.grad(typed_loss, argnums), in_axes=(None, 0))(params, x)
+        want = rd.grad(typed_loss, argnums)(params, x[0])
+        assert [a.dtype for a in leaves(got)] == [a.dtype for a in leaves(want)]
+    value, bars = rd.vmap(rd.value_and_grad(typed_loss), in_axes=(None, 0))(params, x)
+    assert value.dtype == np.float64
+    assert [bar.dtype for bar in bars] == [np.float32, np.float32]
+
+
 def test_nested():
     outer = rd.vmap(rd.vmap(np.dot, in_axes=(None, 0)), in_axes=(0, None))
     np.testing.assert_allclose(outer(X, X), X @ X.T)

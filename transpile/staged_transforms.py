@@ -13,6 +13,7 @@ from redraft import runtime
 from redraft.runtime import numpy as rnp
 from redraft.runtime.tensors import is_tensor
 from redraft.transpile import api
+from redraft.transpile.batched_gradients import in_types_of_arguments
 from redraft.transpile.front.objects import object_names
 from redraft.transpile.staged import Ready, helper, staged
 
@@ -41,8 +42,9 @@ def batched(function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     """A call of ``vmap(f)`` on tensors."""
     generated = function.written_for(args, kwargs)
     target = generated.target
-    kwargs = {generated.renamed.get(k, k): v for k, v in kwargs.items()}
-    return staged(generated.function)(*target.leading, *args, **{**target.keywords, **kwargs})
+    renamed = {generated.renamed.get(k, k): v for k, v in kwargs.items()}
+    ans = staged(generated.function)(*target.leading, *args, **{**target.keywords, **renamed})
+    return in_types_of_arguments(function.fun, ans, args, kwargs, helper.cast_like)
 
 
 def dtype_kind(leaf: Any) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from redraft.runtime.shapes import cast_like
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     BATCHED,
@@ -38,6 +39,7 @@ from redraft.transpile.api import (
     generate,
     target_of,
 )
+from redraft.transpile.batched_gradients import in_types_of_arguments
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.function import Unit, write_unit
@@ -192,7 +194,8 @@ class Vmapped(Transformed):
         generated = self.written_for(args, kwargs)
         target = generated.target
         renamed = {generated.renamed.get(k, k): v for k, v in kwargs.items()}
-        return generated.function(*target.leading, *args, **{**target.keywords, **renamed})
+        result = generated.function(*target.leading, *args, **{**target.keywords, **renamed})
+        return in_types_of_arguments(self.fun, result, args, kwargs, cast_like)
 
     def written_for(self, args: tuple, kwargs: dict[str, Any]) -> Generated:
         """The source for the arguments of a call."""
