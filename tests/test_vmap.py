@@ -409,6 +409,32 @@ def test_per_example_gradients():
     np.testing.assert_allclose(rd.grad(mean_loss_inside)(W, X, Y), want.mean(axis=0))
 
 
+ARRAYS = np.random.default_rng(3)
+
+
+def broadcast_product(params, x, b):
+    (w,) = params
+    return np.sum(np.tanh(x @ w + b))
+
+
+@pytest.mark.parametrize("of_w, of_x, of_b", [
+    ((3, 1), (4, 3), (4, 5)), ((3, 5), (1, 3), (4, 5)), ((3, 1), (3,), (5,)), ((3,), (3,), (5,)),
+    ((3,), (1, 3), (5,)), ((3, 2), (3,), (4, 2)), ((3, 2), (4, 3), (2,)),
+])  # fmt: skip
+def test_cotangents_of_products_that_are_broadcast(of_w, of_x, of_b):
+    """A sum with a larger array broadcasts the product: its operands keep their shapes."""
+    w, x, b = (
+        ARRAYS.normal(size=of_w),
+        ARRAYS.normal(size=(2, *of_x)),
+        ARRAYS.normal(size=(2, *of_b)),
+    )
+    for argnums in (0, 1, (0, 1)):
+        check(rd.grad(broadcast_product, argnums), [w], x, b, axes=(None, 0, 0))
+        gradient = rd.grad(lambda w, x, b: broadcast_product([w], x, b), argnums)
+        check(gradient, np.stack([w, -w]), x, b)
+        check(gradient, np.stack([w, -w]), x[0], b, axes=(0, None, 0))
+
+
 def typed_loss(params, x):
     (w, b) = params
     return np.mean(np.tanh(x @ w + b) ** 2)

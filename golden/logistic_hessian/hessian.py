@@ -32,8 +32,11 @@ def logistic_hessian_bwd_w_vmap_jvp_vmap(saved, t_bar, *, saved_dot):
     t_2 = rt.align((logits_dot - t0_dot) * t0, np.ndim(t0_bar) + 1) * t0_bar
     t0_dot = rt.broadcast_like(rt.align(t_2, np.ndim(rt.spread(t1, t_2))), rt.align(rt.spread(t1, t_2), np.ndim(t_2)))
     logits_bar = rt.each_unbroadcast(t2, logits, of_x=0) + rt.each_unbroadcast(t1, logits, of_x=0)
-    t_3 = logits_bar @ x_dot
-    return logits_bar @ x, rt.align((t1_dot + rt.align(rt.each_unbroadcast(t0_dot, logits, lead=2, of_x=0), np.ndim(t1_dot) + 1)) @ x, np.ndim(t_3) + 1) + t_3
+    t0 = rt.spread(w, logits_bar)
+    t_3 = t1_dot + rt.align(rt.each_unbroadcast(t0_dot, logits, lead=2, of_x=0), np.ndim(t1_dot) + 1)
+    t_4 = rt.each_product_bar_y('matmul', logits_bar, x_dot, t0, 1, 0, 1)
+    t0_dot = rt.align(rt.each_product_bar_y('matmul', t_3, x, rt.spread(t0, t_3), 2, 0, 2), np.ndim(t_4) + 1) + t_4
+    return rt.each_product_bar_y('matmul', logits_bar, x, t0, 1, 0, 1), t0_dot
 
 
 def logistic_hessian_jacrev_jvp_vmap(w, x, y, w_dot):

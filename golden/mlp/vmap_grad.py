@@ -18,6 +18,6 @@ def mlp_grad_vmap(params, x, y):
     params_bars = []
     for h, b, h_saved, W in reversed(tape):
         t0_bar = h_bar * (1 - h * h)
-        h_bar = t0_bar @ W.T
-        params_bars.append((h_saved.mT @ t0_bar, rt.each_unbroadcast(t0_bar, b, of_x=0)))
+        h_bar = rt.matmul_bar_x(t0_bar, h_saved, W)
+        params_bars.append((rt.matmul_bar_y(t0_bar, h_saved, rt.spread(W, h_saved)), rt.each_unbroadcast(t0_bar, b, of_x=0)))
     return rt.like(rt.stack_items(params, params_bars[::-1]), params)

@@ -2,13 +2,12 @@
 # Generated, do not edit. Regenerate: redraft golden update store_slices
 
 import numpy as np
-from redraft import runtime as rt
 
 
 def store_slices_vmap(x, y):
     """store_slices (original.py:8) for a batch of x."""
     batch = len(x)
-    out = rt.per_example(np.empty((3, 4)), batch)
+    out = np.empty((batch, 3, 4))
     out[:, 0] = x
     out[:, 1:, :2] = y
     out[:, 1:, 2:] = 2.0 * y * y

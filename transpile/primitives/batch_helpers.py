@@ -138,40 +138,29 @@ def untranspose(b: Batching) -> str:
     return f"rt.untranspose(z_bar, {inner_order(b)})"
 
 
-# Cotangents of products of vectors and matrices, by the ranks of `x` and `y`; where the cotangent and
-# the other factor are batched, the cotangent alone, the other factor alone.
-OF_X = {
-    (1, 1): ("z_bar[:, None] * y", "z_bar[:, None] * y", "z_bar * y"),
-    (1, 2): ('np.einsum("nij,nj->ni", y, z_bar)', "z_bar @ y.T", "y @ z_bar"),
-    (2, 1): ("z_bar[:, :, None] * y[:, None]", "z_bar[:, :, None] * y", "z_bar[:, None] * y[:, None]"),
-    (2, 2): ("z_bar @ y.mT", "z_bar @ y.T", "z_bar @ y.mT"),
-}  # fmt: skip
-OF_Y = {
-    (1, 1): ("z_bar[:, None] * x", "z_bar[:, None] * x", "z_bar * x"),
-    (1, 2): ("x[:, :, None] * z_bar[:, None]", "x[:, None] * z_bar[:, None]", "x[:, :, None] * z_bar"),
-    (2, 1): ('np.einsum("nij,ni->nj", x, z_bar)', "z_bar @ x", "z_bar @ x"),
-    (2, 2): ("x.mT @ z_bar", "x.T @ z_bar", "x.mT @ z_bar"),
-}  # fmt: skip
+def stacked_product_bar(b: Batching, of: str) -> str | None:
+    """The cotangent of a factor of ``x @ y``, where the product of the batch is ``x @ y`` too.
 
-
-def plain_product_bar(b: Batching, of: str) -> str | None:
-    """The cotangent of a factor in plain NumPy, where the ranks are known."""
-    ranks = b.rank("x"), b.rank("y")
-    other = "y" if of == "x" else "x"
-    texts = (OF_X if of == "x" else OF_Y).get(ranks)
-    known = texts is not None and b.rank("z_bar") == sum(ranks) - 2
-    which = [{"z_bar", other}, {"z_bar"}, {other}]
-    present = b.batched & {"z_bar", other}
-    return texts[which.index(present)] if known and present else None
+    The helper for one product undoes its broadcasting, which must not reach the batch axis: so the
+    ranks must be known.
+    """
+    of_x, of_y = b.rank("x"), b.rank("y")
+    if None in (of_x, of_y) or b.rank("z_bar") != of_x + of_y - 2 or "z_bar" not in b.batched:
+        return None
+    shared = of == "x" and "x" in b.batched and "y" not in b.batched
+    if not (of_x == of_y == 2 or (shared and 1 <= of_x <= 2 and 1 <= of_y <= 2)):
+        return None
+    b.spread(of)  # its cotangent is one for each example
+    return f"rt.matmul_bar_{of}(z_bar, x, y)"
 
 
 def product_bar(kind: str, of: str) -> Callable[[Batching], str]:
     """Rule of the cotangent of a product: one product of stacks."""
 
     def rule(b: Batching) -> str:
-        plain = plain_product_bar(b, of) if kind in ("matmul", "dot") else None
-        if plain is not None:
-            return plain
+        stacked = stacked_product_bar(b, of) if kind in ("matmul", "dot") else None
+        if stacked is not None:
+            return stacked
         b.spread(of)  # its cotangent is one for each example
         leads = ", ".join("1" if n in b.batched else "0" for n in ("z_bar", "x", "y"))
         axes = ", axes" if kind == "tensordot" else ""

@@ -55,7 +55,37 @@ def _per_example(value: gast.expr, conversion: gast.Call) -> gast.expr:
     """What a conversion makes of a value."""
     if isinstance(value, gast.Constant) and isinstance(value.value, (bool, int, float)):
         return core.call("np.full", conversion.args[1], value)
+    if is_new_array(value):
+        shape, *rest = value.args
+        axes = shape.elts if isinstance(shape, (gast.Tuple, gast.List)) else [shape]
+        whole = gast.Tuple([conversion.args[1], *axes], gast.Load())
+        return gast.Call(value.func, [whole, *rest], value.keywords)
     return gast.Call(conversion.func, [value, *conversion.args[1:]], [])
+
+
+def is_new_array(node: Any) -> bool:
+    """Is this ``np.zeros(shape)`` or its like, with a shape of which every axis can be seen?"""
+    made = ("np.zeros", "np.ones", "np.empty", "np.full")
+    if not isinstance(node, gast.Call) or not node.args:
+        return False
+    named = any(core.same(node.func, core.dotted(name)) for name in made)
+    shape = node.args[0]
+    if isinstance(shape, (gast.Tuple, gast.List)):
+        return named and not any(isinstance(e, gast.Starred) for e in shape.elts)
+    return named and is_length(shape)
+
+
+def is_length(node: Any) -> bool:
+    """Is this certainly a number, and no tuple of numbers?"""
+    if isinstance(node, gast.Constant):
+        return type(node.value) is int
+    if isinstance(node, gast.BinOp):
+        return is_length(node.left) and is_length(node.right)
+    if isinstance(node, gast.Call):
+        return core.same(node.func, core.name("len"))
+    shape = getattr(node, "value", None)
+    of_shape = isinstance(node, gast.Subscript) and isinstance(shape, gast.Attribute)
+    return of_shape and shape.attr == "shape" and isinstance(node.slice, gast.Constant)
 
 
 def _converts(node: Any) -> str | None:
