@@ -209,3 +209,58 @@ def test_standalone_module_checks_too(tmp_path, capsys):
     np.testing.assert_allclose(names["f_grad"](x, b), np.full(3, 4 * (1 - np.tanh(1.0) ** 2)))
     with pytest.raises(ValueError, match="`b` is annotated"):
         names["f_grad"](x, np.zeros(1))
+
+
+# Batches ---------------------------------------------------------------------------------------
+
+
+def scores(w: Float[A, "d k"], x: Float[A, "d"], t: Float[A, ""]):
+    return np.sum(np.tanh(x @ w) * t)
+
+
+def in_a_branch(x):
+    y = x
+    if np.sum(x) > 0:
+        y = x * scores(np.ones((3, 2)), x, 1.0)
+    return y
+
+
+W, XS, TS = np.ones((3, 2)), np.linspace(0.0, 1.0, 12).reshape(4, 3), np.arange(4.0)
+
+
+def test_a_batch_has_one_axis_more():
+    batched = rd.vmap(scores, in_axes=(None, 0, 0))
+    text = batched.source  # nobody has called it
+    assert "rt.check_shapes('w: d k; x: batch d; t: batch', w, x, t)" in text
+    assert "only_arrays" not in text and "align" not in text
+    function = batched.current().function
+    want = [scores(W, x, t) for x, t in zip(XS, TS, strict=True)]
+    np.testing.assert_allclose(function(W, XS, TS), want)
+    np.testing.assert_allclose(batched(W, XS, TS), want)
+    with pytest.raises(ValueError, match="`x` is annotated with the axes `batch d`"):
+        function(W, XS[0], TS)
+    with pytest.raises(ValueError, match="where batch is 4 by `x`"):
+        function(W, XS, TS[:3])
+
+
+def test_batches_of_derivatives_and_of_batches_are_checked_too():
+    gradients = rd.vmap(rd.grad(scores), in_axes=(None, 0, 0))
+    want = [rd.grad(scores)(W, x, t) for x, t in zip(XS, TS, strict=True)]
+    np.testing.assert_allclose(gradients(W, XS, TS), want)
+    assert "x: batch d; t: batch" in gradients.source
+    nested = rd.vmap(rd.vmap(scores, in_axes=(None, 0, None)), in_axes=(None, 0, 0))
+    got = nested(W, np.stack([XS, -XS]), TS[1:3])
+    want = [[scores(W, x, t) for x in xs] for xs, t in ((XS, TS[1]), (-XS, TS[2]))]
+    np.testing.assert_allclose(got, want)
+    assert "x: batch_2 batch d; t: batch_2" in nested.source
+
+
+def test_a_check_in_a_branch_changes_nothing():
+    xs = np.stack([XS[1], -XS[2]])
+    got = rd.vmap(in_a_branch)(xs)
+    np.testing.assert_allclose(got, [in_a_branch(x) for x in xs])
+
+
+def test_a_container_of_batches_is_no_annotated_array():
+    with pytest.raises(rd.TransformError, match="annotated as an array, and is a container"):
+        rd.vmap(scores, in_axes=(None, 0, None))(W, [np.ones(4)] * 3, 1.0)

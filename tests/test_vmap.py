@@ -547,3 +547,78 @@ def pop_after_a_read(x):
 def test_pop_within_an_expression_keeps_its_place():
     with pytest.raises(rd.TransformError, match="pop"):
         rd.vmap(pop_after_a_read)(X)
+
+
+# --- how batched code is laid out
+
+
+def carried(x):
+    total, count = 0.0, 0
+    for _ in range(3):
+        total, count = total + x, count + 1
+    return total * count
+
+
+def replaced_twice(x):
+    n = 0
+    n, m = 1, 2
+    for _ in range(2):
+        n = n + x * m
+    return n
+
+
+def filled(x):
+    out = np.zeros((2, 2))
+    rest = np.ones(len(x))
+    for i in range(2):
+        out[i] = x[:2] * i
+        rest[i] = x[i]
+    return np.sum(out) * rest
+
+
+def from_a_shape(x):
+    shape = (3,)
+    out = np.zeros(shape)
+    for _ in range(2):
+        out = out + x
+    return out
+
+
+def test_what_gets_a_batch_axis_is_made_with_it():
+    x = np.array([[1.0, 2.0, 3.0], [-1.0, 0.5, 0.0]])
+    assert "total, count = np.full(batch, 0.0), 0" in check(carried, x[:, 0])
+    assert "n, m = np.full(batch, 1), 2" in check(replaced_twice, x[:, 0])
+    text = check(filled, x)
+    assert "np.zeros((batch, 2, 2))" in text and "np.ones((batch, x.shape[1]))" in text
+    assert "rt.per_example(np.zeros(shape), batch)" in check(from_a_shape, x)
+
+
+def unpacked(pair, x):
+    a, (b, c) = pair, pair
+    first, second = b, c
+    return first * x + second - a[0]
+
+
+def test_unpacking_keeps_its_line():
+    pair, x = (np.array([1.0, 2.0]), np.array([0.5, 0.25])), np.ones(2)
+    check(unpacked, pair, x, axes=(None, 0))
+
+    def taken_apart(pair, x):
+        a, b = pair
+        return a * x + b
+
+    batched = rd.vmap(taken_apart, in_axes=((0, None), 0))
+    got = batched((np.arange(3.0), 5.0), np.arange(3.0))
+    np.testing.assert_array_equal(got, np.arange(3.0) ** 2 + 5.0)
+    assert "a, b = pair\n" in batched.source
+
+
+def size_along(x):
+    return np.size(x, 0) + np.size(x, -1) * np.sum(x) / np.size(x) + x.size
+
+
+def test_sizes_are_read_from_the_shape():
+    text = check(size_along, np.ones((4, 3, 2)))
+    assert "x.shape[1]" in text and "x.shape[1] * x.shape[2]" in text
+    check(size_along, np.ones((4, 3, 2, 2)))
+    check(size_along, np.ones((4, 3)))
