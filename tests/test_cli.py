@@ -462,6 +462,17 @@ def test_show_prints_a_stage(folder, run):
         assert "def " in text
 
 
+def test_show_prints_a_stage_of_what_a_chain_writes(folder, run):
+    of = ("--of", "vmap,grad", *IN_AXES, "--args", EXAMPLE)
+    for stage in run("show", "model_of_test.py:loss", *of)[1].split():
+        status, text, err = run("show", "model_of_test.py:loss", *of, "--after", stage)
+        assert status == 0, err
+        assert "def loss_grad_vmap(params, x, scale):" in text
+    for wrong in (of[2:], ("--of", "vmpa"), ("--of", "grad", *IN_AXES), ("--of", "jit,grad")):
+        status, out, err = run("show", "model_of_test.py:loss", *wrong, "--after", "lower")
+        assert (status, out) == (2, "") and err.count("\n") == 1
+
+
 def test_show_knows_its_stages(folder, run):
     status, _, err = run("show", "model_of_test.py:loss", "--after", "nowhere")
     assert status == 2

@@ -8,7 +8,13 @@ from pathlib import Path
 import click
 
 from redraft.tools import chain, terminal
-from redraft.tools.commands import Commands, WrongTarget, guarded, transformation
+from redraft.tools.commands import (
+    Commands,
+    WrongTarget,
+    guarded,
+    transformation,
+    written_function,
+)
 from redraft.tools.target import find_target
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -58,7 +64,12 @@ def rules(markdown: bool) -> None:
 @main.command()
 @click.argument("target")
 @click.option("--after", "stage", metavar="STAGE", help="A stage of the compiler.")
-def show(target: str, stage: str | None) -> None:
+@click.option("--of", "names", metavar="CHAIN", help="What to show instead: vmap, or vmap,grad.")
+@click.option("--in-axes", multiple=True, metavar="AXES", help="As for `redraft vmap`.")
+@click.option("--args", "example", metavar="EXPRESSION", help="Example arguments of the chain.")
+def show(
+    target: str, stage: str | None, names: str | None, in_axes: tuple, example: str | None
+) -> None:
     """Print a function in the core language, after one of the compiler's stages.
 
     Without --after, list the stages.
@@ -67,11 +78,16 @@ def show(target: str, stage: str | None) -> None:
     Examples:
       redraft show model.py:loss
       redraft show model.py:loss --after lower
+      redraft show model.py:loss --of vmap --in-axes '(None, 0)' --after lower
     """
     from redraft.transpile import pipeline
 
     stages = list(pipeline.STAGES)
     function = guarded(find_target, target)
+    if names is not None:
+        function = guarded(written_function, function, names, in_axes, example)
+    elif in_axes or example is not None:
+        raise WrongTarget("--in-axes and --args are for --of, the chain that is shown")
     if stage is None:
         click.echo("\n".join(stages))
     elif stage not in stages:

@@ -224,6 +224,22 @@ def _generated(function: Any, elements: list[chain.Element], arguments: tuple | 
         raise
 
 
+def written_function(
+    function: Callable, chain_text: str, in_axes: tuple[str, ...], example: str | None
+) -> Any:
+    """The function that a chain writes, as the compiler reads it again.
+
+    Raises:
+        TargetError: the chain, or an option, does not fit.
+    """
+    names = chain.names_of(chain_text)
+    if "jit" in names:
+        raise TargetError("--of takes what is written before `jit` stages it")
+    elements = chain.elements_of(names, {"in_axes": in_axes})
+    arguments = None if example is None else evaluate_arguments(example, function)
+    return _generated(function, elements, arguments).function
+
+
 def _command_line(
     names: list[str], target: str, given: chain.Given, example: str | None, standalone: bool
 ) -> str:
