@@ -219,7 +219,8 @@ def _generated(function: Any, elements: list[chain.Element], arguments: tuple | 
     try:
         return chain.generated(function, elements, arguments)
     except TransformError as error:
-        if arguments is None and {e.name for e in elements} & chain.NEED_RANKS:
+        unknown = any(word in f"{error.msg} {error.hint}" for word in ("rank", "structure"))
+        if arguments is None and unknown and {e.name for e in elements} & chain.NEED_RANKS:
             error.add_note("hint: with --args EXPRESSION the ranks of the arguments are known")
         raise
 

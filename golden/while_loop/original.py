@@ -13,4 +13,10 @@ def arguments():
     return np.array([1.3, -0.7, 2.2]), 0.05
 
 
-TRANSFORMS = ("grad", "jit")
+def batch():
+    x, limit = arguments()
+    return np.stack([x, 0.1 * x, -3.0 * x]), limit
+
+
+TRANSFORMS = ("grad", "jit", "vmap")
+IN_AXES = (0, None)
