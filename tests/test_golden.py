@@ -88,6 +88,7 @@ DERIVATIVES_OF_BATCHES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case, transform", DERIVATIVES_OF_BATCHES, ids=lambda p: getattr(p, "name", p)
 )
