@@ -2,8 +2,7 @@
 
 import numpy as np
 
-TRANSFORMS = ("grad", "hessian", "vmap,hessian")
-IN_AXES = (0, None, None)
+TRANSFORMS = ("grad", "hessian")
 
 
 def logistic_hessian(w, x, y):
@@ -14,8 +13,3 @@ def logistic_hessian(w, x, y):
 def arguments():
     rng = np.random.default_rng(0)
     return rng.normal(size=3), rng.normal(size=(6, 3)), np.array([0, 1, 1, 0, 1, 0.0])
-
-
-def batch():
-    w, x, y = arguments()
-    return np.stack([w, -w]), x, y

@@ -12,15 +12,21 @@ from redraft.transpile.primitives.table import Call, elementwise, no_derivative,
 BACK = {"x": "np.reshape(ans_bar, np.shape(x))"}
 
 
+def one_more(b: Batching, name: str) -> str:
+    """Text of a number of batch axes, and one more."""
+    count = b.constant(name)
+    return str(count + 1) if isinstance(count, int) else f"{name} + 1"
+
+
 def deeper(b: Batching) -> str:
     """One batch axis more in front of those that are there."""
-    return b.again(lead="2" if b.constant("lead") == 1 else "lead + 1")
+    return b.again(lead=one_more(b, "lead"))
 
 
 def align_deeper(b: Batching) -> str:
     """As `deeper`; the other operands' numbers of axes do not count the new one."""
     ndims = ", ".join(f"{part} + 1" for part in b.parts("ndims"))
-    return f"rt.align(x, {ndims}, lead={'2' if b.constant('lead') == 1 else 'lead + 1'})"
+    return f"rt.align(x, {ndims}, lead={one_more(b, 'lead')})"
 
 
 primitive(
@@ -78,7 +84,7 @@ def unbroadcast_deeper(b: Batching) -> str:
     """One batch axis more; a single primal stays single."""
     if "z_bar" not in b.batched:
         b.spread("z_bar")
-    texts = {"lead": "2" if b.constant("lead") == 1 else "lead + 1"}
+    texts = {"lead": one_more(b, "lead")}
     if "x" in b.batched:
         texts["of_x"] = str(b.constant("of_x") + 1)
     return b.again(**texts)

@@ -39,6 +39,7 @@ from redraft.transpile.transforms.batch_names import (
     Result,
     broadcast_rank,
     inverted,
+    is_one_less_axis,
     literal_rank,
     part_at,
     shared_all,
@@ -175,6 +176,8 @@ class BatchedExpressions(BatchedHelpers):
     def expr_BinOp(self, node: gast.BinOp) -> Result:
         left, of_left = self.consumed(node.left)
         right, of_right = self.consumed(node.right)
+        if is_one_less_axis(left) and isinstance(node.op, gast.Add) and core.is_number(right, 1):
+            return left.left, of_left  # ``x.ndim - 1 + 1``
         new = gast.copy_location(gast.BinOp(left, node.op, right), node)
         for value, other in ((of_left, of_right), (of_right, of_left)):
             if isinstance(value, Entries) or isinstance(other, Entries):

@@ -185,6 +185,17 @@ def is_inner_shape(node: Any) -> bool:
     )
 
 
+def is_one_less_axis(node: Any) -> bool:
+    """Is this ``x.ndim - 1``, as the number of axes of one example is written?"""
+    return (
+        isinstance(node, gast.BinOp)
+        and isinstance(node.op, gast.Sub)
+        and isinstance(node.left, gast.Attribute)
+        and node.left.attr == "ndim"
+        and core.is_number(node.right, 1)
+    )
+
+
 def literal_rank(node: Any) -> int | None:
     return 0 if isinstance(table.literal(node), (int, float, complex)) else None
 
