@@ -335,11 +335,13 @@ def test_wrong_chain(folder, run, command, message):
 
 
 def test_refusal_says_that_arguments_would_help(folder, run):
-    (folder / "item.py").write_text("def f(x):\n    x = x + 0\n    x[0] = x[1]\n    return x\n")
-    status, _, err = run("vmap", "item.py:f")
+    (folder / "mean.py").write_text(
+        "import numpy as np\n\n\ndef mean(x, y):\n    return np.average(x, weights=y)\n"
+    )
+    status, _, err = run("vmap", "mean.py:mean")
     assert status == 1
     assert err.endswith("hint: with --args EXPRESSION the ranks of the arguments are known\n")
-    assert run("vmap", "item.py:f", "--args", "np.ones((3, 2))")[0] == 0
+    assert run("vmap", "mean.py:mean", "--args", "(np.ones((3, 2)), np.ones((3, 2)))")[0] == 0
 
 
 # Output on a terminal and in a pipe ------------------------------------------------------------

@@ -1,4 +1,4 @@
-# redraft: jacobian of logistic_hessian_jacrev (original.py:9) with respect to w.
+# redraft: jacobian of logistic_hessian_jacrev (original.py:8) with respect to w.
 # Generated, do not edit. Regenerate: redraft golden update logistic_hessian
 
 import numpy as np
@@ -6,7 +6,7 @@ from redraft import runtime as rt
 
 
 def logistic_hessian_fwd_w_jvp_vmap(w, x, y, *, w_dot):
-    """Value of logistic_hessian_fwd_w (original.py:9), and its tangent along the tangents of w, for a batch of w_dot."""
+    """Value of logistic_hessian_fwd_w (original.py:8), and its tangent along the tangents of w, for a batch of w_dot."""
     logits = x @ w
     logits_dot = w_dot @ x.T
     t0 = np.logaddexp(0.0, logits)
@@ -19,7 +19,7 @@ def logistic_hessian_fwd_w_jvp_vmap(w, x, y, *, w_dot):
 
 
 def logistic_hessian_bwd_w_vmap_jvp_vmap(saved, t_bar, *, saved_dot):
-    """Value of logistic_hessian_bwd_w_vmap (original.py:9), and its tangent along the tangents of saved, for a batch of saved_dot."""
+    """Value of logistic_hessian_bwd_w_vmap (original.py:8), and its tangent along the tangents of saved, for a batch of saved_dot."""
     t1, y, logits, t0, x, w = saved
     t1_dot, y_dot, logits_dot, t0_dot, x_dot, w_dot = saved_dot
     t = t_bar / np.size(t1)
@@ -40,7 +40,7 @@ def logistic_hessian_bwd_w_vmap_jvp_vmap(saved, t_bar, *, saved_dot):
 
 
 def logistic_hessian_jacrev_jvp_vmap(w, x, y, w_dot):
-    """Value of logistic_hessian_jacrev (original.py:9), and its tangent along the tangents of w, for a batch of w_dot."""
+    """Value of logistic_hessian_jacrev (original.py:8), and its tangent along the tangents of w, for a batch of w_dot."""
     batch = len(w_dot)
     t0, t0_dot = logistic_hessian_fwd_w_jvp_vmap(w, x, y, w_dot=w_dot)
     w_ans, w_saved = t0
@@ -50,6 +50,6 @@ def logistic_hessian_jacrev_jvp_vmap(w, x, y, w_dot):
 
 
 def logistic_hessian_jacrev_jacfwd(w, x, y):
-    """Jacobian of logistic_hessian_jacrev (original.py:9) with respect to w."""
+    """Jacobian of logistic_hessian_jacrev (original.py:8) with respect to w."""
     w_columns = logistic_hessian_jacrev_jvp_vmap(w, x, y, w_dot=rt.basis(w))[1]
     return rt.jacobian_of_columns(w_columns, w)
