@@ -7,6 +7,18 @@ _root = _Path(__file__).resolve().parent.parent
 if (_root / "transpile" / "api.py").exists():
     __path__.append(str(_root))
 
+from redraft.runtime.collectives import (  # noqa: E402
+    all_gather,
+    all_to_all,
+    axis_index,
+    axis_size,
+    pmax,
+    pmean,
+    pmin,
+    ppermute,
+    psum,
+    psum_scatter,
+)
 from redraft.runtime.tree import register as register_pytree_node  # noqa: E402
 from redraft.transpile.api import grad, jvp, source, value_and_grad, vjp  # noqa: E402
 from redraft.transpile.custom import primitive  # noqa: E402
@@ -22,6 +34,10 @@ __all__ = [
     "SourceError",
     "TableError",
     "TransformError",
+    "all_gather",
+    "all_to_all",
+    "axis_index",
+    "axis_size",
     "grad",
     "hessian",
     "insert_grad_of",
@@ -30,7 +46,13 @@ __all__ = [
     "jacrev",
     "jit",
     "jvp",
+    "pmax",
+    "pmean",
+    "pmin",
+    "ppermute",
     "primitive",
+    "psum",
+    "psum_scatter",
     "register_pytree_node",
     "source",
     "value_and_grad",

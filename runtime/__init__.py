@@ -43,6 +43,18 @@ from redraft.runtime.batching import (
     spread,
     spread_inside,
 )
+from redraft.runtime.collectives import (
+    all_gather,
+    all_to_all,
+    axis_index,
+    axis_size,
+    pmax,
+    pmean,
+    pmin,
+    ppermute,
+    psum,
+    psum_scatter,
+)
 
 # The compiler's helpers
 from redraft.runtime.cotangents import (
@@ -103,6 +115,7 @@ from redraft.runtime.examples import (
     sum_of_examples,
     truths,
 )
+from redraft.runtime.exchanges import exchange, joined, parts, permute, reversed_perm
 from redraft.runtime.indexing import (
     add_at,
     item,

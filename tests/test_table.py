@@ -525,10 +525,13 @@ def test_both_modes_are_there(row):
 
 
 def test_every_differentiable_row_has_samples():
-    """All but complex numbers, and the helpers for structures, which the compiler's tests run."""
+    """All but complex numbers, the helpers for structures, which the compiler's tests run, and
+    collectives, which need an axis (test_collectives.py)."""
     without = {row.name for row in DIFFERENTIABLE if row.samples is None}
     structures = {n for n in without if is_helper_of(n, "redraft.runtime.cotangents")}
-    assert without - structures - {"list", "tuple", "dict"} == NOT_SAMPLED
+    collectives = {row.name for row in DIFFERENTIABLE if row.over is not None}
+    assert len(collectives) == 8 and collectives <= without
+    assert without - structures - collectives - {"list", "tuple", "dict"} == NOT_SAMPLED
 
 
 NOT_SAMPLED = {"complex", "rt.unimag", "np.float32", "np.float16", "np.complex128", "np.complex64"}

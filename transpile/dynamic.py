@@ -462,7 +462,11 @@ def calling_line() -> Any:
     while frame is not None:
         generated = by_file.get(frame.f_code.co_filename)
         if generated is not None:
-            return place_of_line(generated, frame.f_lineno)
+            place = place_of_line(generated, frame.f_lineno)
+            while place is not None and by_file.get(place.file) not in (None, generated):
+                generated = by_file[place.file]  # (a batch of a derivative: the user's line)
+                place = place_of_line(generated, place.line)
+            return place
         frame = frame.f_back
     return None
 

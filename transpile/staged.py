@@ -1006,6 +1006,10 @@ class StagedTools(Stand):
         return value
 
 
+# calls of functions, and collectives, which only say that they have no axis here
+AS_THEY_ARE = ("redraft.runtime.apply", "redraft.runtime.collectives")
+
+
 class Helpers(Stand):
     """The helpers of generated code, and those that staging adds."""
 
@@ -1021,8 +1025,8 @@ class Helpers(Stand):
             value = staged_transforms.RUN_TIME.get(name)
         if value is None:
             raw = getattr(runtime, name)
-            of_apply = getattr(raw, "__module__", "") == "redraft.runtime.apply"
-            if isinstance(raw, type) or not callable(raw) or of_apply:
+            as_it_is = getattr(raw, "__module__", "") in AS_THEY_ARE
+            if isinstance(raw, type) or not callable(raw) or as_it_is:
                 value = raw
             elif name in WALKING:
                 value = Checked(_of_structures(name), name, raw)

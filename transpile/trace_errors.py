@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from typing import Any, NamedTuple
 
+from redraft.runtime.collectives import UnboundAxis
 from redraft.runtime.tensors import TensorError
 from redraft.transpile.errors import Span, TransformError
 from redraft.transpile.staged import by_file
@@ -46,6 +47,11 @@ def raise_located(error: BaseException, fun: Any) -> None:
     """Raise a `TransformError` at the user's line, where an error means a limit of staging."""
     from redraft.transpile import jit
 
+    if isinstance(error, UnboundAxis) and not error.place:
+        place = jit.place_of(error)
+        if place is not None:
+            at = f"{place.file}:{place.line}"
+            raise UnboundAxis(error.axis_name, error.function, at) from error
     reason = reason_of(error)
     if reason is None:
         return

@@ -28,6 +28,7 @@ from redraft.transpile.analysis.batched import (
     Value,
     describe,
     is_batched,
+    without_texts,
 )
 from redraft.transpile.api import (
     Generated,
@@ -69,7 +70,7 @@ def vmap(
             axis 0 unless they are named.
         out_axes: where the batch axis goes in the result, in the same way; None for a result that
             is the same for all examples.
-        axis_name: a name for the batch axis.
+        axis_name: a name for the batch axis, a string: `psum` and the other collectives go over it.
         axis_size: number of examples; needed only if no argument has a batch axis.
         spmd_axis_name: accepted for compatibility with JAX, without effect.
 
@@ -86,6 +87,8 @@ def vmap(
         raise TypeError(f"vmap expects a function, got {type(fun).__name__}")
     _check_in_axes(in_axes)
     _check_tree(out_axes, "out_axes")
+    if axis_name is not None and not isinstance(axis_name, str):
+        raise TypeError(f"vmap axis_name must be a string, got {axis_name!r}")
     return Vmapped(fun, in_axes, out_axes, axis_name, axis_size)
 
 
@@ -179,7 +182,8 @@ class Vmapped(Transformed):
     def __init__(
         self, fun: Any, in_axes: Axes, out_axes: Axes, axis_name: Any, axis_size: int | None
     ) -> None:
-        options = {"in_axes": in_axes, "out_axes": out_axes, "axis_size": axis_size}
+        options = {"in_axes": in_axes, "out_axes": out_axes, "axis_size": axis_size,
+                   "axis_name": axis_name}  # fmt: skip
         super().__init__(fun, "vmap", argnums=0, **options)
         self.in_axes, self.out_axes, self.axis_name = in_axes, out_axes, axis_name
         self.axis_size = axis_size
@@ -202,10 +206,15 @@ class Vmapped(Transformed):
         axes, named = self.axes_of(args, kwargs)
         self.checked_size(args, axes, kwargs, named)
         values = tuple(
-            described(x, a, name) for x, a, name in zip(args, axes, self.names(args), strict=True)
+            self.told(described(x, a, name))
+            for x, a, name in zip(args, axes, self.names(args), strict=True)
         )
-        given = tuple((k, described(v, named[k], k)) for k, v in kwargs.items())
+        given = tuple((k, self.told(described(v, named[k], k))) for k, v in kwargs.items())
         return self.generated(values, given, tuple(map(_hashable, axes)), _hashable(named))
+
+    def told(self, value: Value) -> Value:
+        """What is known of an argument; strings matter only if the axis has a name."""
+        return value if self.axis_name is not None else without_texts(value)
 
     def names(self, args: tuple) -> list[str]:
         """Names of the positional arguments, for messages."""
@@ -312,7 +321,9 @@ class Vmapped(Transformed):
             keywords |= {renamed.get(k, k): v for k, v in given}
             env = bind_parameters(source, [*leading, *values], keywords)
             moves = moved(source, len(leading), axes, {renamed.get(k, k): a for k, a in named})
-            entry = write_entry(unit, source, env, moves, self.out_axes, self.axis_size)
+            entry = write_entry(
+                unit, source, env, moves, self.out_axes, self.axis_size, self.axis_name
+            )
             drop_unused(unit, entry.name, {f.name for f in unit.functions})
             generated = Generated(unit, source, entry.name)
             generated.target, generated.renamed = target, renamed
@@ -530,17 +541,19 @@ def moved(source: Source, skip: int, axes: Any, named: dict[str, Axes]) -> dict[
 
 def write_entry(
     unit: Unit, source: Source, env: dict[str, Value], moves: dict[str, Axes], out_axes: Axes,
-    axis_size: int | None,
+    axis_size: int | None, axis_name: str | None = None,
 ) -> Source:  # fmt: skip
     """Write the batched function that is called: with the batch axes where the caller has them."""
     name = unit.name_function(f"{core.base(source.name)}_vmap")
     names, count = set(unit.names), len(unit.functions)
-    batches = Batches(unit)
+    batches = Batches(unit, axis_name)
+    env = batches.described(env)
     batcher = Batcher(batches, source, env)
     body = batcher.function()
-    if batches.changes:  # numbers that are read from arrays must not change with them
+    if batches.changes or (batches.shares and batches.writes):
+        # what is read from arrays, or shared by examples, must not change with other values
         unit.names, unit.functions[count:] = names, []
-        batches = Batches(unit, copies=True)
+        batches = Batches(unit, axis_name, copies=True)
         batcher = Batcher(batches, source, env)
         body = batcher.function()
     returned = body[-1]
@@ -593,8 +606,9 @@ def write_batched_source(unit: Unit, source: Source, options: dict[str, Any]) ->
         raise TransformError(f"vmap: {error}", None, "check in_axes") from None
     moves = moved(source, len(source.captured), axes, {})
     return write_entry(
-        unit, source, env, moves, options.get("out_axes", 0), options.get("axis_size")
-    )
+        unit, source, env, moves, options.get("out_axes", 0), options.get("axis_size"),
+        options.get("axis_name"),
+    )  # fmt: skip
 
 
 def drop_unused(unit: Unit, entry: str, among: set[str]) -> None:

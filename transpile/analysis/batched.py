@@ -19,6 +19,13 @@ class Array:
 
 
 @dataclass(frozen=True)
+class Text(Array):
+    """A string that is known when the source is written: it may be the name of an axis."""
+
+    value: str = ""
+
+
+@dataclass(frozen=True)
 class Items:
     """A tuple, list, dict or object of which every part is known."""
 
@@ -176,12 +183,25 @@ def unshared(value: Value) -> Value:
     return value
 
 
+def without_texts(value: Value) -> Value:
+    """The same value, whatever its strings are."""
+    if isinstance(value, Text):
+        return PLAIN
+    if isinstance(value, Items):
+        return replace(value, parts=tuple(map(without_texts, value.parts)))
+    if isinstance(value, (Many, Entries)):
+        return replace(value, part=without_texts(value.part))
+    return value
+
+
 def describe(value: Any) -> Value:
     """A value that the compiler sees, without a batch axis."""
     if isinstance(value, (np.ndarray, np.generic, bool, int, float, complex)):
         return Array(False, np.ndim(value))
     if value is None:
         return Nothing()
+    if isinstance(value, str):
+        return Text(value=value)
     if type(value) in (list, tuple):
         parts = tuple(map(describe, value))
         return Items(type(value).__name__, tuple(range(len(parts))), parts)

@@ -5,6 +5,7 @@ Templates are text until a compiler asks for them, so the import costs a few mil
 
 from redraft.transpile.primitives import (
     batches,
+    collectives,
     compare,
     create,
     einsum,
@@ -22,6 +23,7 @@ from redraft.transpile.primitives import (
 
 __all__ = [
     "batches",
+    "collectives",
     "compare",
     "create",
     "einsum",

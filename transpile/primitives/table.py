@@ -79,6 +79,7 @@ class Row:
         tf: how to compute it on tensors (lowering.py).
         no_tf: why that cannot be.
         batch: what becomes of a call whose arguments have a batch axis (batching.py).
+        over: of a collective, what becomes of a call under the axis that it names (collectives.py).
         samples: example arguments for the tests.
     """
 
@@ -105,6 +106,7 @@ class Row:
     tf: str | None = None
     no_tf: str = ""
     batch: Any = None
+    over: Any = None
     samples: Samples | None = None
     namespace: Mapping[str, Any] = field(default_factory=dict)
 

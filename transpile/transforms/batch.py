@@ -39,6 +39,7 @@ from redraft.transpile.analysis.batched import (
     Nothing,
     Value,
     is_batched,
+    without_texts,
 )
 from redraft.transpile.analysis.batched_memory import Memory
 from redraft.transpile.analysis.liveness import mark_live
@@ -72,13 +73,24 @@ class Batches:
     """All functions that one `vmap` writes: one version per function and description."""
 
     unit: Any
+    axis_name: str | None = None  # of the batch axis, for collectives
     versions: dict[Any, Version] = field(default_factory=dict)
     made: dict[Any, Any] = field(default_factory=dict)
+    speaking: dict[Any, bool] = field(default_factory=dict)  # which functions call collectives
+    shares: bool = False  # what a collective gives is another array, seen by all examples
+    writes: bool = False  # some function may change what all examples share
     copies: bool = False  # some function changes arrays in place: numbers that it reads are copied
     changes: bool = False
 
+    def described(self, env: Env) -> Env:
+        """What versions are distinguished by: strings matter only if the axis has a name."""
+        if self.axis_name is not None:
+            return env
+        return {name: without_texts(value) for name, value in env.items()}
+
     def version(self, source: Source, env: Env, refuse: Any, masked: bool = False) -> Version:
         """The version of a function for these arguments; written at the first request."""
+        env = self.described(env)
         key = (source, masked, tuple(sorted(env.items(), key=lambda item: item[0])))
         found = self.versions.get(key)
         if found is not None:
@@ -95,9 +107,9 @@ class Batches:
         start = len(self.unit.functions)
         for _ in range(4):  # a recursive function: until what it is taken to give is what it gives
             del self.unit.functions[start:]
-            found.used = False
+            found.used, size = False, found.size
             result = write_batched(self, source, env, found, masked)
-            if not found.used or result == found.result:
+            if not found.used or (result == found.result and size == found.size):
                 found.result, found.written = result, True
                 return found
             found.result = result
@@ -113,13 +125,46 @@ def write_batched(
     batcher = Batcher(batches, source, env)
     batcher.conditional = masked
     body = batcher.function()
-    value = batcher.finish_returned(body)
+    if batcher.size_used and size_of(env) is None:
+        found.size = batcher.size_name
+    else:
+        batcher.finish_returned(body)
     shared = set(source.parameters)
     found.changes = batcher.memory.reaches(batcher.memory.changed, shared)
     found.copies = batcher.memory.reaches(batcher.memory.copied, shared)
     fold_answer(body)
-    add_function(batches.unit, source, found.name, source.node.args, body, batched_names(env))
-    return value
+    arguments = with_parameter(source.node.args, found.size)
+    add_function(batches.unit, source, found.name, arguments, body, batched_names(env))
+    return batcher.result
+
+
+def with_parameter(arguments: Any, name: str | None) -> Any:
+    """Parameters and one more, which calls pass by its name."""
+    if name is None:
+        return arguments
+    arguments = core.copy(arguments)
+    parameter = gast.Name(name, gast.Param(), None, None)
+    if arguments.defaults or arguments.vararg or arguments.kwonlyargs:
+        arguments.kwonlyargs.append(parameter)
+        arguments.kw_defaults.append(None)
+    else:
+        arguments.args.append(parameter)
+    return arguments
+
+
+PLACES = (gast.Subscript, gast.Attribute)
+
+
+def may_write(body: list[Any]) -> bool:
+    """Does a function change anything in place, as far as its statements tell?"""
+    for statement in core.walk_statements(body):
+        targets = getattr(statement, "targets", ())
+        stores = any(isinstance(t, PLACES) for target in targets for t in core.walk(target))
+        if stores or isinstance(statement, (gast.AugAssign, gast.Expr)):
+            return True
+        if any(isinstance(n, gast.keyword) and n.arg == "out" for n in core.walk(statement)):
+            return True
+    return False
 
 
 def batched_names(env: Env) -> list[str]:
@@ -203,6 +248,7 @@ class Batcher(BatchedClosures):
         self.made_here: list[Any] = []  # derivatives and pullbacks
         self.captured = captured_names(self.body)
         self.changed_names = names_changed(self.body)
+        self.batches.writes |= may_write(self.body)
         self.flags = getattr(self.body[0], "exit_flags", frozenset())
         mark_live(self.body, set())
 

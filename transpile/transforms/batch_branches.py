@@ -384,6 +384,8 @@ class BatchedBranches(BatchedStores):
 
     def bool_test(self, node: gast.BoolOp) -> tuple[gast.expr, Value]:
         pairs = [self.test(node.values[0])]
+        if is_batched(pairs[0][1]):
+            self.refuse_speaking(*node.values[1:])
         for value in node.values[1:]:
             pairs.append(self.without_lines(value, self.test))
         result, known = pairs[-1]

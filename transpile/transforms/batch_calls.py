@@ -27,6 +27,7 @@ from redraft.transpile.analysis.batched import (
 )
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.callee import Function
+from redraft.transpile.front.effects import writes_arguments
 from redraft.transpile.front.scope import UNKNOWN
 from redraft.transpile.front.source import Source
 from redraft.transpile.primitives import table
@@ -152,7 +153,8 @@ class BatchedCalls(BatchedItems):
             found = self.derived_call(node, node.func)
             if found is not None:
                 return found
-        special = self.special(function) or self.helper(function) or self.transform(function)
+        special = self.special(function) or self.helper(function)
+        special = special or self.transform(function) or self.collective(function)
         if special is not None:
             found = special(node)
             if found is not None:
@@ -197,6 +199,9 @@ class BatchedCalls(BatchedItems):
                 "call it here, and pass values",
             )
         if not any(map(is_batched, values)) and not any(isinstance(v, Closure) for v in values):
+            if row is None and self.concerned and self.speaks(function, *values):
+                return self.function_call(node, function, new, args, keywords)
+            self.batches.writes |= row is None and self.may_change(function)
             return self.unbatched_call(node, new, row, args, keywords)
         if row is not None and row.kind != "missing":
             return self.row_call(node, row, dotted_name(func), args, keywords)
@@ -208,6 +213,10 @@ class BatchedCalls(BatchedItems):
                 "source is written", "call a function by its name, or use `rd.vmap_by_loop`",
             )  # fmt: skip
         return self.function_call(node, function, new, args, keywords)
+
+    def may_change(self, function: Any) -> bool:
+        """May a call change its arguments in place?"""
+        return function is UNKNOWN or writes_arguments(function, self.unit.dependencies)
 
     def unbatched_call(self, node: Any, new: Any, row: Any, args: Any, keywords: Any) -> Result:
         for value, _ in (*args, *keywords.values()):
@@ -315,6 +324,8 @@ class BatchedCalls(BatchedItems):
         new.func = core.name(version.name)
         new.args = [self.settled(n, k) for n, k in args]
         new.keywords = [gast.keyword(k, self.settled(*pair)) for k, pair in keywords.items()]
+        if version.size is not None:
+            new.keywords.append(gast.keyword(version.size, self.size()))
         return new, version.result
 
     def lets_go(self, version: Any, pairs: Any) -> bool:

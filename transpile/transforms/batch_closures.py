@@ -94,7 +94,7 @@ class BatchedClosures(BatchedLoops):
                 node, f"`{partial[0]}`, which `{name}` reads, has no value for some examples",
                 "give it a value before",
             )  # fmt: skip
-        inputs = {**captured, **env}
+        inputs = self.batches.described({**captured, **env})
         key = (name, self.masked, tuple(sorted(inputs.items(), key=lambda item: item[0])))
         found = definer.closures.get(key)
         if found is not None:

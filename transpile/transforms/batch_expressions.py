@@ -235,6 +235,9 @@ class BatchedExpressions(BatchedHelpers):
         if not any(map(is_batched, values.values())):
             return new, Array(False, self.rank_of(row, nodes, values), True)
         same = all(map(core.is_name, nodes.values())) and len({n.id for n in nodes.values()}) == 1
+        same = (
+            same and len(set(values.values())) == 1
+        )  # (the batch that all share is another value)
         if same and isinstance(new, gast.BinOp) and not isinstance(new.op, gast.MatMult):
             known = next(iter(values.values()))  # ``x * x``: nothing to align
             return new, Array(True, getattr(known, "rank", None), True)
@@ -259,6 +262,7 @@ class BatchedExpressions(BatchedHelpers):
             ranks = [getattr(known, "rank", None) for _, known in pairs]
             return new, Array(False, 0 if all(r == 0 for r in ranks) else None)
         if len(node.ops) > 1:
+            self.refuse_speaking(*node.comparators[1:])
             return self.chain(node, pairs)
         return self.compare(pairs[0], node.ops[0], pairs[1], node)
 

@@ -121,6 +121,7 @@ class BatchedLoops(BatchedBranches):
 
     def masked_while(self, node: gast.While, head: Env) -> None:
         """Rounds for all examples, until the mask of those that go on is empty."""
+        self.refuse_speaking(node.test)
         unset = set(self.partial) - (set(head) - set(self.env))
         self.lines += self.to_head(head, node)
         endless = isinstance(node.test, gast.Constant) and node.test.value

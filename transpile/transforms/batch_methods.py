@@ -23,6 +23,7 @@ from redraft.transpile.analysis.batched import (
     unshared,
 )
 from redraft.transpile.primitives import table
+from redraft.transpile.transforms.batch_collectives import BatchedCollectives
 from redraft.transpile.transforms.batch_names import (
     Result,
     dotted_name,
@@ -31,12 +32,11 @@ from redraft.transpile.transforms.batch_names import (
     shared_all,
     shown_source,
 )
-from redraft.transpile.transforms.batch_transforms import BatchedTransformations
 
 UNCHANGING = ("copy", "count", "index", "keys", "values", "items", "get")
 
 
-class BatchedMethods(BatchedTransformations):
+class BatchedMethods(BatchedCollectives):
     """Methods of containers and arrays, and functions that look at structure, under a batch axis."""
 
     def method_call(self, node: gast.Call) -> Result:

@@ -43,6 +43,7 @@ class Version:
     used: bool = False
     changes: bool = False  # it changes an argument in place, or what shares memory with one
     copies: bool = False  # it copies an argument where an example would keep it
+    size: str | None = None  # the parameter for the number of examples, if no other one tells it
 
 
 def size_of(env: Env) -> gast.expr | None:

@@ -176,7 +176,8 @@ class BatchedTransformations(BatchedCalls):
         captured = [self.expression(core.name(n)) for n in captured_of(callee)]
         every = [*captured, *args]
         if not captured and not any(is_batched(k) for _, k in (*args, *keywords.values())):
-            return core.copy(node), PLAIN
+            if not (self.concerned and self.speaks(callee)):
+                return core.copy(node), PLAIN
         if any(isinstance(k, Closure) for _, k in (*every, *keywords.values())):
             raise self.not_known(node)
         source = self.unit.source_of(callee, self.refusal(node))
