@@ -573,6 +573,33 @@ def test_gradients_of_programs(fun):
     assert_same(got, jax.vmap(jax.grad(twin(loss)), axis_name="i")(X))
 
 
+def step(w, x):
+    """A training step: gradients of a function that is defined here, averaged over the axis."""
+
+    def loss(w):
+        return np.sum((x * w - 1.0) ** 2)
+
+    value, gradient = rd.value_and_grad(loss)(w)
+    return w - 0.1 * rd.pmean(gradient, "i"), rd.pmean(value, "i")
+
+
+def derivatives_within(w, x):
+    """Of functions that use the axis, also where no batched value comes in."""
+    shared = rd.grad(lambda w: np.sum(rd.psum(w**2, "i")))(w)
+    value, along = rd.jvp(lambda x: x * rd.psum(np.sin(x), "i"), (x,), (w,))
+    return shared + value + along
+
+
+def pullback_within(w, x):
+    value, pull = rd.vjp(lambda x: x * rd.psum(np.sin(x), "i"), x)
+    return value + pull(w)[0]
+
+
+@pytest.mark.parametrize("fun", [step, derivatives_within, pullback_within])
+def test_derivatives_within(fun):
+    check(fun, np.array([0.5, -1.5]), X, in_axes=(None, 0))
+
+
 # --- where only some examples come by
 
 
