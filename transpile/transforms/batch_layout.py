@@ -7,7 +7,11 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
+from redraft.transpile.analysis.liveness import mark_live
 from redraft.transpile.transforms.batch_names import names_in
+
+
+BLOCKS = (gast.If, gast.For, gast.While, gast.With)
 
 
 def expand_definitions(body: list[Any], placed: dict[str, list[Any]]) -> list[Any]:
@@ -51,6 +55,7 @@ def join_conversions(body: list[Any]) -> list[Any]:
     return out
 
 
+<<<<<<< HEAD
 def _per_example(value: gast.expr, conversion: gast.Call) -> gast.expr:
     """What a conversion makes of a value."""
     if isinstance(value, gast.Constant) and isinstance(value.value, (bool, int, float)):
@@ -86,6 +91,35 @@ def is_length(node: Any) -> bool:
     shape = getattr(node, "value", None)
     of_shape = isinstance(node, gast.Subscript) and isinstance(shape, gast.Attribute)
     return of_shape and shape.attr == "shape" and isinstance(node.slice, gast.Constant)
+=======
+def without_dead_flags(body: list[Any], flags: Any) -> list[Any]:
+    """The code without settings of flags and placeholders that nobody reads."""
+    mark_live(body, set())
+    return _without_dead(body, flags)
+
+
+def _without_dead(body: list[Any], flags: Any) -> list[Any]:
+    out = []
+    for statement in body:
+        for block in ("body", "orelse"):
+            if isinstance(statement, BLOCKS) and getattr(statement, block, None):
+                kept = _without_dead(getattr(statement, block), flags)
+                setattr(statement, block, kept or ([gast.Pass()] if block == "body" else []))
+        name = _set_name(statement)
+        if name not in flags or name in statement.live:
+            out.append(statement)
+    return out
+
+
+def _set_name(node: Any) -> str | None:
+    """The variable that gets a constant here, or one per example."""
+    if not isinstance(node, gast.Assign) or not core.is_name(node.targets[0]):
+        return None
+    value = node.value
+    if isinstance(value, gast.Call) and core.same(value.func, core.dotted("np.full")):
+        value = value.args[1]
+    return node.targets[0].id if isinstance(value, gast.Constant) else None
+>>>>>>> 4be0734 (Run batched loops and branches on the arrays of the examples concerned)
 
 
 def _converts(node: Any) -> str | None:
@@ -158,5 +192,9 @@ def readable(body: list[Any]) -> list[Any]:
             statement.placeholder = is_answer and core.same(statement.value, core.constant(None))
     if body:
         body[0].exit_flags = frozenset(new.values()) - {new.get("ans.r")}
+<<<<<<< HEAD
         body[-1].answer = new.get("ans.r")
+=======
+        body[0].exit_names = frozenset(new.values())
+>>>>>>> 4be0734 (Run batched loops and branches on the arrays of the examples concerned)
     return body
