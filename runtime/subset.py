@@ -61,7 +61,9 @@ class Subset:
         places = rows if self.places is None else self.places[rows]
         for i in range(len(self.left)):
             self.left[i] = _map(
-                lambda x, old: _stored(old, x.take(rows, 0), places, self.count), values[i], self.left[i]
+                lambda x, old: _stored(old, x.take(rows, 0), places, self.count),
+                values[i],
+                self.left[i],
             )
 
 
@@ -114,7 +116,10 @@ def _map(function: Callable, x: Any, *others: Any) -> Any:
     if x is None:
         return None
     if isinstance(x, dict):
-        return {k: _map(function, v, *(None if o is None else o[k] for o in others)) for k, v in x.items()}
+        return {
+            k: _map(function, v, *(None if o is None else o[k] for o in others))
+            for k, v in x.items()
+        }
     if isinstance(x, (list, tuple)):
         parts = [
             _map(function, v, *(None if o is None else o[i] for o in others))

@@ -14,6 +14,8 @@ import gast
 import numpy as np
 
 from redraft.runtime.shapes import cast_like
+from redraft.runtime.tensors import is_tensor
+from redraft.runtime.tree import leaves
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     BATCHED,
@@ -30,8 +32,6 @@ from redraft.transpile.analysis.batched import (
     is_batched,
     without_texts,
 )
-from redraft.runtime.tensors import is_tensor
-from redraft.runtime.tree import leaves
 from redraft.transpile.api import (
     Generated,
     Gradient,
@@ -198,7 +198,8 @@ class Vmapped(Transformed):
             self.fun.learn(names)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        generated = self.written_for(args, kwargs, compact=not any(map(is_tensor, leaves(args))))
+        on_arrays = not any(map(is_tensor, leaves((args, tuple(kwargs.values())))))
+        generated = self.written_for(args, kwargs, compact=on_arrays and self.axis_name is None)
         target = generated.target
         renamed = {generated.renamed.get(k, k): v for k, v in kwargs.items()}
         result = generated.function(*target.leading, *args, **{**target.keywords, **renamed})
@@ -220,9 +221,7 @@ class Vmapped(Transformed):
             self._shown = self.for_axes(None, compact=True)
         return self._shown
 
-    def written_for(
-        self, args: tuple, kwargs: dict[str, Any], compact: bool = False
-    ) -> Generated:
+    def written_for(self, args: tuple, kwargs: dict[str, Any], compact: bool = False) -> Generated:
         """The source for the arguments of a call.
 
         Args:
@@ -236,15 +235,10 @@ class Vmapped(Transformed):
             self.told(described(x, a, name))
             for x, a, name in zip(args, axes, self.names(args), strict=True)
         )
-<<<<<<< HEAD
         given = tuple((k, self.told(described(v, named[k], k))) for k, v in kwargs.items())
-        return self.generated(values, given, tuple(map(_hashable, axes)), _hashable(named))
-=======
-        given = tuple((k, described(v, named[k], k)) for k, v in kwargs.items())
         key = (values, given, tuple(map(_hashable, axes)), _hashable(named))
         self._shown = self.generated(*key, compact)
         return self._shown
->>>>>>> 4be0734 (Run batched loops and branches on the arrays of the examples concerned)
 
     def told(self, value: Value) -> Value:
         """What is known of an argument; strings matter only if the axis has a name."""
@@ -333,16 +327,12 @@ class Vmapped(Transformed):
         values = tuple(map(undescribed, axes))
         return self.generated(values, (), tuple(map(_hashable, axes)), (), compact)
 
-<<<<<<< HEAD
     def for_arguments(self, arguments: tuple | None) -> Generated:
         return self.current() if arguments is None else self.written_for(arguments, {})
 
-    def generated(self, values: Any, given: Any, axes: Any, named: Any) -> Generated:
-=======
     def generated(
         self, values: Any, given: Any, axes: Any, named: Any, compact: bool = False
     ) -> Generated:
->>>>>>> 4be0734 (Run batched loops and branches on the arrays of the examples concerned)
         """The source for arguments of these descriptions."""
         key = (values, given, axes, named, compact)
         found = self._by_arguments.get(key)
@@ -380,11 +370,7 @@ class Vmapped(Transformed):
             env = bind_parameters(source, [*leading, *values], keywords)
             moves = moved(source, len(leading), axes, {renamed.get(k, k): a for k, a in named})
             entry = write_entry(
-<<<<<<< HEAD
-                unit, source, env, moves, self.out_axes, self.axis_size, self.axis_name
-=======
-                unit, source, env, moves, self.out_axes, self.axis_size, compact
->>>>>>> 4be0734 (Run batched loops and branches on the arrays of the examples concerned)
+                unit, source, env, moves, self.out_axes, self.axis_size, self.axis_name, compact
             )
             drop_unused(unit, entry.name, {f.name for f in unit.functions})
             generated = Generated(unit, source, entry.name)
@@ -603,31 +589,19 @@ def moved(source: Source, skip: int, axes: Any, named: dict[str, Axes]) -> dict[
 
 def write_entry(
     unit: Unit, source: Source, env: dict[str, Value], moves: dict[str, Axes], out_axes: Axes,
-<<<<<<< HEAD
-    axis_size: int | None, axis_name: str | None = None,
-=======
-    axis_size: int | None, compact: bool = False,
->>>>>>> 4be0734 (Run batched loops and branches on the arrays of the examples concerned)
+    axis_size: int | None, axis_name: str | None = None, compact: bool = False,
 ) -> Source:  # fmt: skip
     """Write the batched function that is called: with the batch axes where the caller has them."""
     name = unit.name_function(f"{core.base(source.name)}_vmap")
     names, count = set(unit.names), len(unit.functions)
-<<<<<<< HEAD
-    batches = Batches(unit, axis_name)
+    batches = Batches(unit, axis_name, compact=compact)
     env = batches.described(env)
-=======
-    batches = Batches(unit, compact=compact)
->>>>>>> 4be0734 (Run batched loops and branches on the arrays of the examples concerned)
     batcher = Batcher(batches, source, env)
     body = batcher.function()
     if batches.changes or (batches.shares and batches.writes):
         # what is read from arrays, or shared by examples, must not change with other values
         unit.names, unit.functions[count:] = names, []
-<<<<<<< HEAD
-        batches = Batches(unit, axis_name, copies=True)
-=======
-        batches = Batches(unit, copies=True, compact=compact)
->>>>>>> 4be0734 (Run batched loops and branches on the arrays of the examples concerned)
+        batches = Batches(unit, axis_name, compact=compact, copies=True)
         batcher = Batcher(batches, source, env)
         body = batcher.function()
     returned = body[-1]

@@ -97,7 +97,10 @@ class BatchedClosures(BatchedLoops):
         inputs = self.batches.described({**captured, **env})
         known = tuple(sorted(inputs.items(), key=lambda item: item[0]))
         key = (name, self.masked, known)
-        here = (*key, *sorted(core.reads(self.size_node)))  # how many examples, where it asks for it
+        here = (
+            *key,
+            *sorted(core.reads(self.size_node)),
+        )  # how many examples, where it asks for it
         found = definer.closures.get(key) or definer.closures.get(here)
         if found is not None:
             if not found.written and self.masked:

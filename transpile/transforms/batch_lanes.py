@@ -133,7 +133,9 @@ class BatchedLanes(BatchedBranches):
         names = [*lanes.results, *others]
         for name in others:
             if not has_lanes(self.env[name]):
-                raise self.refuse(self.statement, f"`{name}` has parts without a batch axis", "unpack it")
+                raise self.refuse(
+                    self.statement, f"`{name}` has parts without a batch axis", "unpack it"
+                )
         for name in lanes.used & set(self.env) - set(names):
             if is_batched(self.env[name]):  # nobody reads it: it stays the array of all
                 self.env[name] = Nothing(unset=True)

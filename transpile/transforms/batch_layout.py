@@ -10,7 +10,6 @@ from redraft.transpile import core
 from redraft.transpile.analysis.liveness import mark_live
 from redraft.transpile.transforms.batch_names import names_in
 
-
 BLOCKS = (gast.If, gast.For, gast.While, gast.With)
 
 
@@ -55,7 +54,6 @@ def join_conversions(body: list[Any]) -> list[Any]:
     return out
 
 
-<<<<<<< HEAD
 def _per_example(value: gast.expr, conversion: gast.Call) -> gast.expr:
     """What a conversion makes of a value."""
     if isinstance(value, gast.Constant) and isinstance(value.value, (bool, int, float)):
@@ -91,7 +89,8 @@ def is_length(node: Any) -> bool:
     shape = getattr(node, "value", None)
     of_shape = isinstance(node, gast.Subscript) and isinstance(shape, gast.Attribute)
     return of_shape and shape.attr == "shape" and isinstance(node.slice, gast.Constant)
-=======
+
+
 def without_dead_flags(body: list[Any], flags: Any) -> list[Any]:
     """The code without settings of flags and placeholders that nobody reads."""
     mark_live(body, set())
@@ -119,7 +118,6 @@ def _set_name(node: Any) -> str | None:
     if isinstance(value, gast.Call) and core.same(value.func, core.dotted("np.full")):
         value = value.args[1]
     return node.targets[0].id if isinstance(value, gast.Constant) else None
->>>>>>> 4be0734 (Run batched loops and branches on the arrays of the examples concerned)
 
 
 def _converts(node: Any) -> str | None:
@@ -192,9 +190,6 @@ def readable(body: list[Any]) -> list[Any]:
             statement.placeholder = is_answer and core.same(statement.value, core.constant(None))
     if body:
         body[0].exit_flags = frozenset(new.values()) - {new.get("ans.r")}
-<<<<<<< HEAD
         body[-1].answer = new.get("ans.r")
-=======
         body[0].exit_names = frozenset(new.values())
->>>>>>> 4be0734 (Run batched loops and branches on the arrays of the examples concerned)
     return body
