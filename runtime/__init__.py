@@ -188,4 +188,5 @@ from redraft.runtime.shapes import (
     untranspose,
 )
 from redraft.runtime.special import digamma, polygamma
+from redraft.runtime.subset import Subset, merge
 from redraft.runtime.tree import leaves, register

@@ -14,6 +14,8 @@ import gast
 import numpy as np
 
 from redraft.runtime.shapes import cast_like
+from redraft.runtime.tensors import is_tensor
+from redraft.runtime.tree import leaves
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     BATCHED,
@@ -188,6 +190,7 @@ class Vmapped(Transformed):
         self.in_axes, self.out_axes, self.axis_name = in_axes, out_axes, axis_name
         self.axis_size = axis_size
         self._by_arguments: dict[Any, Generated] = {}
+        self._shown: Generated | None = None  # what ran last
 
     def learn(self, names: frozenset[str]) -> None:
         super().learn(names)
@@ -195,14 +198,37 @@ class Vmapped(Transformed):
             self.fun.learn(names)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        generated = self.written_for(args, kwargs)
+        on_arrays = not any(map(is_tensor, leaves((args, tuple(kwargs.values())))))
+        generated = self.written_for(args, kwargs, compact=on_arrays and self.axis_name is None)
         target = generated.target
         renamed = {generated.renamed.get(k, k): v for k, v in kwargs.items()}
         result = generated.function(*target.leading, *args, **{**target.keywords, **renamed})
         return in_types_of_arguments(self.fun, result, args, kwargs, cast_like)
 
-    def written_for(self, args: tuple, kwargs: dict[str, Any]) -> Generated:
-        """The source for the arguments of a call."""
+    @property
+    def source(self) -> str:
+        """The generated source; that of the last call, if there was one."""
+        return self.shown.text
+
+    @property
+    def __wrapped__(self) -> Any:
+        return self.shown.function
+
+    @property
+    def shown(self) -> Generated:
+        """What a call on arrays runs."""
+        if self._shown is None or not self._shown.is_current():
+            self._shown = self.for_axes(None, compact=True)
+        return self._shown
+
+    def written_for(self, args: tuple, kwargs: dict[str, Any], compact: bool = False) -> Generated:
+        """The source for the arguments of a call.
+
+        Args:
+            args, kwargs: the arguments.
+            compact: whether loops go on with the examples that are not done, which is for arrays
+                whose shapes may depend on the data: not for XLA, nor for derivatives.
+        """
         axes, named = self.axes_of(args, kwargs)
         self.checked_size(args, axes, kwargs, named)
         values = tuple(
@@ -210,7 +236,9 @@ class Vmapped(Transformed):
             for x, a, name in zip(args, axes, self.names(args), strict=True)
         )
         given = tuple((k, self.told(described(v, named[k], k))) for k, v in kwargs.items())
-        return self.generated(values, given, tuple(map(_hashable, axes)), _hashable(named))
+        key = (values, given, tuple(map(_hashable, axes)), _hashable(named))
+        self._shown = self.generated(*key, compact)
+        return self._shown
 
     def told(self, value: Value) -> Value:
         """What is known of an argument; strings matter only if the axis has a name."""
@@ -281,6 +309,10 @@ class Vmapped(Transformed):
         """The source for arguments of which nothing is known but `in_axes`."""
         if count is None and self._generated is not None and self._generated.is_current():
             return self._generated
+        return self.for_axes(count)
+
+    def for_axes(self, count: int | None, compact: bool = False) -> Generated:
+        """The source for so many arguments, of which nothing but `in_axes` is known."""
         parameters = _parameters(self.fun)
         if count is None:
             positional = [
@@ -293,22 +325,38 @@ class Vmapped(Transformed):
                 count = len(self.in_axes)
         axes, _ = self.axes_of((None,) * count, {})
         values = tuple(map(undescribed, axes))
-        return self.generated(values, (), tuple(map(_hashable, axes)), ())
+        return self.generated(values, (), tuple(map(_hashable, axes)), (), compact)
 
     def for_arguments(self, arguments: tuple | None) -> Generated:
         return self.current() if arguments is None else self.written_for(arguments, {})
 
-    def generated(self, values: Any, given: Any, axes: Any, named: Any) -> Generated:
+    def generated(
+        self, values: Any, given: Any, axes: Any, named: Any, compact: bool = False
+    ) -> Generated:
         """The source for arguments of these descriptions."""
-        key = (values, given, axes, named)
+        key = (values, given, axes, named, compact)
         found = self._by_arguments.get(key)
         if found is None or not found.is_current():
-            found = self.write(values, given, axes, named)
+            found = self.written_anew(values, given, axes, named, compact)
             self._by_arguments[key] = found
-        self._generated = found
+        if not compact:
+            self._generated = found
         return found
 
-    def write(self, values: Any, given: Any, axes: Any, named: Any) -> Generated:
+    def written_anew(
+        self, values: Any, given: Any, axes: Any, named: Any, compact: bool
+    ) -> Generated:
+        """The source; with masks, if the arrays of some examples alone cannot be told apart."""
+        try:
+            return self.write(values, given, axes, named, compact)
+        except TransformError:
+            if not compact:
+                raise
+            return self.generated(values, given, axes, named)
+
+    def write(
+        self, values: Any, given: Any, axes: Any, named: Any, compact: bool = False
+    ) -> Generated:
         target = target_for(self.fun, values)
 
         def write(unit: Unit) -> Generated:
@@ -322,7 +370,7 @@ class Vmapped(Transformed):
             env = bind_parameters(source, [*leading, *values], keywords)
             moves = moved(source, len(leading), axes, {renamed.get(k, k): a for k, a in named})
             entry = write_entry(
-                unit, source, env, moves, self.out_axes, self.axis_size, self.axis_name
+                unit, source, env, moves, self.out_axes, self.axis_size, self.axis_name, compact
             )
             drop_unused(unit, entry.name, {f.name for f in unit.functions})
             generated = Generated(unit, source, entry.name)
@@ -541,19 +589,19 @@ def moved(source: Source, skip: int, axes: Any, named: dict[str, Axes]) -> dict[
 
 def write_entry(
     unit: Unit, source: Source, env: dict[str, Value], moves: dict[str, Axes], out_axes: Axes,
-    axis_size: int | None, axis_name: str | None = None,
+    axis_size: int | None, axis_name: str | None = None, compact: bool = False,
 ) -> Source:  # fmt: skip
     """Write the batched function that is called: with the batch axes where the caller has them."""
     name = unit.name_function(f"{core.base(source.name)}_vmap")
     names, count = set(unit.names), len(unit.functions)
-    batches = Batches(unit, axis_name)
+    batches = Batches(unit, axis_name, compact=compact)
     env = batches.described(env)
     batcher = Batcher(batches, source, env)
     body = batcher.function()
     if batches.changes or (batches.shares and batches.writes):
         # what is read from arrays, or shared by examples, must not change with other values
         unit.names, unit.functions[count:] = names, []
-        batches = Batches(unit, axis_name, copies=True)
+        batches = Batches(unit, axis_name, compact=compact, copies=True)
         batcher = Batcher(batches, source, env)
         body = batcher.function()
     returned = body[-1]

@@ -38,17 +38,19 @@ def _mark(body: list[gast.stmt], live: set[str], mark: str, reads: Reads) -> set
 
 def _before(statement: gast.stmt, live: set[str], mark: str, reads: Reads) -> set[str]:
     if isinstance(statement, gast.If):
-        exits = [s for s in statement.body if isinstance(s, gast.Break)]
-        if exits:  # the trailing `if flag: break` of a loop: what follows the loop is live too
-            return live | reads(statement.test)
         body = _mark(statement.body, live, mark, reads)
+        if isinstance(statement.body[-1], gast.Break):  # what follows the loop is live too
+            return body | live | reads(statement.test)
         return body | _mark(statement.orelse, live, mark, reads) | reads(statement.test)
     if isinstance(statement, (gast.For, gast.While)):
         return _loop(statement, live, mark, reads)
     if isinstance(statement, gast.With):
         items = reads([i.context_expr for i in statement.items])
         return _mark(statement.body, live, mark, reads) | items
-    return (live - definite_writes(statement)) | reads(statement)
+    found = (live - definite_writes(statement)) | reads(statement)
+    if isinstance(statement, gast.AugAssign) and core.is_name(statement.target):
+        found.add(statement.target.id)
+    return found
 
 
 def _loop(statement: Any, live: set[str], mark: str, reads: Reads) -> set[str]:

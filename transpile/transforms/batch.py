@@ -54,6 +54,7 @@ from redraft.transpile.transforms.batch_layout import (
     fold_answer,
     join_conversions,
     readable,
+    without_dead_flags,
 )
 from redraft.transpile.transforms.batch_names import (
     Env,
@@ -79,6 +80,8 @@ class Batches:
     speaking: dict[Any, bool] = field(default_factory=dict)  # which functions call collectives
     shares: bool = False  # what a collective gives is another array, seen by all examples
     writes: bool = False  # some function may change what all examples share
+    compact: bool = False  # loops go on with the examples that are not done (batch_lanes.py)
+    compacted: bool = False  # some loop does
     copies: bool = False  # some function changes arrays in place: numbers that it reads are copied
     changes: bool = False
 
@@ -217,7 +220,9 @@ class Batcher(BatchedClosures):
     Attributes:
         env: what is known of the variables at this point.
         regions: the masks under which the code at this point stands, outermost first.
+        outside: those under which the arrays stand that this code has the examples of.
         partial: variables that have a value for some examples only, and the masks of those.
+        picks: masks of the examples that an expression is about, where that is not all of them.
         lines: statements to put in front of the one that is rewritten.
     """
 
@@ -242,7 +247,11 @@ class Batcher(BatchedClosures):
         self.conditional = False
         self.entry_masks: set[str] = set()
         self.outer: Batcher | None = None
+        self.outside: list[Region] = []
+        self.picks: list[gast.expr] = []
+        self.counts = False  # does it ask how many examples are running?
         self.size_name = self.free("batch")
+        self.size_node: gast.expr = core.name(self.size_name)
         self.statement: Any = None
         self.memory = Memory()
         self.made_here: list[Any] = []  # derivatives and pullbacks
@@ -250,6 +259,7 @@ class Batcher(BatchedClosures):
         self.changed_names = names_changed(self.body)
         self.batches.writes |= may_write(self.body)
         self.flags = getattr(self.body[0], "exit_flags", frozenset())
+        self.exit_names = getattr(self.body[0], "exit_names", frozenset())
         mark_live(self.body, set())
 
     # --- small things
@@ -269,13 +279,14 @@ class Batcher(BatchedClosures):
 
     def size(self) -> gast.expr:
         """The number of examples."""
-        self.size_used = True
-        return core.name(self.size_name)
+        self.size_used |= core.is_name(self.size_node)
+        self.counts |= not core.is_name(self.size_node)
+        return core.copy(self.size_node)
 
     @property
     def masked(self) -> bool:
         """Does the code at this point count for some examples only?"""
-        return bool(self.regions) or self.conditional or self.choosing > 0
+        return bool(self.regions or self.outside) or self.conditional or self.choosing > 0
 
     choosing = 0
     choices: tuple[gast.expr, ...] | list[gast.expr] = ()  # the conditions of what is chosen
@@ -347,7 +358,10 @@ class Batcher(BatchedClosures):
         end.silent, end.answer = True, getattr(last, "answer", None)
         out += [*self.lines, end]
         self.check_memory()
-        return out if self.inner else join_conversions(expand_definitions(out, self.placed))
+        if self.inner:
+            return out
+        out = join_conversions(expand_definitions(out, self.placed))
+        return without_dead_flags(out, self.exit_names)
 
     def finish_returned(self, body: list[gast.stmt]) -> Value:
         """Put the definition of the batch size in front, where it is used."""

@@ -24,6 +24,7 @@ from redraft.transpile.analysis.batched import (
     join,
     unshared,
 )
+from redraft.transpile.analysis.liveness import mark_live
 from redraft.transpile.transforms.batch_names import (
     Env,
     Region,
@@ -41,7 +42,7 @@ class BatchedBranches(BatchedStores):
     """Branches under a batch axis: an `if` on a batched test runs for all, and selects."""
 
     def stmt_If(self, node: gast.If) -> None:
-        if len(node.body) == 1 and isinstance(node.body[0], gast.Break):
+        if isinstance(node.body[-1], gast.Break):
             self.leave_loop(node)
             return
         guarded = self.guarded(node)
@@ -79,14 +80,18 @@ class BatchedBranches(BatchedStores):
             self.lines, self.taken = saved, taken
 
     def leave_loop(self, node: gast.If) -> None:
-        """The last statement of a loop: ``if stop: break``."""
+        """``if stop: break``, the last statement of a loop (or anywhere, in batch_lanes.py)."""
         test, known = self.test(node.test)
-        if not is_batched(known):
+        if self.leaving is not None:
+            self.leave_lanes(node, test, is_batched(known))
+        elif is_batched(known):
+            self.loop_stop = test
+        else:
             self.emit(gast.If(test, [gast.Break()], []))
-            return
-        self.loop_stop = test
 
     loop_stop: Any = None
+    lanes: Any = None  # whose examples the arrays hold here; None for all
+    leaving: Any = None  # the same, in the body of a loop that they leave by `break`
 
     def plain_if(self, node: gast.If, test: gast.expr) -> None:
         before, partial = dict(self.env), copied_masks(self.partial)
@@ -95,7 +100,7 @@ class BatchedBranches(BatchedStores):
         orelse = self.block(node.orelse)
         after_orelse = self.env
         self.statement = node
-        live = (node.live | self.captured) if hasattr(node, "live") else None
+        live = self.needed(node.live) if hasattr(node, "live") else None
         joined = self.joined(after_body, after_orelse, node, live)
         body += self.conversions(after_body, joined, live, node)
         orelse += self.conversions(after_orelse, joined, live, node)
@@ -227,10 +232,8 @@ class BatchedBranches(BatchedStores):
             self.emit(core.assign(mask, full))
         later = set(node.live) | self.captured
         apart = self.kept_apart(node, later)
-        out = [
-            *self.copies_before(apart),
-            *self.under(mask, later | core.reads(node.orelse) - set(apart), node.body),
-        ]
+        first = later | mark_live(core.copy(node.orelse), later) - set(apart)
+        out = [*self.copies_before(apart), *self.for_examples(mask, first, node.body, node)]
         if node.orelse:
             other = self.free("others")
             inverse = inverted(core.name(mask))
@@ -241,7 +244,7 @@ class BatchedBranches(BatchedStores):
             self.restore_before(apart)
             out += self.lines
             self.lines = lines
-            out += self.under(other, set(node.live) | self.captured, node.orelse)
+            out += self.for_examples(other, set(node.live) | self.captured, node.orelse, node)
             for name, masks in list(self.partial.items()):
                 if {mask, other} <= masks:  # every example came by
                     masks -= {mask, other}
@@ -293,6 +296,8 @@ class BatchedBranches(BatchedStores):
             return False
         if target in self.partial and not node.orelse:
             return False
+        if self.compact and self.risky([*node.body, *node.orelse]):
+            return self.merged_choice(node, test, target)
         value = self.choice_value(node, test, target)
         if value is None:
             return False

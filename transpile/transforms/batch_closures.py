@@ -95,8 +95,13 @@ class BatchedClosures(BatchedLoops):
                 "give it a value before",
             )  # fmt: skip
         inputs = self.batches.described({**captured, **env})
-        key = (name, self.masked, tuple(sorted(inputs.items(), key=lambda item: item[0])))
-        found = definer.closures.get(key)
+        known = tuple(sorted(inputs.items(), key=lambda item: item[0]))
+        key = (name, self.masked, known)
+        here = (
+            *key,
+            *sorted(core.reads(self.size_node)),
+        )  # how many examples, where it asks for it
+        found = definer.closures.get(key) or definer.closures.get(here)
         if found is not None:
             if not found.written and self.masked:
                 raise self.refuse(
@@ -106,24 +111,27 @@ class BatchedClosures(BatchedLoops):
             found.used = True
             return found
         first = not definer.placed.get(name)
-        found = definer.closures[key] = Version(name if first else definer.free(name), BATCHED)
+        found = definer.closures[here] = Version(name if first else definer.free(name), BATCHED)
         places = definer.placed.setdefault(name, [])
         places.append(None)
         position = len(places) - 1
         for _ in range(4):
             found.used = False
-            places[position], result = self.written_closure(
+            places[position], result, counts = self.written_closure(
                 definer, source, {**definer.env, **env}, found
             )
             if not found.used or result == found.result:
                 found.result, found.written = result, True
+                if not counts:
+                    definer.closures[key] = found
                 return found
             found.result = result
         raise self.refuse(node, "a recursion whose result changes its form", "write a loop")
 
     def written_closure(self, definer: Any, source: Source, env: Env, version: Version) -> Any:
         inner = type(self)(self.batches, source, env, inner=True)
-        inner.size_name, inner.outer, inner.conditional = self.size_name, definer, self.masked
+        inner.size_name, inner.size_node = self.size_name, self.size_node
+        inner.outer, inner.conditional = definer, self.masked
         inner.taken |= self.taken
         inner.memory = definer.memory
         inner.scope.local = inner.scope.local | definer.scope.local
@@ -136,7 +144,8 @@ class BatchedClosures(BatchedLoops):
             if isinstance(argument, gast.Name):
                 argument.annotation = None
         function.placed = inner.placed
-        return function, inner.result
+        self.counts |= inner.counts
+        return function, inner.result, inner.counts or inner.size_used
 
     def need_size(self, used: bool) -> None:
         self.size_used |= used

@@ -88,14 +88,14 @@ class BatchedExpressions(BatchedHelpers):
     def expr_Name(self, node: gast.Name) -> Result:
         name = node.id
         if name in self.partial and name in self.env:
-            mine = {region.mask for region in self.regions}
+            mine = {region.mask for region in (*self.regions, *self.outside)}
             if not mine & self.partial[name] and not self.peeking:
                 raise self.refuse(
                     node, f"`{name}` has no value for the examples that did not take the branch or "
                     "loop that sets it", "give it a value before",
                 )  # fmt: skip
         if name in self.env:
-            return core.name(name), self.env[name]
+            return self.picked(core.name(name), self.env[name])
         if name in self.scope.local:
             return core.name(name), PLAIN
         value = self.scope.name_value(name)
@@ -340,6 +340,10 @@ class BatchedExpressions(BatchedHelpers):
                 self.converted(core.copy(n), v, value, node) or n for n, v in (body, other)
             ]  # fmt: skip
             return gast.IfExp(test, *nodes), shared_all(value)
+        if self.compact and self.risky([node.body, node.orelse]):
+            found = self.merged(test, node.body, node.orelse, node)
+            if found is not None:
+                return found
         body = self.where(test, self.expression, node.body)
         other = self.where(inverted(test), self.expression, node.orelse)
         body, other = self.second_name(*body), self.second_name(*other)

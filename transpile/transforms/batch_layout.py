@@ -7,7 +7,10 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
+from redraft.transpile.analysis.liveness import mark_live
 from redraft.transpile.transforms.batch_names import names_in
+
+BLOCKS = (gast.If, gast.For, gast.While, gast.With)
 
 
 def expand_definitions(body: list[Any], placed: dict[str, list[Any]]) -> list[Any]:
@@ -88,6 +91,35 @@ def is_length(node: Any) -> bool:
     return of_shape and shape.attr == "shape" and isinstance(node.slice, gast.Constant)
 
 
+def without_dead_flags(body: list[Any], flags: Any) -> list[Any]:
+    """The code without settings of flags and placeholders that nobody reads."""
+    mark_live(body, set())
+    return _without_dead(body, flags)
+
+
+def _without_dead(body: list[Any], flags: Any) -> list[Any]:
+    out = []
+    for statement in body:
+        for block in ("body", "orelse"):
+            if isinstance(statement, BLOCKS) and getattr(statement, block, None):
+                kept = _without_dead(getattr(statement, block), flags)
+                setattr(statement, block, kept or ([gast.Pass()] if block == "body" else []))
+        name = _set_name(statement)
+        if name not in flags or name in statement.live:
+            out.append(statement)
+    return out
+
+
+def _set_name(node: Any) -> str | None:
+    """The variable that gets a constant here, or one per example."""
+    if not isinstance(node, gast.Assign) or not core.is_name(node.targets[0]):
+        return None
+    value = node.value
+    if isinstance(value, gast.Call) and core.same(value.func, core.dotted("np.full")):
+        value = value.args[1]
+    return node.targets[0].id if isinstance(value, gast.Constant) else None
+
+
 def _converts(node: Any) -> str | None:
     """The variable that a line gives a batch axis, and nothing else."""
     if not isinstance(node, gast.Assign) or not isinstance(node.value, gast.Call):
@@ -159,4 +191,5 @@ def readable(body: list[Any]) -> list[Any]:
     if body:
         body[0].exit_flags = frozenset(new.values()) - {new.get("ans.r")}
         body[-1].answer = new.get("ans.r")
+        body[0].exit_names = frozenset(new.values())
     return body

@@ -124,7 +124,8 @@ class BatchedLists(BatchedMethods):
         if not is_batched(part):
             value, part = self.for_each(value), batched_like(part)
         elif part != batched_like(part):
-            raise self.refuse(node, "a container with mixed parts in a list", "unpack it first")
+            value = self.converted(value, part, batched_like(part), node) or value
+            part = batched_like(part)
         self.env[owner.id] = Entries(self.join_values(known.part, part, node), known.shared)
         entry = gast.Tuple([value, self.mask_here()], gast.Load())
         return gast.Call(

@@ -22,7 +22,7 @@ from redraft.transpile.analysis.batched import (
     join_all,
     part_of,
 )
-from redraft.transpile.transforms.batch_branches import BatchedBranches
+from redraft.transpile.transforms.batch_lanes import BatchedLanes
 from redraft.transpile.transforms.batch_names import (
     Env,
     Region,
@@ -33,21 +33,31 @@ from redraft.transpile.transforms.batch_names import (
 )
 
 
-class BatchedLoops(BatchedBranches):
+class BatchedLoops(BatchedLanes):
     """Loops under a batch axis: over batched values, and on batched tests under a mask."""
 
     def stmt_While(self, node: gast.While) -> None:
         head, masked = self.fixpoint(node, self.while_round)
+        if masked and self.compactable(node, head):
+            self.compact_while(node, head)
+            return
         if masked:
             self.masked_while(node, head)
             return
         lines = self.to_head(head, node)
         test, _ = self.test(node.test)
-        body = self.block(node.body)
-        body += self.conversions(self.env, head, node.head | self.captured, node)
+        body = self.rounds(node)
+        body += self.conversions(self.env, head, node.head | self.needed(node.live), node)
         self.lines += lines
         self.leave(head)
         self.emit(gast.While(test, body or [gast.Pass()], []))
+
+    def rounds(self, node: Any) -> list[gast.stmt]:
+        """The body of a loop that all the examples leave together."""
+        outer, self.leaving = self.leaving, None
+        body = self.block(node.body)
+        self.leaving = outer
+        return body
 
     def leave(self, head: Env) -> None:
         """After a loop: what held at its head, and the variables that it defined."""
@@ -82,7 +92,7 @@ class BatchedLoops(BatchedBranches):
             after = self.env
             self.restore(saved)
             kept = {k: v for k, v in after.items() if k in head}
-            new = self.joined(head, kept, node, node.head | node.live | self.captured)
+            new = self.joined(head, kept, node, node.head | self.needed(node.live))
             if new == head and now <= masked:
                 return head, masked
             head = new
@@ -99,17 +109,20 @@ class BatchedLoops(BatchedBranches):
     def snapshot(self) -> Any:
         saved = (dict(self.env), copied_masks(self.partial), set(self.taken), list(self.regions))
         state = (*saved, self.lines, self.loop_stop, self.size_used, self.statement, self.flags)
-        self.lines = []
+        state = (*state, self.leaving)
+        self.lines, self.leaving = [], None
+        self.trials += 1
         return state
 
     def restore(self, state: Any) -> None:
+        self.trials -= 1
         self.env, self.partial, self.taken, self.regions, *rest = state
-        self.lines, self.loop_stop, self.size_used, self.statement, self.flags = rest
+        self.lines, self.loop_stop, self.size_used, self.statement, self.flags, self.leaving = rest
 
     def to_head(self, head: Env, node: Any) -> list[gast.stmt]:
         """Statements before a loop that give variables what they have at the start of a round."""
         have = {**{n: Nothing(unset=True) for n in head if n not in self.env}, **self.env}
-        lines = self.conversions(have, head, node.head | node.live | self.captured, node)
+        lines = self.conversions(have, head, node.head | self.needed(node.live), node)
         self.env = {**self.env, **head}
         return lines
 
@@ -153,8 +166,10 @@ class BatchedLoops(BatchedBranches):
     def masked_round(self, node: Any, active: str, head: Env) -> list[gast.stmt]:
         """The body of a loop under the mask of the examples that are in it."""
         self.loop_stop = None
+        outer, self.leaving = self.leaving, None
         body = self.under(active, set(node.head) | set(node.live) | self.captured, node.body)
-        body += self.conversions(self.env, head, node.head | self.captured, node)
+        self.leaving = outer
+        body += self.conversions(self.env, head, node.head | self.needed(node.live), node)
         if self.loop_stop is not None:
             inverse = inverted(self.loop_stop)
             body.append(core.assign(active, gast.BinOp(core.name(active), gast.BitAnd(), inverse)))
@@ -172,28 +187,35 @@ class BatchedLoops(BatchedBranches):
         iterable, part = self.iterable(node.iter)
         self.going_over = False
         head, masked = self.fixpoint(node, lambda n: self.for_round(n, part))
+        if masked:
+            self.refuse_counter(node)
+        if masked and self.compactable(node, head):
+            self.compact_for(node, head, iterable, part)
+            return
         lines = self.to_head(head, node)
         self.lines += lines
         if not masked:
             target = self.loop_target(node.target, part)
-            body = [*target[1], *self.block(node.body)]
-            body += self.conversions(self.env, head, node.head | self.captured, node)
+            body = [*target[1], *self.rounds(node)]
+            body += self.conversions(self.env, head, node.head | self.needed(node.live), node)
             self.leave(head)
             self.emit(gast.For(target[0], iterable, body or [gast.Pass()], [], None))
             return
         active = self.free("active")
         self.emit(core.assign(active, self.everyone()))
         target = self.loop_target(node.target, part)
-        for name in core.writes(node.target) & set(node.live):
-            raise self.refuse(
-                node, f"`{name}` counts the rounds of a loop that examples leave at different times, "
-                "and is read after it", f"keep it in another variable: `last = {name}`",
-            )  # fmt: skip
         body = [*target[1], *self.masked_round(node, active, head)]
         done = gast.UnaryOp(gast.Not(), core.call("np.any", core.name(active)))
         body.append(gast.If(done, [gast.Break()], []))
         self.leave(head)
         self.emit(gast.For(target[0], iterable, body, [], None))
+
+    def refuse_counter(self, node: gast.For) -> None:
+        for name in core.writes(node.target) & set(node.live):
+            raise self.refuse(
+                node, f"`{name}` counts the rounds of a loop that examples leave at different times, "
+                "and is read after it", f"keep it in another variable: `last = {name}`",
+            )  # fmt: skip
 
     def for_round(self, node: gast.For, part: Value) -> bool:
         self.loop_target(node.target, part)

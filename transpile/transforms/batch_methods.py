@@ -86,7 +86,7 @@ class BatchedMethods(BatchedCollectives):
 
     def changed(self, node: Any, owner: Any) -> str:
         """The variable of a container that a method changes."""
-        if self.regions or self.lines is None:
+        if self.regions or self.outside or self.lines is None:
             raise self.refuse(
                 node, "a list that grows or shrinks for some examples only",
                 "keep the values in an array, and use `np.where`",
