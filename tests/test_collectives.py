@@ -102,6 +102,8 @@ VALUES = {
     "gather": (lambda x: rd.all_gather(x, "i") @ x, X),
     "gather numbers": (lambda x: rd.all_gather(x, "i") * x, S),
     "gather last": (lambda x: rd.all_gather(x, "i", axis=-1), X),
+    "gather beside itself": (lambda x: np.where(rd.all_gather(x, "i") > x, x, 1.0) - x, S),
+    "gather at its place": (lambda x: rd.all_gather(x, "i")[rd.axis_index("i")] - x, X),
     "gather middle": (lambda x: rd.all_gather(x, "i", axis=1), DEEP),
     "gather tiled": (lambda x: rd.all_gather(x, "i", tiled=True), X),
     "gather tiled inside": (lambda x: rd.all_gather(x, "i", axis=1, tiled=True), DEEP),
