@@ -678,6 +678,54 @@ def element_of_constant_array_read_before(x):
 
 
 @exact_or_refused(X)
+def reshaped_constant_augmented(x):
+    v = np.full(3, 0.5)
+    k = v.reshape(3)
+    k += x
+    return np.sum(v)
+
+
+@exact_or_refused(X)
+def reshaped_constant_written(x):
+    v = np.full(3, 0.5)
+    k = v.reshape(3, 1)
+    k[1, 0] = x[0] * x[1]
+    return np.sum(v * v)
+
+
+@exact_or_refused(X)
+def transposed_constant_written(x):
+    v = np.ones((3, 2))
+    k = v.T
+    k[0, 1] = x[0] * x[1]
+    return np.sum(v * v)
+
+
+@exact_or_refused(X)
+def swapped_constant_augmented(x):
+    v = np.ones((1, 3))
+    k = v.swapaxes(0, 1)
+    k[:, 0] += x
+    return np.sum(v * v)
+
+
+@exact_or_refused(X)
+def real_part_of_constant_written(x):
+    v = np.ones(3)
+    k = v.real
+    k[0] = x[0] * x[1]
+    return np.sum(v * v)
+
+
+@exact(X)
+def copied_constant_augmented(x):
+    v = np.full(3, 0.5)
+    k = v.copy()
+    k += x
+    return np.sum(v * k)
+
+
+@exact_or_refused(X)
 def list_grown_through_second_name(x):
     a = [x[0]]
     b = a

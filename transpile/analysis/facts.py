@@ -522,7 +522,9 @@ class Facts:
         if node.attr in SHAPE_ATTRIBUTES and not plain:
             return Fact(kind="other")
         owner = self.value(node.value, env, place)
-        return Fact(owner.active, roots=owner.holds, holds=owner.holds)
+        # a field holds what the object holds; `x.T` is a view of the array itself
+        roots = owner.holds if owner.kind in ("struct", "function") else owner.reach
+        return Fact(owner.active, roots=roots, holds=owner.holds)
 
     def value_Tuple(self, node: Any, env: Environment, place: Any) -> Fact:
         facts = [self.value(e, env, place) for e in node.elts]
@@ -580,7 +582,9 @@ class Facts:
             return self.element(owner, place)
         if callee is None:
             owner = self.value(node.func, env, place)
-            if not isinstance(node.func, gast.Attribute) or owner.roots:
+            if self.makes_new_array(node.func, env, place):
+                pass
+            elif not isinstance(node.func, gast.Attribute) or owner.roots:
                 active, roots = active or owner.active, roots | owner.reach
             if "callee" not in node.__dict__:  # the lowering left it alone: it has no derivative
                 active = False
@@ -594,6 +598,14 @@ class Facts:
         return Fact(active, roots=roots, holds=roots)
 
     value_CapturingCall = value_Call
+
+    def makes_new_array(self, func: Any, env: Environment, place: Any) -> bool:
+        """Is this a method of an array that gives something of its own, such as ``x.copy``?"""
+        if not isinstance(func, gast.Attribute) or func.attr in self.source.plain_names:
+            return False
+        row = table.rows_index()["method"].get(func.attr)
+        owner = self.value(func.value, env, place)
+        return row is not None and row.view_of is None and owner.kind == "number"
 
     def inactive_call(self, node: gast.Call, env: Environment, place: Any) -> Fact | None:
         """A call that the lowering left alone: known functions still tell their rank."""
