@@ -250,7 +250,7 @@ class BatchedLists(BatchedMethods):
 
     def count_of(self, value: gast.expr) -> Result:
         """How many entries each example has."""
-        here = core.name(self.free("here"))
+        here = core.name("here")  # (a name of the generator's own)
         target = gast.Tuple([core.store("_"), core.store(here.id)], gast.Store())
         masks = gast.GeneratorExp(here, [gast.comprehension(target, value, [], 0)])
         start = core.call("np.full", self.size(), core.constant(0))
@@ -286,9 +286,8 @@ class BatchedLists(BatchedMethods):
             value, known, mask, generators = self.comprehended(first)
         else:
             entries, known = self.expression(first)
-            here = self.free("here")
-            value, known, mask = core.name("v"), known.part, core.name(here)
-            target = gast.Tuple([core.store("v"), core.store(here)], gast.Store())
+            value, known, mask = core.name("v"), known.part, core.name("here")
+            target = gast.Tuple([core.store("v"), core.store("here")], gast.Store())
             generators = [gast.comprehension(target, entries, [], 0)]
         if not isinstance(known, Array):
             raise self.refuse(node, f"`sum` of containers in {LONGER}", "write a loop")
