@@ -413,13 +413,44 @@ def answer_in_some_rounds(x):
     return x[2]
 
 
-BRANCHES = [functions_in_branches, names_of_their_own, parts_in_branches, chained_on_unknown_ranks,
+def one_name_for_two_shapes(x):
+    y = x[1]
+    if x[0] > 0.2:
+        y = np.tanh(x)
+        t = np.sum(y + 1)
+    else:
+        t = y
+    return t
+
+
+BRANCHES = [one_name_for_two_shapes, functions_in_branches, names_of_their_own, parts_in_branches, chained_on_unknown_ranks,
             stored_at_masks, answer_in_some_rounds]  # fmt: skip
 
 
 @pytest.mark.parametrize("fun", BRANCHES, ids=lambda f: f.__name__)
 def test_branches(fun):
     check(fun)
+
+
+def another_rank_in_a_branch(x):
+    y = x if x[0] > 0.2 else x[1]
+    return np.sum(y + 1)
+
+
+def read_after_another_rank(x):
+    y = x[1]
+    if x[0] > 0.2:
+        y = np.tanh(x)
+    return np.sum(y + 1)
+
+
+@pytest.mark.parametrize(
+    "fun, words",
+    [(another_rank_in_a_branch, "axes for"), (read_after_another_rank, "axes for|no value")],
+)
+def test_values_of_another_rank_for_some_examples(fun, words):
+    with pytest.raises(rd.TransformError, match=words):
+        rd.vmap(fun)(X)
 
 
 def test_arguments_stay_as_they_are():

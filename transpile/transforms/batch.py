@@ -42,7 +42,7 @@ from redraft.transpile.analysis.batched import (
     without_texts,
 )
 from redraft.transpile.analysis.batched_memory import Memory
-from redraft.transpile.analysis.liveness import mark_live
+from redraft.transpile.analysis.liveness import definite_writes, mark_live
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.annotations import is_shape_check
 from redraft.transpile.front.exits import structure_exits
@@ -246,6 +246,9 @@ class Batcher(BatchedClosures):
         self.closures: dict[Any, Version] = {}
         self.conditional = False
         self.entry_masks: set[str] = set()
+        self.carried: frozenset[str] = frozenset()  # variables that a later round may read
+        self.dropped: set[str] = set()  # variables that have lost the values of some examples
+        self.definite, self.depth = set(self.parameters), 0  # variables that certainly have a value
         self.outer: Batcher | None = None
         self.outside: list[Region] = []
         self.picks: list[gast.expr] = []
@@ -381,7 +384,14 @@ class Batcher(BatchedClosures):
             visit = getattr(self, "stmt_" + type(statement).__name__, None)
             if visit is None:
                 raise self.unsupported(statement)
+            carried = self.carried
+            self.carried |= getattr(statement, "head", frozenset())
+            self.depth += 1
             visit(statement)
+            self.depth -= 1
+            self.carried = carried
+            if not self.depth:
+                self.definite |= definite_writes(statement)
             self.note_memory(statement)
             out += self.lines
             self.lines = saved

@@ -105,7 +105,10 @@ class BatchedBranches(BatchedStores):
         body += self.conversions(after_body, joined, live, node)
         orelse += self.conversions(after_orelse, joined, live, node)
         for name, masks in partial.items():
-            self.partial.setdefault(name, set()).update(masks)
+            if name in self.dropped and name in self.partial:
+                self.partial[name] &= masks
+            else:
+                self.partial.setdefault(name, set()).update(masks)
         self.env = joined
         self.emit(gast.If(test, body or [gast.Pass()], orelse))
 
@@ -257,7 +260,8 @@ class BatchedBranches(BatchedStores):
     def kept_apart(self, node: gast.If, later: set[str]) -> dict[str, Any]:
         """Variables that both branches use for something of their own: name, and what it is before."""
         names = core.writes(node.body) & core.reads(node.orelse) & set(self.env)
-        names -= later | self.changed_names
+        names = (names - later - self.changed_names) & self.definite
+        names = {n for n in names if not isinstance(self.env[n], (Closure, Nothing))}
         return {
             n: (self.free(f"{n}_before"), self.env[n], self.partial.get(n)) for n in sorted(names)
         }
