@@ -64,6 +64,7 @@ from redraft.transpile.transforms.batch_names import (
     names_changed,
     names_in,
     size_of,
+    tested_inside,
     with_promised_ranks,
     without_docstring,
 )
@@ -230,7 +231,8 @@ class Batcher(BatchedClosures):
         self.batches, self.unit, self.source = batches, batches.unit, source
         self.parameters = source.parameters
         self.inner = inner
-        self.body = readable(structure_exits(without_docstring(core.copy(source.node.body))))
+        body = tested_inside(without_docstring(core.copy(source.node.body)))
+        self.body = readable(structure_exits(body))
         self.env: Env = with_promised_ranks(self.body, env)
         self.start: Env = dict(self.env)
         local = self.own = set(self.parameters) | core.writes(self.body)

@@ -439,12 +439,12 @@ class BatchedAssignments(BatchedLists):
             return Array(False, known.rank, True)
         return Array(False, old.rank, old.owned)
 
-    def foreseen(self, node: Any) -> Value:
+    def foreseen(self, node: Any, visit: Any = None) -> Value:
         """What is known of an expression that is evaluated later. Emits nothing, changes nothing."""
         saved = (dict(self.env), copied_masks(self.partial), set(self.taken), self.lines)
         self.lines = []
         try:
-            return self.expression(node)[1]
+            return (visit or self.expression)(node)[1]
         finally:
             self.env, self.partial, self.taken, self.lines = saved
 
@@ -579,9 +579,4 @@ class BatchedAssignments(BatchedLists):
 
     def quiet(self, node: Any) -> bool:
         """Is an expression batched? Looks without emitting anything."""
-        saved, self.lines = self.lines, []
-        taken = set(self.taken)
-        try:
-            return is_batched(self.expression(core.copy(node))[1])
-        finally:
-            self.lines, self.taken = saved, taken
+        return is_batched(self.quiet_value(node))

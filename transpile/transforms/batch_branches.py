@@ -72,12 +72,7 @@ class BatchedBranches(BatchedStores):
 
     def quiet_test(self, node: Any) -> bool:
         """Is a condition batched? Looks without emitting anything."""
-        saved, self.lines = self.lines, []
-        taken = set(self.taken)
-        try:
-            return is_batched(self.test(core.copy(node))[1])
-        finally:
-            self.lines, self.taken = saved, taken
+        return is_batched(self.foreseen(core.copy(node), self.test))
 
     def leave_loop(self, node: gast.If) -> None:
         """``if stop: break``, the last statement of a loop (or anywhere, in batch_lanes.py)."""

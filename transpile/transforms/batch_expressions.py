@@ -367,9 +367,38 @@ class BatchedExpressions(BatchedHelpers):
             ) from None
 
     def expr_NamedExpr(self, node: Any) -> Result:
-        raise self.refuse(
-            node, "`:=` is not supported under vmap", "assign in a statement of its own"
+        """An assignment in front of the statement, where that is Python's order."""
+        name = node.target.id
+        if self.lines is None or self.read_before(name, node):
+            raise self.refuse(
+                node, "`:=` where it may not be reached, or beside the value that the variable had before",
+                "assign in a statement of its own",
+            )  # fmt: skip
+        value, known = self.held(node.value)
+        if core.is_name(value):
+            self.share(value.id)
+            known = shared_all(known)
+        self.bind(name, value, known, node)
+        return core.name(name), shared_all(self.env[name])
+
+    def read_before(self, name: str, place: Any) -> bool:
+        """Does the statement read a variable before a `:=` gives it another value?"""
+        parts = [n for n in gast.iter_child_nodes(self.statement) if isinstance(n, gast.expr)]
+        if isinstance(self.statement, gast.AugAssign) and name in core.reads(self.statement.target):
+            return True
+        inside = {id(n) for n in core.walk(place)}
+        others = [n for p in parts for n in core.walk(p) if id(n) not in inside]
+        at = (place.lineno, place.col_offset)
+        before = [n for n in others if hasattr(n, "lineno") and (n.lineno, n.col_offset) < at]
+        return any(
+            (isinstance(n, gast.Name) and n.id == name) or self.may_change(n, place) for n in before
         )
+
+    def may_change(self, node: Any, place: Any) -> bool:
+        """Is this a call, not around `place`, that may change what is read there?"""
+        if not isinstance(node, gast.Call) or any(n is place for n in core.walk(node)):
+            return False
+        return not self.gives_new(node)
 
     # --- primitives
 

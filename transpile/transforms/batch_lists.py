@@ -233,12 +233,7 @@ class BatchedLists(BatchedMethods):
 
     def quiet_value(self, node: Any) -> Value:
         """What is known of an expression's value. Looks without emitting anything."""
-        saved, self.lines = self.lines, []
-        taken = set(self.taken)
-        try:
-            return self.expression(core.copy(node))[1]
-        finally:
-            self.lines, self.taken = saved, taken
+        return self.foreseen(core.copy(node))
 
     def over_entries(self, value: gast.expr, known: Entries, place: Any) -> Result:
         """Entries that are gone over by a loop whose target takes the mask as well."""
