@@ -116,10 +116,11 @@ class BatchedLists(BatchedMethods):
         self, node: Any, owner: Any, known: Any, value: Any, method: str, before: list[Any]
     ) -> Result:
         """One more entry, for the examples of the mask."""
+        known = self.as_entries(node, owner, known)
+        self.env[owner.id] = known  # (the value may read the list)
         value, part = self.expression(value)
         if core.is_name(value):
             self.share(value.id)
-        known = self.as_entries(node, owner, known)
         value, part = self.settled(value, part), shared_all(part)
         if not is_batched(part):
             value, part = self.for_each(value), batched_like(part)

@@ -268,6 +268,8 @@ class BatchedStores(BatchedAssignments):
                 value, known = self.for_each(value), batched_like(known)
             elif is_batched(known) and not is_batched(part):
                 self.only_holder(before, target)
+                if name in core.reads(value):  # it reads the parts without a batch axis
+                    value = self.temporary(value, "value")
                 self.emit(core.assign(name, self.for_each(core.name(name))))
                 part = batched_like(part)
             new = Many(before.kind, join(part, shared_all(known)))
