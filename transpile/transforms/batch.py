@@ -244,6 +244,7 @@ class Batcher(BatchedClosures):
         self.definitions: dict[str, Any] = {}
         self.size_used = False
         self.index_values: dict[int, Value] = {}
+        self.index_nodes: list[Any] = []
         self.placed: dict[str, list[Any]] = {}
         self.closures: dict[Any, Version] = {}
         self.conditional = False
