@@ -256,7 +256,8 @@ class BatchedExpressions(BatchedHelpers):
         if all(isinstance(op, (gast.Is, gast.IsNot)) for op in node.ops):
             parts = [self.expression(e)[0] for e in (node.left, *node.comparators)]
             return gast.Compare(parts[0], list(node.ops), parts[1:]), Array(False, 0)
-        pairs = [self.expression(e) for e in (node.left, *node.comparators)]
+        pairs = [self.expression(e) for e in (node.left, node.comparators[0])]
+        pairs += [self.chained(e) for e in node.comparators[1:]]
         if not any(is_batched(known) for _, known in pairs):
             new = gast.Compare(pairs[0][0], list(node.ops), [n for n, _ in pairs[1:]])
             ranks = [getattr(known, "rank", None) for _, known in pairs]
@@ -265,6 +266,12 @@ class BatchedExpressions(BatchedHelpers):
             self.refuse_speaking(*node.comparators[1:])
             return self.chain(node, pairs)
         return self.compare(pairs[0], node.ops[0], pairs[1], node)
+
+    def chained(self, node: gast.expr) -> Result:
+        """A later operand of ``a < b < c``, which Python looks at only where ``a < b``."""
+        if any(isinstance(n, gast.NamedExpr) for n in core.walk(node)):
+            return self.without_lines(node, self.expression)
+        return self.expression(node)
 
     def chain(self, node: gast.Compare, pairs: list[Result]) -> Result:
         """``a < b < c`` of batched numbers."""
@@ -369,7 +376,7 @@ class BatchedExpressions(BatchedHelpers):
     def expr_NamedExpr(self, node: Any) -> Result:
         """An assignment in front of the statement, where that is Python's order."""
         name = node.target.id
-        if self.lines is None or self.read_before(name, node):
+        if self.lines is None or self.choosing or self.read_before(name, node):
             raise self.refuse(
                 node, "`:=` where it may not be reached, or beside the value that the variable had before",
                 "assign in a statement of its own",
