@@ -32,6 +32,17 @@ def check(fun):
 # --- lists that are longer for some examples
 
 
+def grows_in_a_loop_over_itself(x):
+    t = 0.0
+    if x[0] > 0.2:
+        _, *acc = x
+        for v in list(acc):
+            t = t + v
+            acc.append(v * 2)
+        t = t + sum(acc)
+    return t
+
+
 def filtered_in_a_loop(x):
     kept = []
     for v in x:
@@ -173,7 +184,7 @@ def conditions_of_lists(x):
 
 
 LONGER = [
-    filtered_in_a_loop, filtered, loop_over_filtered, grows_in_both_branches, one_list_or_another,
+    grows_in_a_loop_over_itself, filtered_in_a_loop, filtered, loop_over_filtered, grows_in_both_branches, one_list_or_another,
     items_change, counted_and_left, of_one_another, grows_while_it_is_read, reversed_entries,
     largest_kept, two_lists_and_exits, made_in_a_branch, items_change_in_a_branch,
     copied_while_it_grows, conditions_of_lists,
@@ -328,6 +339,15 @@ def popped_in_an_update(x):
     return t + xs[0]
 
 
+def overwritten_in_a_loop_over_it(x):
+    c = np.array([1.0, 2.0, 3.0])
+    t = x[0]
+    for v in c:
+        c = c * x
+        t = t + v * c[0]
+    return t
+
+
 def mixed_numbers(x):
     xs = [1.0, x[0]]
     return sum(xs), max(xs), min(xs), sum(v for v in xs)
@@ -345,7 +365,7 @@ def starred_from_itself(x):
     return first * x + rest[0]
 
 
-OTHERS = [items_of_one_value, list_of_an_array, empty_sum, popped_in_an_update, mixed_numbers,
+OTHERS = [items_of_one_value, list_of_an_array, empty_sum, popped_in_an_update, overwritten_in_a_loop_over_it, mixed_numbers,
           batched_later, starred_from_itself]  # fmt: skip
 
 

@@ -193,6 +193,8 @@ class BatchedLoops(BatchedLanes):
             self.compact_for(node, head, iterable, part)
             return
         lines = self.to_head(head, node)
+        if core.reads(iterable) & core.writes(lines):  # it is what there was before
+            iterable = self.temporary(iterable, "items")
         self.lines += lines
         if not masked:
             target = self.loop_target(node.target, part)
