@@ -348,6 +348,63 @@ def overwritten_in_a_loop_over_it(x):
     return t
 
 
+def rounds_of_a_number(x):
+    n = 1 if x[0] > 0.2 else 3
+    s, k = 0.0, 0
+    for i in range(n):
+        s = s + x[i] * i + 1
+    if x[1] > 0:
+        for i in range(n):
+            if x[i] > 1:
+                break
+            s = s + x[i] * 2
+            k += 1
+    return s, k
+
+
+def items_at_places(x):
+    xs = [x[0], 2.0, x[2]]
+    ys = [1.0, 2.0, 3.0]
+    i = int(np.argmax(x))
+    return xs[i] + ys[i], xs[-1 - i]
+
+
+def operands(x):
+    a = x[0] * 0
+    return (a or x[1]) + (x[0] and x[2]), (a and 5.0)
+
+
+def extended(x):
+    xs = [x[0]]
+    xs.extend([x[1], 3.0])
+    ys = xs.copy()
+    ys.reverse()
+    ys.append(9.0)
+    return sum(xs), ys[0], ys[-1], len(xs)
+
+
+def named_on_the_way(x):
+    t = x[0]
+    k = 0
+    while (t := t * 0.5) > 0.1:
+        k += 1
+    if (v := x[1] + 0.1) > 0.3:  # noqa: SIM108
+        y = (z := x[1]) * 2 + z
+    else:
+        y = v
+    return t, k, y
+
+
+def stored_at_two_places(x):
+    k = np.argmax(x)
+    m = np.outer(x, x)
+    if x[0] > 0.2:
+        m[k, 1] = 5.0
+    else:
+        m[k, k] += x[1]
+    return m
+
+
 def mixed_numbers(x):
     xs = [1.0, x[0]]
     return sum(xs), max(xs), min(xs), sum(v for v in xs)
@@ -365,7 +422,22 @@ def starred_from_itself(x):
     return first * x + rest[0]
 
 
-OTHERS = [items_of_one_value, list_of_an_array, empty_sum, popped_in_an_update, overwritten_in_a_loop_over_it, mixed_numbers,
+def lists_as_arrays(x):
+    xs = [v * 2 for v in x]
+    return np.sum(xs), np.max(xs), np.argmin(xs), np.tanh(xs), np.cumsum(xs), np.dot(xs, x)
+
+
+def lists_in_operations(x):
+    xs = [v * 2 for v in x]
+    return np.where(np.array(xs) > 0, xs, 0.0), x * xs, np.maximum(xs, x), np.outer(xs, x)
+
+
+def lists_of_arrays(x):
+    xs = [x * v for v in x]
+    return np.concatenate(xs), np.sum(xs, axis=0), np.stack(xs, axis=1), np.mean(xs)
+
+
+OTHERS = [lists_as_arrays, lists_in_operations, lists_of_arrays, items_of_one_value, list_of_an_array, empty_sum, rounds_of_a_number, items_at_places, operands, extended, named_on_the_way, stored_at_two_places, popped_in_an_update, overwritten_in_a_loop_over_it, mixed_numbers,
           batched_later, starred_from_itself]  # fmt: skip
 
 

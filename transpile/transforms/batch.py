@@ -426,7 +426,8 @@ class Batcher(BatchedClosures):
     def is_change(self, node: Any) -> bool:
         """Is this ``xs.append(v)`` or its like, which is checked where it is rewritten?"""
         return isinstance(node, gast.Call) and isinstance(node.func, gast.Attribute) and (
-            node.func.attr in ("append", "insert", "pop", "extend", "only_arrays")
+            node.func.attr in (
+                "append", "insert", "pop", "extend", "reverse", "only_arrays")
         )  # fmt: skip
 
     def refuse_effect(self, node: gast.expr) -> None:

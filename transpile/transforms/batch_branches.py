@@ -326,7 +326,7 @@ class BatchedBranches(BatchedStores):
         simple = isinstance(node, gast.Assign) and len(node.targets) == 1
         if not simple or not core.is_name(node.targets[0]) or node.targets[0].id != name:
             return False
-        if isinstance(node.value, (gast.Lambda, gast.NamedExpr)):
+        if any(isinstance(n, (gast.Lambda, gast.NamedExpr)) for n in core.walk(node.value)):
             return False
         constant = isinstance(node.value, gast.Constant)
         return not (constant and (node.value.value is None or isinstance(node.value.value, bool)))

@@ -188,7 +188,7 @@ class BatchedExpressions(BatchedHelpers):
                 return self.joined_lists(node, (left, of_left), (right, of_right))
             if isinstance(value, (Items, Many)) and value.kind in ("list", "tuple"):
                 if self.is_sequence_operation(node.op, other):
-                    return self.sequences(node, new, of_left, of_right)
+                    return self.sequences(node, new, of_left, of_right, node.op)
         row = table.rows_index()["operator"].get(OPERATORS.get(type(node.op)))
         return self.operation(
             row, {"x": left, "y": right}, {"x": of_left, "y": of_right}, node, new
@@ -199,9 +199,9 @@ class BatchedExpressions(BatchedHelpers):
             return isinstance(other, (Items, Many))
         return isinstance(op, gast.Mult) and not is_batched(other)
 
-    def sequences(self, node: Any, new: Any, a: Value, b: Value) -> Result:
+    def sequences(self, node: Any, new: Any, a: Value, b: Value, op: Any) -> Result:
         """``xs + ys`` and ``xs * n`` of lists and tuples."""
-        if isinstance(node.op, gast.Mult):
+        if isinstance(op, gast.Mult):
             value = a if isinstance(a, (Items, Many)) else b
             if isinstance(value, Items):
                 if len({is_batched(p) for p in value.parts}) > 1:
@@ -324,10 +324,27 @@ class BatchedExpressions(BatchedHelpers):
         pairs += [self.without_lines(v, self.expression) for v in node.values[1:]]
         if not any(is_batched(known) for _, known in pairs):
             return gast.BoolOp(node.op, [n for n, _ in pairs]), PLAIN
-        raise self.refuse(
-            node, "`and`/`or` of batched numbers gives one of its operands",
-            "write a conditional expression, `b if test else a`",
-        )  # fmt: skip
+        if not all(isinstance(known, Array) and known.rank == 0 for _, known in pairs):
+            raise self.refuse(
+                node, "`and`/`or` of batched values gives one of its operands",
+                "write a conditional expression, `b if test else a`",
+            )  # fmt: skip
+        return self.chosen_operand(node, pairs)
+
+    def chosen_operand(self, node: gast.BoolOp, pairs: list[Result]) -> Result:
+        """``a and b`` of numbers: `b` where `a` is not zero, else `a`."""
+        result = pairs[-1]
+        for value, known in reversed(pairs[:-1]):
+            if not core.is_name(value) and self.lines is not None:
+                value = self.temporary(value)
+            if not known.batched:
+                value, known = self.for_each(value), batched_like(known)
+            test = core.call("rt.truths", core.copy(value))
+            first, second = result, (value, known)
+            if isinstance(node.op, gast.Or):
+                first, second = second, first
+            result = self.select(test, *first, *second, node)
+        return result
 
     def truth_valued(self, node: Any) -> bool:
         if isinstance(node, gast.BoolOp):
@@ -416,6 +433,7 @@ class BatchedExpressions(BatchedHelpers):
         """The batched form of a primitive; `new` is it as it was written, for operators."""
         if row is None:
             raise self.refuse(place, "this operator has no batching rule", "write it differently")
+        nodes, values = self.lists_as_arrays(row, nodes, values, place)
         nodes, batched, ranks = self.flat_arguments(row, nodes, values, place)
         held: dict[str, gast.expr] = {}
         slots = {k: self.slot(v, held) for k, v in nodes.items()}
@@ -436,6 +454,19 @@ class BatchedExpressions(BatchedHelpers):
         if rank is None and row.name == "np.where" and len(nodes) == 3:
             rank = broadcast_rank(values.values())
         return node, self.given(row, values, rank)
+
+    def lists_as_arrays(
+        self, row: Any, nodes: dict[str, Any], values: dict[str, Value], place: Any
+    ) -> tuple[dict[str, Any], dict[str, Value]]:
+        """Lists of unknown length become arrays, where the function does not take a list of arrays."""
+        nodes, values = dict(nodes), dict(values)
+        for name, known in values.items():
+            takes_list = name in row.sequences or row.name.startswith("rt.")
+            if takes_list or not isinstance(known, Many) or not is_batched(known):
+                continue
+            self.only_array(known.part, place)
+            nodes[name], values[name] = self.stacked(nodes[name], known, place)
+        return nodes, values
 
     def given(self, row: Any, values: dict[str, Value], rank: int | None) -> Value:
         """Description of what a primitive gives."""

@@ -110,16 +110,33 @@ class BatchedItems(BatchedExpressions):
         self, node: Any, new: Any, known: Any, index: Any, of_index: Value
     ) -> Result:
         if is_batched(of_index):
-            raise self.refuse(
-                node, "a batched index into a list, tuple or dict",
-                "put its elements into one array with `np.stack` first",
-            )  # fmt: skip
+            if (
+                known.kind not in ("list", "tuple")
+                or of_index.rank != 0
+                or not self.are_arrays(known)
+            ):
+                raise self.refuse(
+                    node, "a batched index into a dict, or into a list of containers",
+                    "put its elements into one array with `np.stack` first",
+                )  # fmt: skip
+            if is_batched(known):
+                array, of_array = self.stacked(new.value, known, node)
+            else:
+                array = core.call("np.stack", new.value)
+                of_array = Array(False, parts_of(known)[0].rank + 1, True)
+            return self.subscript(array, of_array, index, of_index, node)
         key = table.literal(index)
         if isinstance(index, gast.Slice):
             return new, self.slice_of(known, index, node)
         if isinstance(known, Items) and key is not table.UNKNOWN:
             return new, shared_all(self.item(known, key, node))
         return new, shared_all(self.common(known, new, node))
+
+    def are_arrays(self, known: Any) -> bool:
+        """Are the parts of a container arrays and numbers, all of known rank?"""
+        parts = parts_of(known)
+        ranks = {p.rank if isinstance(p, Array) else None for p in parts}
+        return len(ranks) == 1 and None not in ranks
 
     def slice_of(self, known: Any, index: gast.Slice, node: Any) -> Value:
         bounds = [

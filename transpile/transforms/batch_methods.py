@@ -150,6 +150,32 @@ class BatchedMethods(BatchedCollectives):
         func = gast.Attribute(owner, "insert", gast.Load())
         return gast.Call(func, [place, value], []), Nothing()
 
+    def list_extend(self, node: gast.Call, owner: Any, known: Any) -> Result:
+        if self.regions:
+            raise self.refuse(
+                node, "`extend` for some examples only", "append the values, one by one"
+            )
+        name = self.changed(node, owner)
+        value, more = self.expression(node.args[0])
+        known = self.env[name]
+        if not all(
+            isinstance(v, (Items, Many)) and v.kind in ("list", "tuple") for v in (known, more)
+        ):
+            raise self.refuse(node, "`extend` by this value", "extend by a list")
+        _, new = self.sequences(node, None, known, replace(more, kind="list"), gast.Add())
+        self.describe_anew(name, replace(new, shared=False), node)
+        return gast.Call(gast.Attribute(owner, "extend", gast.Load()), [value], []), Nothing()
+
+    def list_copy(self, node: gast.Call, owner: Any, known: Any) -> Result:
+        new = gast.Call(gast.Attribute(owner, "copy", gast.Load()), [], [])
+        return new, replace(known, shared=False)
+
+    def list_reverse(self, node: gast.Call, owner: Any, known: Any) -> Result:
+        name = self.changed(node, owner)
+        if isinstance(known, Items):
+            self.describe_anew(name, replace(known, parts=known.parts[::-1]), node)
+        return gast.Call(gast.Attribute(owner, "reverse", gast.Load()), [], []), Nothing()
+
     def list_pop(self, node: gast.Call, owner: Any, known: Any) -> Result:
         name = self.changed(node, owner)
         if getattr(self.statement, "value", None) is not node:
