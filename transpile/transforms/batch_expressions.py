@@ -415,10 +415,11 @@ class BatchedExpressions(BatchedHelpers):
         at = (place.lineno, place.col_offset)
         before = [n for n in others if hasattr(n, "lineno") and (n.lineno, n.col_offset) < at]
         return any(
-            (isinstance(n, gast.Name) and n.id == name) or self.may_change(n, place) for n in before
+            (isinstance(n, gast.Name) and n.id == name) or self.changes_before(n, place)
+            for n in before
         )
 
-    def may_change(self, node: Any, place: Any) -> bool:
+    def changes_before(self, node: Any, place: Any) -> bool:
         """Is this a call, not around `place`, that may change what is read there?"""
         if not isinstance(node, gast.Call) or any(n is place for n in core.walk(node)):
             return False

@@ -22,6 +22,7 @@ from redraft.transpile.analysis.batched import (
     part_of,
     unshared,
 )
+from redraft.transpile.analysis.batched_ranks import rank_of_elements
 from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_collectives import BatchedCollectives
 from redraft.transpile.transforms.batch_names import (
@@ -370,6 +371,12 @@ class BatchedMethods(BatchedCollectives):
         return self.stacked(value, known, node)
 
     def stacked(self, value: Any, known: Any, place: Any) -> Result:
+        """A list of arrays or numbers, or of such lists, as one array."""
+        if not is_batched(known):
+            rank = rank_of_elements(known)
+            return core.call("np.array", value), Array(
+                False, None if rank is None else rank + 1, True
+            )
         if isinstance(value, (gast.List, gast.Tuple)) and isinstance(known, Items):
             pairs = list(zip(value.elts, known.parts, strict=True))
             if any(isinstance(p, (Items, Many)) for _, p in pairs):
