@@ -437,7 +437,17 @@ def lists_of_arrays(x):
     return np.concatenate(xs), np.sum(xs, axis=0), np.stack(xs, axis=1), np.mean(xs)
 
 
-OTHERS = [lists_as_arrays, lists_in_operations, lists_of_arrays, items_of_one_value, list_of_an_array, empty_sum, rounds_of_a_number, items_at_places, operands, extended, named_on_the_way, stored_at_two_places, popped_in_an_update, overwritten_in_a_loop_over_it, mixed_numbers,
+def loop_over_rows_in_a_branch(x):
+    v = np.tanh(x)
+    if x[0] > 0.2:
+        for e in np.maximum(v, x):
+            if e < 0.1:
+                return e
+            v = v * 1.1
+    return np.sum(v)
+
+
+OTHERS = [loop_over_rows_in_a_branch, lists_as_arrays, lists_in_operations, lists_of_arrays, items_of_one_value, list_of_an_array, empty_sum, rounds_of_a_number, items_at_places, operands, extended, named_on_the_way, stored_at_two_places, popped_in_an_update, overwritten_in_a_loop_over_it, mixed_numbers,
           batched_later, starred_from_itself]  # fmt: skip
 
 
