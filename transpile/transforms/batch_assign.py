@@ -208,6 +208,8 @@ class BatchedAssignments(BatchedLists):
 
     def may_drop(self, name: str) -> bool:
         """May the value of the other examples be lost: is every later read of it seen and refused?"""
+        if self.source.generated:  # derivatives: what is not set is zero
+            return False
         return name not in self.carried and name not in self.captured
 
     def drop(self, name: str, value: gast.expr, known: Value) -> None:

@@ -199,7 +199,7 @@ class BatchedItems(BatchedExpressions):
             if simple is not None:
                 return simple, Array(True, rank)
         if is_batched(of_index) and rank != 0:  # a copy, where an example has a view
-            self.note_copy(owner, known)
+            self.note_copy(owner, None)
         nodes = dict(zip(names, (owner, index), strict=True))
         values = dict(zip(names, (known, of_index), strict=True))
         node, _ = self.primitive(row, nodes, values, place, None)
