@@ -208,7 +208,7 @@ class BatchedAssignments(BatchedLists):
 
     def may_drop(self, name: str) -> bool:
         """May the value of the other examples be lost: is every later read of it seen and refused?"""
-        if self.source.generated:  # derivatives: what is not set is zero
+        if self.source.written_here:  # derivatives: what is not set is zero
             return False
         return name not in self.carried and name not in self.captured
 
@@ -301,7 +301,7 @@ class BatchedAssignments(BatchedLists):
 
     def is_zero(self, *nodes: Any) -> bool:
         """Is one of these the zero of generated derivatives, which stands for an array of them?"""
-        return self.source.generated and any(table.literal(n) in (0, 0.0, False) for n in nodes)
+        return self.source.written_here and any(table.literal(n) in (0, 0.0, False) for n in nodes)
 
     def flag_update(self, mask: Any, node: Any, other: Any) -> gast.expr | None:
         """A flag that gets a constant: ``stop | mask`` or ``stop & ~mask``."""
