@@ -32,6 +32,17 @@ def check(fun):
 # --- lists that are longer for some examples
 
 
+def grows_in_a_loop_over_itself(x):
+    t = 0.0
+    if x[0] > 0.2:
+        _, *acc = x
+        for v in list(acc):
+            t = t + v
+            acc.append(v * 2)
+        t = t + sum(acc)
+    return t
+
+
 def filtered_in_a_loop(x):
     kept = []
     for v in x:
@@ -173,7 +184,7 @@ def conditions_of_lists(x):
 
 
 LONGER = [
-    filtered_in_a_loop, filtered, loop_over_filtered, grows_in_both_branches, one_list_or_another,
+    grows_in_a_loop_over_itself, filtered_in_a_loop, filtered, loop_over_filtered, grows_in_both_branches, one_list_or_another,
     items_change, counted_and_left, of_one_another, grows_while_it_is_read, reversed_entries,
     largest_kept, two_lists_and_exits, made_in_a_branch, items_change_in_a_branch,
     copied_while_it_grows, conditions_of_lists,
@@ -328,6 +339,72 @@ def popped_in_an_update(x):
     return t + xs[0]
 
 
+def overwritten_in_a_loop_over_it(x):
+    c = np.array([1.0, 2.0, 3.0])
+    t = x[0]
+    for v in c:
+        c = c * x
+        t = t + v * c[0]
+    return t
+
+
+def rounds_of_a_number(x):
+    n = 1 if x[0] > 0.2 else 3
+    s, k = 0.0, 0
+    for i in range(n):
+        s = s + x[i] * i + 1
+    if x[1] > 0:
+        for i in range(n):
+            if x[i] > 1:
+                break
+            s = s + x[i] * 2
+            k += 1
+    return s, k
+
+
+def items_at_places(x):
+    xs = [x[0], 2.0, x[2]]
+    ys = [1.0, 2.0, 3.0]
+    i = int(np.argmax(x))
+    return xs[i] + ys[i], xs[-1 - i]
+
+
+def operands(x):
+    a = x[0] * 0
+    return (a or x[1]) + (x[0] and x[2]), (a and 5.0)
+
+
+def extended(x):
+    xs = [x[0]]
+    xs.extend([x[1], 3.0])
+    ys = xs.copy()
+    ys.reverse()
+    ys.append(9.0)
+    return sum(xs), ys[0], ys[-1], len(xs)
+
+
+def named_on_the_way(x):
+    t = x[0]
+    k = 0
+    while (t := t * 0.5) > 0.1:
+        k += 1
+    if (v := x[1] + 0.1) > 0.3:  # noqa: SIM108
+        y = (z := x[1]) * 2 + z
+    else:
+        y = v
+    return t, k, y
+
+
+def stored_at_two_places(x):
+    k = np.argmax(x)
+    m = np.outer(x, x)
+    if x[0] > 0.2:
+        m[k, 1] = 5.0
+    else:
+        m[k, k] += x[1]
+    return m
+
+
 def mixed_numbers(x):
     xs = [1.0, x[0]]
     return sum(xs), max(xs), min(xs), sum(v for v in xs)
@@ -345,7 +422,32 @@ def starred_from_itself(x):
     return first * x + rest[0]
 
 
-OTHERS = [items_of_one_value, list_of_an_array, empty_sum, popped_in_an_update, mixed_numbers,
+def lists_as_arrays(x):
+    xs = [v * 2 for v in x]
+    return np.sum(xs), np.max(xs), np.argmin(xs), np.tanh(xs), np.cumsum(xs), np.dot(xs, x)
+
+
+def lists_in_operations(x):
+    xs = [v * 2 for v in x]
+    return np.where(np.array(xs) > 0, xs, 0.0), x * xs, np.maximum(xs, x), np.outer(xs, x)
+
+
+def lists_of_arrays(x):
+    xs = [x * v for v in x]
+    return np.concatenate(xs), np.sum(xs, axis=0), np.stack(xs, axis=1), np.mean(xs)
+
+
+def loop_over_rows_in_a_branch(x):
+    v = np.tanh(x)
+    if x[0] > 0.2:
+        for e in np.maximum(v, x):
+            if e < 0.1:
+                return e
+            v = v * 1.1
+    return np.sum(v)
+
+
+OTHERS = [loop_over_rows_in_a_branch, lists_as_arrays, lists_in_operations, lists_of_arrays, items_of_one_value, list_of_an_array, empty_sum, rounds_of_a_number, items_at_places, operands, extended, named_on_the_way, stored_at_two_places, popped_in_an_update, overwritten_in_a_loop_over_it, mixed_numbers,
           batched_later, starred_from_itself]  # fmt: skip
 
 
@@ -413,13 +515,44 @@ def answer_in_some_rounds(x):
     return x[2]
 
 
-BRANCHES = [functions_in_branches, names_of_their_own, parts_in_branches, chained_on_unknown_ranks,
+def one_name_for_two_shapes(x):
+    y = x[1]
+    if x[0] > 0.2:
+        y = np.tanh(x)
+        t = np.sum(y + 1)
+    else:
+        t = y
+    return t
+
+
+BRANCHES = [one_name_for_two_shapes, functions_in_branches, names_of_their_own, parts_in_branches, chained_on_unknown_ranks,
             stored_at_masks, answer_in_some_rounds]  # fmt: skip
 
 
 @pytest.mark.parametrize("fun", BRANCHES, ids=lambda f: f.__name__)
 def test_branches(fun):
     check(fun)
+
+
+def another_rank_in_a_branch(x):
+    y = x if x[0] > 0.2 else x[1]
+    return np.sum(y + 1)
+
+
+def read_after_another_rank(x):
+    y = x[1]
+    if x[0] > 0.2:
+        y = np.tanh(x)
+    return np.sum(y + 1)
+
+
+@pytest.mark.parametrize(
+    "fun, words",
+    [(another_rank_in_a_branch, "axes for"), (read_after_another_rank, "axes for|no value")],
+)
+def test_values_of_another_rank_for_some_examples(fun, words):
+    with pytest.raises(rd.TransformError, match=words):
+        rd.vmap(fun)(X)
 
 
 def test_arguments_stay_as_they_are():

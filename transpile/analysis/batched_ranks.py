@@ -1,9 +1,10 @@
-"""Ranks of what is made of lists: `np.array`, `np.stack`, `np.concatenate` and the like."""
+"""Ranks of what is made of lists, by `np.array`, `np.stack`, `np.concatenate`; and of places and counts."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import gast
 import numpy as np
 
 from redraft.transpile.analysis.batched import Array, Items, Many, Value
@@ -19,10 +20,15 @@ OF_ELEMENTS = {
     "np.vstack": lambda rank: max(rank, 2),
     "np.column_stack": lambda rank: 2,
 }
+PLACES = ("np.argmax", "np.argmin", "np.count_nonzero")  # numbers, unless there is an axis
 
 
 def rank_of_sequence(row: Any, nodes: dict[str, Any], values: dict[str, Value]) -> int | None:
     """Rank of what one of these functions makes of a list; None if it is not known."""
+    if row.name in PLACES:
+        return 0 if table.literal(nodes.get("axis", gast.Constant(None, None))) is None else None
+    if row.name == "int":
+        return 0
     of_elements = OF_ELEMENTS.get(row.name)
     first = next(iter(row.parameters))
     if of_elements is None or (nodes.get("axis") is not None and _flattens(nodes["axis"])):

@@ -42,7 +42,7 @@ from redraft.transpile.analysis.batched import (
     without_texts,
 )
 from redraft.transpile.analysis.batched_memory import Memory
-from redraft.transpile.analysis.liveness import mark_live
+from redraft.transpile.analysis.liveness import definite_writes, mark_live
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.annotations import is_shape_check
 from redraft.transpile.front.exits import structure_exits
@@ -64,6 +64,7 @@ from redraft.transpile.transforms.batch_names import (
     names_changed,
     names_in,
     size_of,
+    tested_inside,
     with_promised_ranks,
     without_docstring,
 )
@@ -230,7 +231,8 @@ class Batcher(BatchedClosures):
         self.batches, self.unit, self.source = batches, batches.unit, source
         self.parameters = source.parameters
         self.inner = inner
-        self.body = readable(structure_exits(without_docstring(core.copy(source.node.body))))
+        body = tested_inside(without_docstring(core.copy(source.node.body)))
+        self.body = readable(structure_exits(body))
         self.env: Env = with_promised_ranks(self.body, env)
         self.start: Env = dict(self.env)
         local = self.own = set(self.parameters) | core.writes(self.body)
@@ -242,10 +244,14 @@ class Batcher(BatchedClosures):
         self.definitions: dict[str, Any] = {}
         self.size_used = False
         self.index_values: dict[int, Value] = {}
+        self.index_nodes: list[Any] = []
         self.placed: dict[str, list[Any]] = {}
         self.closures: dict[Any, Version] = {}
         self.conditional = False
         self.entry_masks: set[str] = set()
+        self.carried: frozenset[str] = frozenset()  # variables that a later round may read
+        self.dropped: set[str] = set()  # variables that have lost the values of some examples
+        self.definite, self.depth = set(self.parameters), 0  # variables that certainly have a value
         self.outer: Batcher | None = None
         self.outside: list[Region] = []
         self.picks: list[gast.expr] = []
@@ -381,7 +387,14 @@ class Batcher(BatchedClosures):
             visit = getattr(self, "stmt_" + type(statement).__name__, None)
             if visit is None:
                 raise self.unsupported(statement)
+            carried = self.carried
+            self.carried |= getattr(statement, "head", frozenset())
+            self.depth += 1
             visit(statement)
+            self.depth -= 1
+            self.carried = carried
+            if not self.depth:
+                self.definite |= definite_writes(statement)
             self.note_memory(statement)
             out += self.lines
             self.lines = saved
@@ -413,7 +426,8 @@ class Batcher(BatchedClosures):
     def is_change(self, node: Any) -> bool:
         """Is this ``xs.append(v)`` or its like, which is checked where it is rewritten?"""
         return isinstance(node, gast.Call) and isinstance(node.func, gast.Attribute) and (
-            node.func.attr in ("append", "insert", "pop", "extend", "only_arrays")
+            node.func.attr in (
+                "append", "insert", "pop", "extend", "reverse", "only_arrays")
         )  # fmt: skip
 
     def refuse_effect(self, node: gast.expr) -> None:

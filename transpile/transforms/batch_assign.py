@@ -176,6 +176,9 @@ class BatchedAssignments(BatchedLists):
         if name in self.kept():
             old, mask = self.env[name], self.regions[-1].mask
             owned = isinstance(known, Array) and known.owned
+            if not self.fit_together(known, old) and self.may_drop(name):
+                self.drop(name, value, known)
+                return
             value, known = self.selected(
                 core.name(mask), (value, known), (core.name(name), old), place
             )
@@ -183,6 +186,38 @@ class BatchedAssignments(BatchedLists):
                 known = replace(known, owned_under=mask)
         self.emit(core.assign(name, self.settled(value, known)))
         self.set(name, known)
+
+    def fit_together(self, new: Value, old: Value) -> bool:
+        """Can one variable hold either of two values, for some examples each?"""
+        if isinstance(old, Nothing) and old.unset:
+            return True
+        if isinstance(new, Array) and isinstance(old, Array):
+            return not self.other_rank(new, old)
+        kinds = [getattr(v, "kind", None) for v in (new, old)]
+        if kinds[0] in ("list", "entries") and kinds[1] in ("list", "entries"):
+            return True
+        if not (isinstance(new, Items) and isinstance(old, Items)):
+            return False
+        if (new.kind, new.keys) != (old.kind, old.keys):
+            return False
+        return all(map(self.fit_together, new.parts, old.parts))
+
+    def other_rank(self, a: Array, b: Array) -> bool:
+        """Are two arrays known to have different numbers of axes?"""
+        return None not in (a.rank, b.rank) and a.rank != b.rank
+
+    def may_drop(self, name: str) -> bool:
+        """May the value of the other examples be lost: is every later read of it seen and refused?"""
+        if self.source.written_here:  # derivatives: what is not set is zero
+            return False
+        return name not in self.carried and name not in self.captured
+
+    def drop(self, name: str, value: gast.expr, known: Value) -> None:
+        """``name = value`` for the examples of a mask; others have no value of that name any more."""
+        self.emit(core.assign(name, self.settled(value, known)))
+        self.env[name] = known
+        self.partial[name] = {self.regions[-1].mask}
+        self.dropped.add(name)
 
     def selected(self, mask: gast.expr, new: Any, old: Any, place: Any) -> tuple[gast.expr, Value]:
         """The value `new` for the examples of a mask, else `old`; pairs of a node and its value."""
@@ -209,6 +244,11 @@ class BatchedAssignments(BatchedLists):
         self, mask: Any, node: Any, known: Value, other: Any, before: Value, place: Any
     ) -> tuple[gast.expr, Value]:
         if isinstance(known, Array) and isinstance(before, Array):
+            if self.other_rank(known, before) and not self.is_zero(node, other):
+                raise self.refuse(
+                    place, f"a value with {before.rank} axes for some examples, and {known.rank} for others",
+                    "give it the same shape for all examples, for instance with `np.full_like`",
+                )  # fmt: skip
             flag = self.flag_update(mask, node, other)
             if flag is not None:
                 return flag, Array(True, 0)
@@ -258,6 +298,10 @@ class BatchedAssignments(BatchedLists):
             nodes.append(part)
             values.append(value)
         return display_of(known, nodes), replace(known, parts=tuple(values))
+
+    def is_zero(self, *nodes: Any) -> bool:
+        """Is one of these the zero of generated derivatives, which stands for an array of them?"""
+        return self.source.written_here and any(table.literal(n) in (0, 0.0, False) for n in nodes)
 
     def flag_update(self, mask: Any, node: Any, other: Any) -> gast.expr | None:
         """A flag that gets a constant: ``stop | mask`` or ``stop & ~mask``."""
@@ -397,12 +441,12 @@ class BatchedAssignments(BatchedLists):
             return Array(False, known.rank, True)
         return Array(False, old.rank, old.owned)
 
-    def foreseen(self, node: Any) -> Value:
+    def foreseen(self, node: Any, visit: Any = None) -> Value:
         """What is known of an expression that is evaluated later. Emits nothing, changes nothing."""
         saved = (dict(self.env), copied_masks(self.partial), set(self.taken), self.lines)
         self.lines = []
         try:
-            return self.expression(node)[1]
+            return (visit or self.expression)(node)[1]
         finally:
             self.env, self.partial, self.taken, self.lines = saved
 
@@ -537,9 +581,4 @@ class BatchedAssignments(BatchedLists):
 
     def quiet(self, node: Any) -> bool:
         """Is an expression batched? Looks without emitting anything."""
-        saved, self.lines = self.lines, []
-        taken = set(self.taken)
-        try:
-            return is_batched(self.expression(core.copy(node))[1])
-        finally:
-            self.lines, self.taken = saved, taken
+        return is_batched(self.quiet_value(node))

@@ -72,12 +72,7 @@ class BatchedBranches(BatchedStores):
 
     def quiet_test(self, node: Any) -> bool:
         """Is a condition batched? Looks without emitting anything."""
-        saved, self.lines = self.lines, []
-        taken = set(self.taken)
-        try:
-            return is_batched(self.test(core.copy(node))[1])
-        finally:
-            self.lines, self.taken = saved, taken
+        return is_batched(self.foreseen(core.copy(node), self.test))
 
     def leave_loop(self, node: gast.If) -> None:
         """``if stop: break``, the last statement of a loop (or anywhere, in batch_lanes.py)."""
@@ -105,7 +100,10 @@ class BatchedBranches(BatchedStores):
         body += self.conversions(after_body, joined, live, node)
         orelse += self.conversions(after_orelse, joined, live, node)
         for name, masks in partial.items():
-            self.partial.setdefault(name, set()).update(masks)
+            if name in self.dropped and name in self.partial:
+                self.partial[name] &= masks
+            else:
+                self.partial.setdefault(name, set()).update(masks)
         self.env = joined
         self.emit(gast.If(test, body or [gast.Pass()], orelse))
 
@@ -257,7 +255,8 @@ class BatchedBranches(BatchedStores):
     def kept_apart(self, node: gast.If, later: set[str]) -> dict[str, Any]:
         """Variables that both branches use for something of their own: name, and what it is before."""
         names = core.writes(node.body) & core.reads(node.orelse) & set(self.env)
-        names -= later | self.changed_names
+        names = (names - later - self.changed_names) & self.definite
+        names = {n for n in names if not isinstance(self.env[n], (Closure, Nothing))}
         return {
             n: (self.free(f"{n}_before"), self.env[n], self.partial.get(n)) for n in sorted(names)
         }
@@ -327,7 +326,7 @@ class BatchedBranches(BatchedStores):
         simple = isinstance(node, gast.Assign) and len(node.targets) == 1
         if not simple or not core.is_name(node.targets[0]) or node.targets[0].id != name:
             return False
-        if isinstance(node.value, (gast.Lambda, gast.NamedExpr)):
+        if any(isinstance(n, (gast.Lambda, gast.NamedExpr)) for n in core.walk(node.value)):
             return False
         constant = isinstance(node.value, gast.Constant)
         return not (constant and (node.value.value is None or isinstance(node.value.value, bool)))

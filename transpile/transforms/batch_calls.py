@@ -276,7 +276,7 @@ class BatchedCalls(BatchedItems):
             source = self.unit.source_of(Function(function), self.refusal(node))
         else:
             raise self.refuse(
-                node, f"`{getattr(function, '__name__', function)}` has no Python source and no rule",
+                node, f"`{getattr(function, '__name__', type(function).__name__)}` has no Python source and no rule",
                 "use `rd.vmap_by_loop`, which calls the function once per example",
             )  # fmt: skip
         return self.source_call(node, source, new, args, keywords)

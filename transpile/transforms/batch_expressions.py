@@ -188,7 +188,7 @@ class BatchedExpressions(BatchedHelpers):
                 return self.joined_lists(node, (left, of_left), (right, of_right))
             if isinstance(value, (Items, Many)) and value.kind in ("list", "tuple"):
                 if self.is_sequence_operation(node.op, other):
-                    return self.sequences(node, new, of_left, of_right)
+                    return self.sequences(node, new, of_left, of_right, node.op)
         row = table.rows_index()["operator"].get(OPERATORS.get(type(node.op)))
         return self.operation(
             row, {"x": left, "y": right}, {"x": of_left, "y": of_right}, node, new
@@ -199,9 +199,9 @@ class BatchedExpressions(BatchedHelpers):
             return isinstance(other, (Items, Many))
         return isinstance(op, gast.Mult) and not is_batched(other)
 
-    def sequences(self, node: Any, new: Any, a: Value, b: Value) -> Result:
+    def sequences(self, node: Any, new: Any, a: Value, b: Value, op: Any) -> Result:
         """``xs + ys`` and ``xs * n`` of lists and tuples."""
-        if isinstance(node.op, gast.Mult):
+        if isinstance(op, gast.Mult):
             value = a if isinstance(a, (Items, Many)) else b
             if isinstance(value, Items):
                 if len({is_batched(p) for p in value.parts}) > 1:
@@ -256,7 +256,8 @@ class BatchedExpressions(BatchedHelpers):
         if all(isinstance(op, (gast.Is, gast.IsNot)) for op in node.ops):
             parts = [self.expression(e)[0] for e in (node.left, *node.comparators)]
             return gast.Compare(parts[0], list(node.ops), parts[1:]), Array(False, 0)
-        pairs = [self.expression(e) for e in (node.left, *node.comparators)]
+        pairs = [self.expression(e) for e in (node.left, node.comparators[0])]
+        pairs += [self.chained(e) for e in node.comparators[1:]]
         if not any(is_batched(known) for _, known in pairs):
             new = gast.Compare(pairs[0][0], list(node.ops), [n for n, _ in pairs[1:]])
             ranks = [getattr(known, "rank", None) for _, known in pairs]
@@ -265,6 +266,12 @@ class BatchedExpressions(BatchedHelpers):
             self.refuse_speaking(*node.comparators[1:])
             return self.chain(node, pairs)
         return self.compare(pairs[0], node.ops[0], pairs[1], node)
+
+    def chained(self, node: gast.expr) -> Result:
+        """A later operand of ``a < b < c``, which Python looks at only where ``a < b``."""
+        if any(isinstance(n, gast.NamedExpr) for n in core.walk(node)):
+            return self.without_lines(node, self.expression)
+        return self.expression(node)
 
     def chain(self, node: gast.Compare, pairs: list[Result]) -> Result:
         """``a < b < c`` of batched numbers."""
@@ -317,10 +324,27 @@ class BatchedExpressions(BatchedHelpers):
         pairs += [self.without_lines(v, self.expression) for v in node.values[1:]]
         if not any(is_batched(known) for _, known in pairs):
             return gast.BoolOp(node.op, [n for n, _ in pairs]), PLAIN
-        raise self.refuse(
-            node, "`and`/`or` of batched numbers gives one of its operands",
-            "write a conditional expression, `b if test else a`",
-        )  # fmt: skip
+        if not all(isinstance(known, Array) and known.rank == 0 for _, known in pairs):
+            raise self.refuse(
+                node, "`and`/`or` of batched values gives one of its operands",
+                "write a conditional expression, `b if test else a`",
+            )  # fmt: skip
+        return self.chosen_operand(node, pairs)
+
+    def chosen_operand(self, node: gast.BoolOp, pairs: list[Result]) -> Result:
+        """``a and b`` of numbers: `b` where `a` is not zero, else `a`."""
+        result = pairs[-1]
+        for value, known in reversed(pairs[:-1]):
+            if not core.is_name(value) and self.lines is not None:
+                value = self.temporary(value)
+            if not known.batched:
+                value, known = self.for_each(value), batched_like(known)
+            test = core.call("rt.truths", core.copy(value))
+            first, second = result, (value, known)
+            if isinstance(node.op, gast.Or):
+                first, second = second, first
+            result = self.select(test, *first, *second, node)
+        return result
 
     def truth_valued(self, node: Any) -> bool:
         if isinstance(node, gast.BoolOp):
@@ -367,9 +391,39 @@ class BatchedExpressions(BatchedHelpers):
             ) from None
 
     def expr_NamedExpr(self, node: Any) -> Result:
-        raise self.refuse(
-            node, "`:=` is not supported under vmap", "assign in a statement of its own"
+        """An assignment in front of the statement, where that is Python's order."""
+        name = node.target.id
+        if self.lines is None or self.choosing or self.read_before(name, node):
+            raise self.refuse(
+                node, "`:=` where it may not be reached, or beside the value that the variable had before",
+                "assign in a statement of its own",
+            )  # fmt: skip
+        value, known = self.held(node.value)
+        if core.is_name(value):
+            self.share(value.id)
+            known = shared_all(known)
+        self.bind(name, value, known, node)
+        return core.name(name), shared_all(self.env[name])
+
+    def read_before(self, name: str, place: Any) -> bool:
+        """Does the statement read a variable before a `:=` gives it another value?"""
+        parts = [n for n in gast.iter_child_nodes(self.statement) if isinstance(n, gast.expr)]
+        if isinstance(self.statement, gast.AugAssign) and name in core.reads(self.statement.target):
+            return True
+        inside = {id(n) for n in core.walk(place)}
+        others = [n for p in parts for n in core.walk(p) if id(n) not in inside]
+        at = (place.lineno, place.col_offset)
+        before = [n for n in others if hasattr(n, "lineno") and (n.lineno, n.col_offset) < at]
+        return any(
+            (isinstance(n, gast.Name) and n.id == name) or self.changes_before(n, place)
+            for n in before
         )
+
+    def changes_before(self, node: Any, place: Any) -> bool:
+        """Is this a call, not around `place`, that may change what is read there?"""
+        if not isinstance(node, gast.Call) or any(n is place for n in core.walk(node)):
+            return False
+        return not self.gives_new(node)
 
     # --- primitives
 
@@ -380,6 +434,7 @@ class BatchedExpressions(BatchedHelpers):
         """The batched form of a primitive; `new` is it as it was written, for operators."""
         if row is None:
             raise self.refuse(place, "this operator has no batching rule", "write it differently")
+        nodes, values = self.lists_as_arrays(row, nodes, values, place)
         nodes, batched, ranks = self.flat_arguments(row, nodes, values, place)
         held: dict[str, gast.expr] = {}
         slots = {k: self.slot(v, held) for k, v in nodes.items()}
@@ -400,6 +455,19 @@ class BatchedExpressions(BatchedHelpers):
         if rank is None and row.name == "np.where" and len(nodes) == 3:
             rank = broadcast_rank(values.values())
         return node, self.given(row, values, rank)
+
+    def lists_as_arrays(
+        self, row: Any, nodes: dict[str, Any], values: dict[str, Value], place: Any
+    ) -> tuple[dict[str, Any], dict[str, Value]]:
+        """Lists of unknown length become arrays, where the function does not take a list of arrays."""
+        nodes, values = dict(nodes), dict(values)
+        for name, known in values.items():
+            takes_list = name in row.sequences or row.name.startswith("rt.")
+            if takes_list or not isinstance(known, Many) or not is_batched(known):
+                continue
+            self.only_array(known.part, place)
+            nodes[name], values[name] = self.stacked(nodes[name], known, place)
+        return nodes, values
 
     def given(self, row: Any, values: dict[str, Value], rank: int | None) -> Value:
         """Description of what a primitive gives."""

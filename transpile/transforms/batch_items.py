@@ -110,16 +110,33 @@ class BatchedItems(BatchedExpressions):
         self, node: Any, new: Any, known: Any, index: Any, of_index: Value
     ) -> Result:
         if is_batched(of_index):
-            raise self.refuse(
-                node, "a batched index into a list, tuple or dict",
-                "put its elements into one array with `np.stack` first",
-            )  # fmt: skip
+            if (
+                known.kind not in ("list", "tuple")
+                or of_index.rank != 0
+                or not self.are_arrays(known)
+            ):
+                raise self.refuse(
+                    node, "a batched index into a dict, or into a list of containers",
+                    "put its elements into one array with `np.stack` first",
+                )  # fmt: skip
+            if is_batched(known):
+                array, of_array = self.stacked(new.value, known, node)
+            else:
+                array = core.call("np.stack", new.value)
+                of_array = Array(False, parts_of(known)[0].rank + 1, True)
+            return self.subscript(array, of_array, index, of_index, node)
         key = table.literal(index)
         if isinstance(index, gast.Slice):
             return new, self.slice_of(known, index, node)
         if isinstance(known, Items) and key is not table.UNKNOWN:
             return new, shared_all(self.item(known, key, node))
         return new, shared_all(self.common(known, new, node))
+
+    def are_arrays(self, known: Any) -> bool:
+        """Are the parts of a container arrays and numbers, all of known rank?"""
+        parts = parts_of(known)
+        ranks = {p.rank if isinstance(p, Array) else None for p in parts}
+        return len(ranks) == 1 and None not in ranks
 
     def slice_of(self, known: Any, index: gast.Slice, node: Any) -> Value:
         bounds = [
@@ -129,6 +146,23 @@ class BatchedItems(BatchedExpressions):
             parts = known.parts[slice(*bounds)]
             return Items(known.kind, tuple(range(len(parts))), parts)
         return Many(known.kind, self.common(known, None, node))
+
+    def note_index(self, node: Any, known: Value) -> None:
+        """Keep what is known of a part of an index, and the part: its place in memory is the key."""
+        self.index_values[id(node)] = known
+        self.index_nodes.append(node)
+
+    def index_again(self, index: Any) -> Any:
+        """A copy of an index, of whose parts as much is known."""
+        new = core.copy(index)
+        pairs = [
+            (index, new),
+            *zip(getattr(index, "elts", ()), getattr(new, "elts", ()), strict=True),
+        ]
+        for old, part in pairs:
+            if id(old) in self.index_values:
+                self.note_index(part, self.index_values[id(old)])
+        return new
 
     def index(self, node: Any) -> Result:
         """An index: a node, and one description for all of its parts."""
@@ -140,16 +174,16 @@ class BatchedItems(BatchedExpressions):
             pairs = [self.index(e) for e in node.elts]
             new = gast.Tuple([n for n, _ in pairs], gast.Load())
             for part, known in pairs:
-                self.index_values[id(part)] = known
+                self.note_index(part, known)
             return new, Array(any(is_batched(k) for _, k in pairs), None)
         value, known = self.expression(node)
-        self.index_values[id(value)] = known
+        self.note_index(value, known)
         if isinstance(known, (Items, Many)):
             if is_batched(known):
                 raise self.refuse(node, "a list with batched parts as an index", "stack it first")
             simple = known.kind == "list" and all(p == Array(False, 0) for p in parts_of(known))
             known = Array(False, 1) if simple else PLAIN
-            self.index_values[id(value)] = known
+            self.note_index(value, known)
             return value, known
         return value, known
 
@@ -165,7 +199,7 @@ class BatchedItems(BatchedExpressions):
             if simple is not None:
                 return simple, Array(True, rank)
         if is_batched(of_index) and rank != 0:  # a copy, where an example has a view
-            self.note_copy(owner, known)
+            self.note_copy(owner, None)
         nodes = dict(zip(names, (owner, index), strict=True))
         values = dict(zip(names, (known, of_index), strict=True))
         node, _ = self.primitive(row, nodes, values, place, None)

@@ -242,9 +242,13 @@ class BatchedLanes(BatchedBranches):
         """As `compact_while`: examples leave at the exits."""
         node = leaving_early(node, self.needed(node.live))
         self.batches.compacted = True
-        self.lines += self.to_head(head, node)
-        lanes = self.open_lanes(node, head, "running")
         within = bool(self.regions)
+        lines = self.to_head(head, node)
+        changed = core.writes(lines) | (set(self.env) if within and is_batched(part) else set())
+        if core.reads(iterable) & changed:  # it is what there was before
+            iterable = self.temporary(iterable, "items")
+        self.lines += lines
+        lanes = self.open_lanes(node, head, "running")
         self.start_with_region(lanes, node)
         before, partial = dict(self.env), copied_masks(self.partial)
         state = self.enter(lanes)

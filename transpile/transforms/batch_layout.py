@@ -8,7 +8,7 @@ import gast
 
 from redraft.transpile import core
 from redraft.transpile.analysis.liveness import mark_live
-from redraft.transpile.transforms.batch_names import names_in
+from redraft.transpile.transforms.batch_names import captured_names, names_in
 
 BLOCKS = (gast.If, gast.For, gast.While, gast.With)
 
@@ -34,15 +34,16 @@ def expand_definitions(body: list[Any], placed: dict[str, list[Any]]) -> list[An
     return out
 
 
-def join_conversions(body: list[Any]) -> list[Any]:
-    """``n = 0; n = rt.per_example(n, batch)`` as one line."""
+def join_conversions(body: list[Any], captured: set[str] | None = None) -> list[Any]:
+    """``n = 0; n = rt.per_example(n, batch)`` as one line; not what nested functions may read."""
+    captured = captured_names(body) if captured is None else captured
     out: list[Any] = []
     for statement in body:
         for block in ("body", "orelse"):
             if isinstance(getattr(statement, block, None), list):
-                setattr(statement, block, join_conversions(getattr(statement, block)))
+                setattr(statement, block, join_conversions(getattr(statement, block), captured))
         name = _converts(statement)
-        before = _assignment_before(out, name) if name else None
+        before = _assignment_before(out, name) if name and name not in captured else None
         if before is None:
             out.append(statement)
         elif core.is_name(before.targets[0]):

@@ -116,10 +116,11 @@ class BatchedLists(BatchedMethods):
         self, node: Any, owner: Any, known: Any, value: Any, method: str, before: list[Any]
     ) -> Result:
         """One more entry, for the examples of the mask."""
+        known = self.as_entries(node, owner, known)
+        self.env[owner.id] = known  # (the value may read the list)
         value, part = self.expression(value)
         if core.is_name(value):
             self.share(value.id)
-        known = self.as_entries(node, owner, known)
         value, part = self.settled(value, part), shared_all(part)
         if not is_batched(part):
             value, part = self.for_each(value), batched_like(part)
@@ -233,12 +234,7 @@ class BatchedLists(BatchedMethods):
 
     def quiet_value(self, node: Any) -> Value:
         """What is known of an expression's value. Looks without emitting anything."""
-        saved, self.lines = self.lines, []
-        taken = set(self.taken)
-        try:
-            return self.expression(core.copy(node))[1]
-        finally:
-            self.lines, self.taken = saved, taken
+        return self.foreseen(core.copy(node))
 
     def over_entries(self, value: gast.expr, known: Entries, place: Any) -> Result:
         """Entries that are gone over by a loop whose target takes the mask as well."""
@@ -250,7 +246,7 @@ class BatchedLists(BatchedMethods):
 
     def count_of(self, value: gast.expr) -> Result:
         """How many entries each example has."""
-        here = core.name(self.free("here"))
+        here = core.name("here")  # (a name of the generator's own)
         target = gast.Tuple([core.store("_"), core.store(here.id)], gast.Store())
         masks = gast.GeneratorExp(here, [gast.comprehension(target, value, [], 0)])
         start = core.call("np.full", self.size(), core.constant(0))
@@ -286,9 +282,8 @@ class BatchedLists(BatchedMethods):
             value, known, mask, generators = self.comprehended(first)
         else:
             entries, known = self.expression(first)
-            here = self.free("here")
-            value, known, mask = core.name("v"), known.part, core.name(here)
-            target = gast.Tuple([core.store("v"), core.store(here)], gast.Store())
+            value, known, mask = core.name("v"), known.part, core.name("here")
+            target = gast.Tuple([core.store("v"), core.store("here")], gast.Store())
             generators = [gast.comprehension(target, entries, [], 0)]
         if not isinstance(known, Array):
             raise self.refuse(node, f"`sum` of containers in {LONGER}", "write a loop")

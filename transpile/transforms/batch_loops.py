@@ -28,6 +28,7 @@ from redraft.transpile.transforms.batch_names import (
     Region,
     copied_masks,
     inverted,
+    located,
     part_at,
     shared_all,
 )
@@ -179,6 +180,7 @@ class BatchedLoops(BatchedLanes):
     def stmt_For(self, node: gast.For) -> None:
         if core.is_name(node.iter) and self.env.get(node.iter.id) == Items("list", (), ()):
             return  # over nothing
+        node = self.counted_loop(node) or node
         over_entries = self.entry_loop(node)
         if over_entries is not None:
             self.lines += self.block(over_entries[:-1])
@@ -193,6 +195,8 @@ class BatchedLoops(BatchedLanes):
             self.compact_for(node, head, iterable, part)
             return
         lines = self.to_head(head, node)
+        if core.reads(iterable) & core.writes(lines):  # it is what there was before
+            iterable = self.temporary(iterable, "items")
         self.lines += lines
         if not masked:
             target = self.loop_target(node.target, part)
@@ -216,6 +220,41 @@ class BatchedLoops(BatchedLanes):
                 node, f"`{name}` counts the rounds of a loop that examples leave at different times, "
                 "and is read after it", f"keep it in another variable: `last = {name}`",
             )  # fmt: skip
+
+    def counted_loop(self, node: gast.For) -> gast.For | None:
+        """``for i in range(n)`` of a batched number: the rounds of the largest, under masks."""
+        is_range = self.is_call_of(node.iter, range) and len(node.iter.args) == 1
+        if not is_range or not core.is_name(node.target) or not self.quiet(node.iter.args[0]):
+            return None
+        if node.target.id in node.live:
+            raise self.refuse(
+                node, f"`{node.target.id}` is read after a loop whose rounds differ from example to example",
+                f"keep it in another variable: `last = {node.target.id}`",
+            )  # fmt: skip
+        value, known = self.expression(node.iter.args[0])
+        if known.rank != 0:
+            raise self.refuse(node, "`range` of an array", "use one number for each example")
+        count = self.temporary(value, "count").id
+        self.env[count] = known
+        most = core.name(count)
+        if self.regions:
+            most = core.call("np.where", core.name(self.regions[-1].mask), most, core.constant(0))
+        rounds = self.temporary(core.call("np.max", most), "rounds").id
+        self.env[rounds] = Array(False, 0)
+        return self.under_test(node, count, rounds)
+
+    def under_test(self, node: gast.For, count: str, rounds: str) -> gast.For:
+        """The loop with its body under ``i < count``."""
+        body, tail = list(node.body), []
+        if isinstance(body[-1], gast.If) and isinstance(body[-1].body[0], gast.Break):
+            body, tail = body[:-1], body[-1:]
+        goes_on = gast.Compare(core.name(node.target.id), [gast.Lt()], [core.name(count)])
+        inner = located(gast.If(located(goes_on, node), body or [gast.Pass()], []), node)
+        inner.live = set(node.head) | set(node.live) | {count, node.target.id} | core.reads(tail)
+        iterable = located(core.call("range", core.name(rounds)), node)
+        loop = located(gast.For(node.target, iterable, [inner, *tail], [], None), node)
+        loop.live, loop.head = node.live, set(node.head) | {count}
+        return loop
 
     def for_round(self, node: gast.For, part: Value) -> bool:
         self.loop_target(node.target, part)

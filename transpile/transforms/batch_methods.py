@@ -22,6 +22,7 @@ from redraft.transpile.analysis.batched import (
     part_of,
     unshared,
 )
+from redraft.transpile.analysis.batched_ranks import rank_of_elements
 from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_collectives import BatchedCollectives
 from redraft.transpile.transforms.batch_names import (
@@ -149,6 +150,32 @@ class BatchedMethods(BatchedCollectives):
         self.describe_anew(name, new, node)
         func = gast.Attribute(owner, "insert", gast.Load())
         return gast.Call(func, [place, value], []), Nothing()
+
+    def list_extend(self, node: gast.Call, owner: Any, known: Any) -> Result:
+        if self.regions:
+            raise self.refuse(
+                node, "`extend` for some examples only", "append the values, one by one"
+            )
+        name = self.changed(node, owner)
+        value, more = self.expression(node.args[0])
+        known = self.env[name]
+        if not all(
+            isinstance(v, (Items, Many)) and v.kind in ("list", "tuple") for v in (known, more)
+        ):
+            raise self.refuse(node, "`extend` by this value", "extend by a list")
+        _, new = self.sequences(node, None, known, replace(more, kind="list"), gast.Add())
+        self.describe_anew(name, replace(new, shared=False), node)
+        return gast.Call(gast.Attribute(owner, "extend", gast.Load()), [value], []), Nothing()
+
+    def list_copy(self, node: gast.Call, owner: Any, known: Any) -> Result:
+        new = gast.Call(gast.Attribute(owner, "copy", gast.Load()), [], [])
+        return new, replace(known, shared=False)
+
+    def list_reverse(self, node: gast.Call, owner: Any, known: Any) -> Result:
+        name = self.changed(node, owner)
+        if isinstance(known, Items):
+            self.describe_anew(name, replace(known, parts=known.parts[::-1]), node)
+        return gast.Call(gast.Attribute(owner, "reverse", gast.Load()), [], []), Nothing()
 
     def list_pop(self, node: gast.Call, owner: Any, known: Any) -> Result:
         name = self.changed(node, owner)
@@ -344,6 +371,12 @@ class BatchedMethods(BatchedCollectives):
         return self.stacked(value, known, node)
 
     def stacked(self, value: Any, known: Any, place: Any) -> Result:
+        """A list of arrays or numbers, or of such lists, as one array."""
+        if not is_batched(known):
+            rank = rank_of_elements(known)
+            return core.call("np.array", value), Array(
+                False, None if rank is None else rank + 1, True
+            )
         if isinstance(value, (gast.List, gast.Tuple)) and isinstance(known, Items):
             pairs = list(zip(value.elts, known.parts, strict=True))
             if any(isinstance(p, (Items, Many)) for _, p in pairs):

@@ -124,6 +124,19 @@ def as_function(node: Any, name: str) -> gast.FunctionDef:
     return gast.copy_location(gast.FunctionDef(name, node.args, [result], [], None, None, []), node)
 
 
+def tested_inside(body: list[Any]) -> list[Any]:
+    """``while (v := f(x)) > 0:`` as an endless loop that begins with the test."""
+    for statement in core.walk_statements(body):
+        if not isinstance(statement, gast.While) or statement.orelse:
+            continue
+        if any(isinstance(n, gast.NamedExpr) for n in core.walk(statement.test)):
+            stop = gast.UnaryOp(gast.Not(), statement.test)
+            leave = gast.If(stop, [located(gast.Break(), statement)], [])
+            statement.body.insert(0, located(leave, statement))
+            statement.test = located(core.constant(True), statement)
+    return body
+
+
 def without_docstring(body: list[Any]) -> list[Any]:
     first = body[0]
     if isinstance(first, gast.Expr) and isinstance(first.value, gast.Constant):

@@ -54,7 +54,7 @@ class BatchedStores(BatchedAssignments):
         if not is_batched(before):
             if owner.id in core.reads(index):
                 index = self.temporary(index, "index")
-                self.index_values[id(index)] = of_index
+                self.note_index(index, of_index)
             if owner.id in core.reads(value):  # it reads the array without a batch axis
                 value = self.temporary(value, "value")
             self.raise_owned(owner.id, before, target)
@@ -119,7 +119,7 @@ class BatchedStores(BatchedAssignments):
         rank = self.rank_of_item(before, index, of_index)
         if self.regions:
             old, of_old = self.subscript(
-                core.name(name), before, core.copy(index), of_index, target
+                core.name(name), before, self.index_again(index), of_index, target
             )
             of_old = replace(of_old, rank=rank)
             mask = core.name(self.regions[-1].mask)
@@ -152,7 +152,9 @@ class BatchedStores(BatchedAssignments):
             return with_axes(value, rank - known.rank)
         if rank is not None:
             return core.call("rt.align", value, core.constant(rank + 1))
-        old, _ = self.subscript(core.name(name), self.env[name], core.copy(index), of_index, target)
+        old, _ = self.subscript(
+            core.name(name), self.env[name], self.index_again(index), of_index, target
+        )
         return core.call("rt.align", value, core.call("np.ndim", old))
 
     def every(self) -> gast.expr:
@@ -268,6 +270,8 @@ class BatchedStores(BatchedAssignments):
                 value, known = self.for_each(value), batched_like(known)
             elif is_batched(known) and not is_batched(part):
                 self.only_holder(before, target)
+                if name in core.reads(value):  # it reads the parts without a batch axis
+                    value = self.temporary(value, "value")
                 self.emit(core.assign(name, self.for_each(core.name(name))))
                 part = batched_like(part)
             new = Many(before.kind, join(part, shared_all(known)))
@@ -297,7 +301,7 @@ class BatchedStores(BatchedAssignments):
         if not core.is_name(value) and not isinstance(value, gast.Constant):
             value = self.temporary(value, "value")
         mask = core.name(self.regions[-1].mask)
-        part = item_at(name, core.copy(index), gast.Load())
+        part = item_at(name, self.index_again(index), gast.Load())
         return self.selected(mask, (value, known), (part, old), target)
 
     def share_node(self, node: Any) -> None:
