@@ -535,7 +535,7 @@ class BatchedExpressions(BatchedHelpers):
         for name, count in counts.items():
             if count > 1 and self.lines is not None and not isinstance(held[name], gast.Attribute):
                 held[name] = self.temporary(held[name])
-        return substituted(node, held)
+        return untransposed(substituted(node, held))
 
     def rank_of(self, row: Any, nodes: dict[str, Any], values: dict[str, Value]) -> int | None:
         """Rank of one example's result."""
