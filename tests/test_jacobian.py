@@ -289,8 +289,8 @@ SECOND = [(rd.jacfwd, rd.jacrev), (rd.jacrev, rd.jacfwd), (rd.jacfwd, rd.jacfwd)
 @pytest.mark.parametrize("outside, inside", SECOND)
 @pytest.mark.parametrize("function", [outer_sum, scalar, looped])
 def test_twice(outside, inside, function):
-    if function is looped and outside is rd.jacrev:
-        with pytest.raises(rd.TransformError, match=r"changed in place|no batching rule"):
+    if function is looped and outside is inside is rd.jacrev:
+        with pytest.raises(rd.TransformError, match="no batching rule"):
             outside(inside(function))(X)
         return
     got = outside(inside(function))(X)
