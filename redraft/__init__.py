@@ -61,5 +61,7 @@ __all__ = [
     "vmap_by_loop",
     "while_bound",
 ]
-for _transform in (grad, value_and_grad, jvp, vjp, vmap, insert_grad_of, while_bound):
+for _transform in (
+    grad, value_and_grad, jvp, vjp, vmap, jacfwd, jacrev, hessian, insert_grad_of, while_bound
+):  # fmt: skip
     _transform.redraft_transform = _transform.__name__  # how the front end recognises them

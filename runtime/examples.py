@@ -47,11 +47,61 @@ def seed_each(ans: Any, lead: int = 1) -> Any:
     return np.ones_like(ans)
 
 
-def basis(x: Any) -> Any:
-    """The unit vectors of the space of `x`, one after the other."""
+def basis(x: Any, before: int = 0, size: Any = None, holomorphic: bool = False) -> Any:
+    """The unit vectors of a space, one after the other, as far as they lie along `x`.
+
+    Args:
+        x: a number or array: all of the space, or a part of it.
+        before: number of directions that come before those of `x`.
+        size: number of all directions; None if `x` is all there is.
+        holomorphic: `x` is complex.
+
+    Returns:
+        An array of shape ``(size, *x.shape)``, with the dtype of `x`.
+
+    Raises:
+        TypeError: `x` is a container, or does not hold floating-point numbers.
+    """
+    only_array(x)
     x = np.asarray(x)
-    dtype = x.dtype if x.dtype.kind in "fc" else float
-    return np.eye(x.size, dtype=dtype).reshape(x.size, *x.shape)
+    check_basis(x.dtype, holomorphic)
+    size = x.size if size is None else size
+    return np.eye(size, x.size, -before, x.dtype).reshape(size, *x.shape)
+
+
+def only_array(x: Any) -> None:
+    """Refuse lists, tuples and dicts where a Jacobian was written for arrays.
+
+    Raises:
+        TypeError: it is one.
+    """
+    if isinstance(x, (list, tuple, dict)):
+        raise TypeError(
+            f"a Jacobian was written for an array, and got a {type(x).__name__}: call the Jacobian "
+            "itself with its arguments, or unpack it into arrays"
+        )
+
+
+def check_basis(dtype: Any, holomorphic: bool) -> None:
+    """Refuse numbers along which there is no derivative.
+
+    Raises:
+        TypeError: integers; or complex numbers without `holomorphic`, real ones with it.
+    """
+    if holomorphic and dtype.kind != "c":
+        raise TypeError(
+            "a Jacobian with holomorphic=True requires complex arguments and results, got "
+            f"{dtype.name}"
+        )
+    if dtype.kind == "c" and not holomorphic:
+        raise TypeError(
+            f"a Jacobian requires real arguments and results, got {dtype.name}. Use "
+            "holomorphic=True for the derivative of a holomorphic function, or rd.vjp"
+        )
+    if dtype.kind not in "fc":
+        raise TypeError(
+            f"a Jacobian requires floating-point arguments and results, got {dtype.name}"
+        )
 
 
 def jacobian_of_columns(columns: Any, x: Any, lead: int = 0) -> Any:
@@ -80,13 +130,17 @@ def jacobian_of_rows(rows: Any, ans: Any, x: Any) -> Any:
 
 
 def no_columns(y_dot: Any, x: Any) -> Any:
-    """The Jacobian of a constant."""
-    return np.zeros(np.shape(y_dot) + np.shape(x))
+    """The Jacobian of a constant, from its tangent."""
+    only_array(y_dot)
+    dtype = np.result_type(y_dot)
+    return np.zeros(np.shape(y_dot) + np.shape(x), dtype if dtype.kind in "fc" else float)
 
 
 def no_rows(ans: Any, x: Any) -> Any:
-    """The Jacobian of a constant."""
-    return np.zeros(np.shape(ans) + np.shape(x))
+    """The Jacobian of what does not depend on `x`."""
+    only_array(ans)
+    dtype = np.result_type(x)
+    return np.zeros(np.shape(ans) + np.shape(x), dtype if dtype.kind in "fc" else float)
 
 
 def only_arrays(*xs: Any) -> None:

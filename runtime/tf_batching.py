@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from redraft.runtime import batching, products
+from redraft.runtime import batching, examples, products
 from redraft.runtime import numpy as rnp
 from redraft.runtime.tf_arrays import dtype_of, is_one, ndim, reshape, shape
 from redraft.runtime.tf_helpers import cast_like, undiagonal
+from redraft.runtime.tf_indexing import compiles_with_xla
 from redraft.runtime.tf_shapes import laid_on_diagonal
 
 
@@ -35,10 +37,15 @@ def spread_inside(x: Any, count: Any) -> Any:
 
 def rows(x: Any, lead: int) -> Any:
     """A batch of arrays as one of vectors."""
+    return rnp.reshape(x, (*shape(x)[:lead], product(shape(x)[lead:])))
+
+
+def product(lengths: Any) -> Any:
+    """The product of lengths, of which some may be known only when the program runs."""
     total = 1
-    for length in shape(x)[lead:]:
+    for length in lengths:
         total = total * length
-    return rnp.reshape(x, (*shape(x)[:lead], total))
+    return total
 
 
 def each_product(kind: str, x: Any, y: Any, of_x: int, of_y: int, axes: Any) -> Any:
@@ -115,3 +122,45 @@ def larger(x: Any, y: Any) -> Any:
 def smaller(x: Any, y: Any) -> Any:
     """``min(x, y)``, element by element."""
     return rnp.where(rnp.less(y, x), y, x)
+
+
+def basis(x: Any, before: Any, size: Any, holomorphic: bool) -> Any:
+    """The unit vectors of a space, as far as they lie along `x`: compared, not stored."""
+    examples.only_array(x)
+    dtype = dtype_of(x)
+    examples.check_basis(dtype, holomorphic)
+    count = product(shape(x))
+    size = count if size is None else size
+    along, across = as_computed([tf.range(tf.cast(n, "int32")) for n in (size, count)])
+    same = tf.equal(along[:, None] - tf.cast(before, "int32"), across[None, :])
+    return reshape(tf.cast(same, dtype), (size, *shape(x)))
+
+
+def as_computed(values: list[Any]) -> list[Any]:
+    """Values that XLA takes for computed: it would store what follows from constants alone."""
+    if not compiles_with_xla():
+        return values
+    from tensorflow.compiler.tf2xla.python import xla
+
+    return list(xla.optimization_barrier(*values))
+
+
+def jacobian_of_columns(columns: Any, x: Any, lead: int) -> Any:
+    """A Jacobian from its columns."""
+    lengths = tuple(shape(columns))
+    inner = lengths[:lead] + lengths[lead + 1 :] + tuple(shape(x))
+    return rnp.reshape(rnp.moveaxis(columns, lead, -1), inner)
+
+
+def columns_of_jacobian(jacobian: Any, columns: Any, lead: int) -> Any:
+    """The inverse of `jacobian_of_columns`."""
+    lengths = tuple(shape(columns))
+    flat = rnp.reshape(jacobian, lengths[:lead] + lengths[lead + 1 :] + lengths[lead : lead + 1])
+    return rnp.moveaxis(flat, -1, lead)
+
+
+def no_rows(ans: Any, x: Any, like: Any) -> Any:
+    """The Jacobian of what does not depend on `x`."""
+    examples.only_array(ans)
+    dtype = dtype_of(like)
+    return rnp.zeros((*shape(ans), *shape(x)), dtype if dtype.kind in "fc" else float)

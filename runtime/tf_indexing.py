@@ -471,9 +471,19 @@ def write_window(x: Any, found: list[Entry], value: Any, add: bool) -> Any:
     block = reshape(assignable(value, lengths), sizes)
     if is_static(sizes) and is_static(shape(x)) and tuple(sizes) == shape(x):
         return x + block if add else block
+    if add and x.dtype != tf.bool and covers_most(x, starts, sizes):  # one loop with what follows
+        ends = [n - a - b for n, a, b in zip(shape(x), starts, sizes, strict=True)]
+        return x + tf.pad(block, list(zip(starts, ends, strict=True)))
     at = after_reads(x, tf.stack([tf.cast(s, tf.int64) for s in starts]))
     sizes = tf.stack([tf.cast(n, tf.int64) for n in sizes]) if any(map(is_tensor, sizes)) else sizes
     return update_block(x, tf.slice(x, at, sizes) + block if add else block, at, sizes)
+
+
+def covers_most(x: Any, starts: list, sizes: list) -> bool:
+    """Is a block at a known place at least half of an array?"""
+    if not (is_static(starts) and is_static(sizes) and is_static(shape(x))):
+        return False
+    return 2 * math.prod(sizes) >= math.prod(shape(x))
 
 
 def assignable(value: Any, lengths: list) -> Any:

@@ -24,7 +24,7 @@ import click
 import numpy as np
 
 import redraft as rd
-from redraft.tools import bench_functions, bench_jit
+from redraft.tools import bench_functions, bench_jit, bench_vmap
 from redraft.tools.bench_functions import PROBLEMS, Problem, with_numpy
 from redraft.tools.differences import flat
 
@@ -48,11 +48,14 @@ LENGTHS = (1000, 2000, 4000, 8000)
 @click.option("--quick", is_flag=True, help="One repeat, small functions, no other measurements.")
 @click.option("--skip-jax", is_flag=True, help="Leave JAX out.")
 @click.option("--jit", is_flag=True, help="Compare compiled functions with JAX's instead.")
+@click.option(
+    "--vmap", is_flag=True, help="Compare batched functions and Hessians with JAX's instead."
+)
 @click.option("--limit", default=120.0, show_default=True,
-              help="With --jit: seconds after which an entry is given up.")  # fmt: skip
+              help="With --jit and --vmap: seconds after which an entry is given up.")  # fmt: skip
 def main(
     only: str | None, repeats: int, output: Path | None, quick: bool, skip_jax: bool, jit: bool,
-    limit: float,
+    vmap: bool, limit: float,
 ) -> None:  # fmt: skip
     """Compare generated gradients with hand-written ones, autograd's and JAX's.
 
@@ -63,8 +66,10 @@ def main(
       python -m redraft.tools.bench --json bench.json
       python -m redraft.tools.bench --jit --only recurrence
     """
-    if jit:
-        found = bench_jit.report(only, 1 if quick else repeats, 1 if quick else 3, limit)
+    if jit or vmap:
+        found = (bench_vmap if vmap else bench_jit).report(
+            only, 1 if quick else repeats, 1 if quick else 3, limit
+        )
         write(found, output)
         return
     problems = [p for p in PROBLEMS if only is None or only in p.name]

@@ -44,7 +44,7 @@ class Entry:
 
     Attributes:
         redraft: makes the jitted function from the module of functions.
-        jax: the same for JAX, from the module over JAX's NumPy.
+        jax: the same for JAX, from the module over JAX's NumPy; None to leave it out.
         arguments: what it is called with.
         others: further ways to write it for JAX.
         tolerance: how far results may lie apart.
@@ -52,7 +52,7 @@ class Entry:
 
     name: str
     redraft: Make
-    jax: Make
+    jax: Make | None
     arguments: Callable[[np.random.Generator], tuple]
     others: tuple[tuple[str, Make], ...] = ()
     tolerance: float = 1e-8
@@ -189,6 +189,7 @@ def measure(entry: Entry, repeats: int, firsts: int) -> dict[str, Any]:
     import jax
 
     makers = {"redraft": entry.redraft, "JAX": entry.jax, **dict(entry.others)}
+    makers = {name: make for name, make in makers.items() if make is not None}
     args = entry.arguments(np.random.default_rng(0))
     jax.config.update("jax_enable_x64", True)
     warm_up()
@@ -197,7 +198,7 @@ def measure(entry: Entry, repeats: int, firsts: int) -> dict[str, Any]:
     results = {}
     for number in range(firsts):
         for name, make in makers.items():
-            module = functions(number, name != "redraft")
+            module = functions(number, name.startswith("JAX"))
             start = time.perf_counter()
             function = make(module)
             results[name] = out(function(*args), name)
@@ -207,7 +208,8 @@ def measure(entry: Entry, repeats: int, firsts: int) -> dict[str, Any]:
         agree(entry, name, results)
     runs = {n: (lambda f=f, n=n: out(f(*args), n)) for n, f in called.items()}
     own = jax.tree_util.tree_map(lambda x: jax.numpy.asarray(x) if np.ndim(x) else x, args)
-    runs[OWN] = lambda: jax.block_until_ready(called["JAX"](*own))
+    if "JAX" in called:
+        runs[OWN] = lambda: jax.block_until_ready(called["JAX"](*own))
     from redraft.tools.bench import interleaved
 
     later = interleaved(runs, repeats)
@@ -243,16 +245,11 @@ def warm_up() -> None:
 # In the process that reports ---------------------------------------------------------------------
 
 
-def run(entry: Entry, repeats: int, firsts: int, limit: float) -> dict[str, Any]:
+def run(
+    entry: Entry, repeats: int, firsts: int, limit: float, module: str = "redraft.tools.bench_jit"
+) -> dict[str, Any]:
     """The figures of an entry, measured in a process of its own; why not, if there are none."""
-    command = [
-        sys.executable,
-        "-m",
-        "redraft.tools.bench_jit",
-        entry.name,
-        str(repeats),
-        str(firsts),
-    ]
+    command = [sys.executable, "-m", module, entry.name, str(repeats), str(firsts)]
     environment = {**os.environ, **ENVIRONMENT}
     try:
         done = subprocess.run(
@@ -295,11 +292,11 @@ def on_one_processor() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
-def main() -> None:
+def main(entries: list[Entry] = ENTRIES) -> None:
     """Measure one entry, and print its figures as JSON."""
     name, repeats, firsts = sys.argv[1:]
     on_one_processor()
-    entry = next(e for e in ENTRIES if e.name == name)
+    entry = next(e for e in entries if e.name == name)
     print(json.dumps(measure(entry, int(repeats), int(firsts))))
 
 

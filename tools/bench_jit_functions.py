@@ -136,3 +136,30 @@ def reads_for_fori(x):
     import jax
 
     return jax.lax.fori_loop(0, len(x), lambda i, y: np.sin(y) + x[i], 0.0)
+
+
+# --- batches: a gradient per example, second derivatives
+
+
+def example_loss(params, x, y):
+    (W1, b1), (W2, b2) = params
+    h = np.tanh(x @ W1 + b1)
+    return np.sum((h @ W2 + b2 - y) ** 2)
+
+
+def example_gradients_by_hand(params, x, y):
+    """The gradient of `example_loss` for each example of a batch, by hand."""
+    (W1, b1), (W2, b2) = params
+    h = np.tanh(x @ W1 + b1)
+    out_bar = 2.0 * (h @ W2 + b2 - y)
+    z_bar = (out_bar @ W2.T) * (1 - h * h)
+    first = x[:, :, None] * z_bar[:, None, :], z_bar
+    return first, (h[:, :, None] * out_bar[:, None, :], out_bar)
+
+
+def rosenbrock(x):
+    return np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+
+
+def logistic(w, x, y):
+    return np.mean(np.log(1.0 + np.exp(-y * (x @ w)))) + 0.01 * np.sum(w * w)

@@ -190,7 +190,7 @@ class Unit:
         key = (inner, callee.kind, tuple(sorted((k, repr(v)) for k, v in callee.options.items())))
         if key not in self.sources:
             if callee.kind in ("jacfwd", "jacrev"):
-                from redraft.transpile.jacobian import write_jacobian
+                from redraft.transpile.transforms.jacobian import write_jacobian
 
                 written = write_jacobian(self, inner, callee.kind, callee.options)
             elif callee.kind == "vmap":
@@ -247,6 +247,7 @@ class Unit:
         has_aux: bool = False,
         masked: bool = False,
         suspects: tuple[str, ...] = (),
+        ranks: dict[str, int] | None = None,
     ) -> Pair:
         """Forward and backward function of a source; written at the first request.
 
@@ -256,10 +257,11 @@ class Unit:
             has_aux: it returns a pair of the value and auxiliary data.
             masked: the cotangent of the result is zero where a selection did not take it.
             suspects: parameters that may be infinite or NaN.
+            ranks: of parameters that are arrays, as far as they are known.
         """
         from redraft.transpile.transforms.build import write_pair
 
-        key = (source, active, has_aux, masked, suspects)
+        key = (source, active, has_aux, masked, suspects, tuple(sorted((ranks or {}).items())))
         if key not in self.pairs:
             parameters = [p for p in source.parameters if p in active]
             every = len(active) == len(list(source.parameters))
@@ -271,7 +273,7 @@ class Unit:
                 tuple(parameters),
             )
             self.pairs[key] = pair
-            write_pair(self, source, pair, has_aux, masked, suspects)
+            write_pair(self, source, pair, has_aux, masked, suspects, ranks)
         return self.pairs[key]
 
     def may_change(self, source: Source, active: tuple[str, ...]) -> bool:

@@ -1,18 +1,32 @@
 """`jacfwd`, `jacrev`, `jacobian` and `hessian`: a derivative along every direction at once, as source.
 
-The tangent or backward function of `f` is written as for `jvp` and `vjp`, gets a batch axis for the
-directions (transforms/batch.py), and is called on a basis.
+Arguments become descriptions (structure, ranks), a description becomes source
+(transforms/jacobian.py), once for all calls with the same description.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import gast
+import numpy as np
 
+from redraft import runtime
+from redraft.runtime import numpy as rnp
+from redraft.runtime.owned import detach
+from redraft.runtime.tensors import is_tensor
+from redraft.runtime.tree import is_registered
 from redraft.transpile import core
-from redraft.transpile.analysis.batched import PLAIN, Array, describe, is_batched
+from redraft.transpile.analysis.batched import (
+    PLAIN,
+    Array,
+    Floating,
+    Integer,
+    Items,
+    Nothing,
+    Value,
+)
 from redraft.transpile.api import (
     Generated,
     Transformed,
@@ -21,188 +35,320 @@ from redraft.transpile.api import (
     _positional,
     _shift,
 )
-from redraft.transpile.errors import TransformError
+from redraft.transpile.front.objects import object_names
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.function import Unit, write_unit
-from redraft.transpile.transforms.batch import Batcher, Batches, add_source
-from redraft.transpile.transforms.build import selected
+from redraft.transpile.transforms.build import picked
+from redraft.transpile.transforms.jacobian import write_jacobian
 from redraft.transpile.vmap import target_for
 
 
-def jacfwd(fun: Callable, argnums: Any = 0) -> Any:
+def jacfwd(
+    fun: Callable, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Any:
     """The Jacobian of `fun`, column by column with tangents: for few inputs and many outputs.
 
     Args:
-        fun: a Python function of arrays with an array as its result.
-        argnums: position or name of the parameter, or a tuple of them.
+        fun: a Python function. Arguments and result may be arrays, numbers, and tuples, lists, dicts,
+            NamedTuples and dataclasses of such.
+        argnums: position or name of the parameter to differentiate, or a tuple of them.
+        has_aux: `fun` returns ``(value, aux)``; the result is then ``(Jacobian, aux)``.
+        holomorphic: `fun` is holomorphic: complex in, complex out.
 
     Returns:
-        A function with the parameters of `fun`; its result has the shape of the result of `fun`
-        followed by that of the argument (a tuple of such, if `argnums` is one).
+        A function with the parameters of `fun`. Its result has the structure of the result of `fun`, with
+        the structure of the argument (a tuple of such, if `argnums` is one) in place of each array,
+        and there arrays of the shape of the result followed by that of the argument.
+
+    Raises:
+        TransformError: at the first call, if `fun` cannot be rewritten.
+        TypeError: an argument does not hold real floating-point numbers.
     """
-    return Jacobian(fun, "jacfwd", _check_argnums(fun, argnums))
+    return _jacobian(fun, "jacfwd", argnums, has_aux, holomorphic)
 
 
-def jacrev(fun: Callable, argnums: Any = 0) -> Any:
+def jacrev(
+    fun: Callable,
+    argnums: Any = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Any:
     """The Jacobian of `fun`, row by row with cotangents: for many inputs and few outputs.
 
-    Arguments and result are those of `jacfwd`.
+    Args:
+        fun, argnums, has_aux, holomorphic: as for `jacfwd`.
+        allow_int: let integer arguments pass; the derivatives with respect to them are zero.
+
+    Returns:
+        A function; its result is that of `jacfwd`.
+
+    Raises:
+        TransformError: at the first call, if `fun` cannot be rewritten.
+        TypeError: an argument or the result does not hold floating-point numbers.
     """
-    return Jacobian(fun, "jacrev", _check_argnums(fun, argnums))
+    return _jacobian(fun, "jacrev", argnums, has_aux, holomorphic, allow_int)
 
 
-def hessian(fun: Callable, argnums: Any = 0) -> Any:
-    """The matrix of second derivatives of `fun`: `jacfwd` of `jacrev`.
+def hessian(
+    fun: Callable, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Any:
+    """The second derivatives of `fun`: `jacfwd` of `jacrev`.
 
-    Arguments are those of `jacfwd`.
+    Args:
+        fun, argnums, has_aux, holomorphic: as for `jacfwd`.
+
+    Returns:
+        A function. In its result stands the structure of the argument, with the same structure again
+        in place of each array, for each array of the result of `fun`.
     """
-    return jacfwd(jacrev(fun, argnums), argnums)
+    inner = jacrev(fun, argnums, has_aux, holomorphic)
+    return _jacobian(inner, "jacfwd", argnums, has_aux, holomorphic, hessian=True)
+
+
+def _jacobian(
+    fun: Any, kind: str, argnums: Any, has_aux: bool, holomorphic: bool, allow_int: bool = False,
+    hessian: bool = False,
+) -> Any:  # fmt: skip
+    if not callable(fun):
+        raise TypeError(f"{kind} expects a function, got {type(fun).__name__}")
+    options = {
+        "argnums": _check_argnums(fun, argnums), "has_aux": has_aux, "holomorphic": holomorphic,
+        "allow_int": allow_int,
+    }  # fmt: skip
+    if getattr(fun, "redraft_jitted", False):  # its Jacobian is compiled as a whole
+        inner = _jacobian(fun.fun, kind, argnums, has_aux, holomorphic, allow_int, hessian)
+        return fun.compiled_as_well(inner)
+    return Jacobian(fun, kind, hessian, **options)
 
 
 class Jacobian(Transformed):
     """`jacfwd` and `jacrev`: callable, with source, generated at the first use."""
 
-    def __init__(self, fun: Any, kind: str, argnums: Any) -> None:
-        super().__init__(fun, kind, argnums=argnums)
+    def __init__(self, fun: Any, kind: str, hessian: bool = False, **options: Any) -> None:
+        super().__init__(fun, kind, **options)
+        self.hessian, self.has_aux = hessian, options["has_aux"]
+        self.many = isinstance(options["argnums"], tuple)
+        self.title = "hessian" if hessian else kind
+
+    def learn(self, names: frozenset[str]) -> None:
+        super().learn(names)
+        if isinstance(self.fun, Transformed):
+            self.fun.learn(names)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        generated = self.for_values(tuple(map(describe, args)))
+        generated, checked = self.written_for(args, kwargs)
+        held = [self.run(generated, generated.function, args, kwargs)]
+        aux = ()
+        if self.has_aux:
+            jacobian, *aux = held.pop()
+            held.append(jacobian)
+            del jacobian
+        held[0] = self.settled(held[0], checked)
+        return (detach(held)[0], *aux) if self.has_aux else detach(held)[0]
+
+    def run(self, generated: Generated, function: Callable, args: Any, kwargs: Any) -> Any:
+        """Call the generated function, or its staged form, with the arguments of a call."""
         target = generated.target
-        renamed = {generated.renamed.get(k, k): v for k, v in kwargs.items()}
-        return generated.function(*target.leading, *args, **{**target.keywords, **renamed})
+        named = {generated.renamed.get(k, k): v for k, v in kwargs.items()}
+        return function(*target.leading, *args, **{**target.keywords, **named})
+
+    # --- arguments
+
+    def written_for(self, args: tuple, kwargs: dict[str, Any]) -> tuple[Generated, list[Any]]:
+        """The source for the arguments of a call, and the differentiated ones, checked."""
+        names = object_names([*args, *kwargs.values()])
+        if not names <= self.object_names:
+            self.learn(names)
+        selection = self.selection(len(args))
+        bound = self.bound(args, kwargs)
+        checked = []
+        for name in selection:
+            if name in bound:
+                self.check(bound[name], name)
+                checked.append(bound[name])
+        mixed = self.redraft_kind == "jacrev" and len(_dtypes(checked)) > 1
+        values = tuple(description(x) for x in args)
+        named = tuple((k, description(v)) for k, v in kwargs.items())
+        return self.for_values(values, named, mixed), checked
+
+    def parameters(self) -> list[str]:
+        """Names of the positional parameters."""
+        return [p.name for p in _positional(self.fun)]
+
+    def selection(self, count: int) -> list[str]:
+        """Names of the differentiated parameters."""
+        argnums = self._absolute(count) if self.relative else self.options["argnums"]
+        names = self.parameters()
+        items = argnums if self.many else (argnums,)
+        return [a if isinstance(a, str) else names[a] if a < len(names) else "" for a in items]
+
+    def bound(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of a call by parameter, with defaults."""
+        found = {p.name: p.default for p in _positional(self.fun) if p.default is not p.empty}
+        return {**found, **dict(zip(self.parameters(), args, strict=False)), **kwargs}
+
+    def check(self, value: Any, name: str) -> None:
+        """Refuse what cannot be differentiated."""
+        holomorphic, title = self.options["holomorphic"], self.title
+        for leaf in _leaves(value):
+            dtype = _dtype(leaf)
+            kind = getattr(dtype, "kind", "O")
+            if kind == ("c" if holomorphic else "f"):
+                continue
+            if kind in "iub" and self.options["allow_int"] and not holomorphic:
+                continue
+            shown = type(leaf).__name__ if dtype is None else dtype
+            if holomorphic:
+                raise TypeError(
+                    f"{title} with holomorphic=True requires complex arguments; `{name}` is {shown}"
+                )
+            if kind == "c" and self.redraft_kind == "jacrev" and not self.hessian:
+                continue  # the result must be real: as JAX has it
+            if kind == "c":
+                raise TypeError(
+                    f"{title} requires real arguments; `{name}` is {shown}. Use holomorphic=True for "
+                    "the derivative of a holomorphic function, or rd.jvp along single directions"
+                )
+            if kind in "iub":
+                hint = ", or use allow_int=True" if self.redraft_kind == "jacrev" else ""
+                raise TypeError(
+                    f"{title} requires floating-point arguments; `{name}` is {shown}. Write it as a "
+                    f"float{hint}"
+                )
+            raise TypeError(f"{title} requires numbers or arrays; `{name}` holds a {shown}")
+
+    def settled(self, jacobian: Any, checked: list[Any]) -> Any:
+        """The result with the dtype of the arguments, if they have one in common."""
+        by_rows = self.redraft_kind == "jacrev" or self.hessian
+        dtypes = _dtypes(checked) if by_rows else set()
+        dtype = dtypes.pop() if len(dtypes) == 1 else None
+        if self.options["holomorphic"]:
+            for leaf in _leaves(jacobian):
+                if _dtype(leaf).kind != "c":
+                    raise TypeError(f"{self.title} with holomorphic=True requires a complex result")
+        return _with_dtype(jacobian, dtype)
+
+    # --- source
 
     def current(self, count: int | None = None) -> Generated:
+        """The source for arrays as arguments."""
         if count is None and self._generated is not None and self._generated.is_current():
             return self._generated
-        count = len(_positional(self.fun)) if count is None else count
+        required = [p for p in _positional(self.fun) if p.default is p.empty]
+        count = len(required) if count is None else count
         return self.for_values((PLAIN,) * count)
 
     def for_arguments(self, arguments: tuple | None) -> Generated:
-        return (
-            self.current()
-            if arguments is None
-            else self.for_values(tuple(map(describe, arguments)))
-        )
+        """The source for the arguments of a call; for arrays, if they are not known."""
+        if arguments is None:
+            return self.current()
+        return self.for_values(tuple(map(description, arguments)))
 
-    def for_values(self, values: tuple) -> Generated:
+    def for_values(self, values: tuple, named: tuple = (), mixed: bool = False) -> Generated:
         """The source for arguments of these descriptions."""
         argnums = self._absolute(len(values)) if self.relative else self.options["argnums"]
-        key = (argnums, values)
+        key = (argnums, values, named, mixed)
         found = self._by_argnums.get(key)
         if found is None or not found.is_current():
-            found = self._by_argnums[key] = self.write(argnums, values)
+            found = self._by_argnums[key] = self.write(argnums, values, named, mixed)
         self._generated = found
         return found
 
-    def write(self, argnums: Any, values: tuple) -> Generated:
+    def write(self, argnums: Any, values: tuple, named: tuple, mixed: bool) -> Generated:
         target = target_for(self.fun, values)
 
         def write(unit: Unit) -> Generated:
             source = read_source(target.function)
             if target.inner is not None:
                 unit.dependencies.extend(target.inner.unit.dependencies)
+            names = source.parameters[len(target.leading) :]
+            renamed = {user: name for name, user in source.renamed.items()}
+            known = dict(zip(names, values, strict=False))
+            known |= {renamed.get(k, k): v for k, v in named}
+            shifted = _shift(argnums, len(target.leading))
             options = {
-                "argnums": _shift(argnums, len(target.leading)),
-                "values": [*map(describe, target.leading), *values],
-            }
+                **self.options, "argnums": shifted, "mixed": mixed,
+                "known": known, "title": self.names_of_hessian(target, source, shifted),
+            }  # fmt: skip
             written = write_jacobian(unit, source, self.redraft_kind, options)
             unit.keep_reachable(written.name)
             generated = Generated(unit, source, written.name)
-            generated.target, generated.argnums = target, argnums
-            generated.renamed = {user: name for name, user in source.renamed.items()}
+            generated.target, generated.argnums, generated.renamed = target, argnums, renamed
             return generated
 
         with _lock:
             return write_unit(self.object_names, write)
 
-
-def write_jacobian(unit: Unit, source: Source, kind: str, options: dict[str, Any]) -> Source:
-    """Write the Jacobian of a source into the unit."""
-    names, many = selected(source, options.get("argnums", 0))
-    base = core.base(source.name)
-    name = unit.name_function(f"{base}_{kind}")
-    arguments = source.node.args
-    if arguments.vararg is not None or arguments.kwarg is not None:
-        raise TransformError(
-            f"{kind} of a function with `*args` or `**kwargs`", None, "name its parameters"
-        )
-    body: list[Any] = []
-    write = forward if kind == "jacfwd" else reverse
-    known = dict(zip(source.parameters, options.get("values", ()), strict=False))
-    parts = [write(unit, source, n, body, known) for n in names]
-    result = gast.Tuple(parts, gast.Load()) if many else parts[0]
-    body.append(gast.Return(result))
-    shown = ", ".join(names)
-    text = f"Jacobian of {base} ({source.user_place}) with respect to {shown}."
-    return add_source(unit, source, name, arguments, body, text)
+    def names_of_hessian(self, target: Any, source: Source, argnums: Any) -> Any:
+        """Name and docstring of a Hessian, which is not named after the gradient that it is made of."""
+        if not self.hessian or target.inner is None:
+            return None
+        inner = target.inner.source
+        shown = ", ".join(dict.fromkeys(name for name, _ in picked(source, argnums)[0]))
+        base = core.base(inner.name)
+        return f"{base}_hessian", f"Hessian of {base} ({inner.user_place}) with respect to {shown}."
 
 
-def call_of(source: Source, function: str, own: list[Any], named: dict[str, Any]) -> gast.expr:
-    """A call with all the parameters of a source, and more."""
-    arguments = source.node.args
-    positional = [core.name(a.id) for a in (*arguments.posonlyargs, *arguments.args)]
-    call = core.call(function, *own, *positional)
-    call.keywords = [gast.keyword(a.id, core.name(a.id)) for a in arguments.kwonlyargs]
-    call.keywords += [gast.keyword(k, v) for k, v in named.items()]
-    return call
+def description(x: Any) -> Value:
+    """What is known of an argument: its structure, and the ranks of its arrays."""
+    if is_tensor(x) or isinstance(x, (np.ndarray, np.generic, bool, int, float, complex)):
+        dtype = _dtype(x)
+        letter = "O" if dtype is None else dtype.kind
+        kind = Integer if letter in "iub" else Floating if letter in "fc" else Array
+        return kind(False, len(x.shape) if hasattr(x, "shape") else 0)
+    if x is None:
+        return Nothing()
+    if isinstance(x, dict):
+        return Items("dict", tuple(x), tuple(map(description, x.values())))
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return Items("object", tuple(x._fields), tuple(map(description, x)), cls=type(x))
+    if type(x) in (list, tuple):
+        return Items(type(x).__name__, tuple(range(len(x))), tuple(map(description, x)))
+    if dataclasses.is_dataclass(x) and not isinstance(x, type) and not is_registered(x):
+        fields = [f.name for f in dataclasses.fields(x) if f.init]
+        parts = tuple(description(getattr(x, name)) for name in fields)
+        return Items("object", tuple(fields), parts, cls=type(x))
+    return PLAIN
 
 
-def forward(
-    unit: Unit, source: Source, name: str, body: list[Any], known: dict[str, Any]
-) -> gast.expr:
-    """Columns: the tangents of the result along a basis of the argument."""
-    from redraft.transpile.transforms.forward import tangent_parameter, write_jvp
-
-    written = unit.read_again(write_jvp(unit, source, {"names": [name]}))
-    dot = tangent_parameter(source.parameters, name)
-    env = {**dict.fromkeys(written.parameters, PLAIN), **known}
-    env[dot] = Array(True, getattr(known.get(name), "rank", None))
-    version = Batches(unit).version(written, env, _refusal)
-    tangent = version.result.parts[1]
-    dots = f"{name}_columns"
-    call = call_of(source, version.name, [], {dot: core.call("rt.basis", core.name(name))})
-    item = gast.Subscript(call, core.constant(1), gast.Load())
-    body.append(core.assign(dots, item))
-    if not isinstance(tangent, Array):
-        raise _refusal("the Jacobian of a function whose result is no array")
-    helper = "rt.jacobian_of_columns" if tangent.batched else "rt.no_columns"
-    return core.call(helper, core.name(dots), core.name(name))
+def _leaves(x: Any) -> list[Any]:
+    return [x] if is_tensor(x) else runtime.leaves(x)
 
 
-def reverse(
-    unit: Unit, source: Source, name: str, body: list[Any], known: dict[str, Any]
-) -> gast.expr:
-    """Rows: the cotangents of the argument from a basis of the result."""
-    pair = unit.pair(source, (name,))
-    written = unit.read_again(unit.written[pair.backward])
-    answer, residuals = forward_values(unit, pair.forward, known)
-    env = {written.parameters[0]: residuals}
-    env[written.parameters[-1]] = Array(True, getattr(answer, "rank", None))
-    version = Batches(unit).version(written, env, _refusal)
-    ans, saved, rows = f"{name}_ans", f"{name}_saved", f"{name}_rows"
-    places: list[Any] = [core.store(ans), core.store(saved)]
-    call = call_of(source, pair.forward, [], {})
-    body.append(gast.Assign([gast.Tuple(places, gast.Store())], call, None))
-    if not pair.returned():
-        return core.call("rt.no_rows", core.name(ans), core.name(name))
-    bars = core.call(version.name, core.name(saved), core.call("rt.basis", core.name(ans)))
-    body.append(core.assign(rows, bars))
-    if not isinstance(version.result, Array) or not is_batched(version.result):
-        raise _refusal("the Jacobian with respect to something that is no array")
-    return core.call("rt.jacobian_of_rows", core.name(rows), core.name(ans), core.name(name))
+def _dtype(leaf: Any) -> Any:
+    """The NumPy dtype of a number, array or tensor; None of anything else."""
+    if is_tensor(leaf):
+        return np.dtype(leaf.dtype.as_numpy_dtype)
+    numbers = (np.ndarray, np.generic, bool, int, float, complex)
+    return np.result_type(leaf) if isinstance(leaf, numbers) else None
 
 
-def forward_values(unit: Unit, name: str, known: dict[str, Any]) -> tuple[Any, Any]:
-    """What is known of the result of a forward function, and of its residuals."""
-    written = unit.read_again(unit.written[name])
-    env = {**dict.fromkeys(written.parameters, PLAIN), **known}
-    batcher = Batcher(Batches(unit), written, env)
-    batcher.function()
-    return batcher.result.parts
+def _dtypes(values: list[Any]) -> set[Any]:
+    """The dtypes of the floating-point numbers in some arguments."""
+    found = {_dtype(leaf) for value in values for leaf in _leaves(value)}
+    return {dtype for dtype in found if dtype is not None and dtype.kind in "fc"}
 
 
-def _refusal(message: str, hint: str | None = None) -> TransformError:
-    return TransformError(message, None, hint or "use `rd.jvp` or `rd.vjp` along single directions")
+def _with_dtype(tree: Any, dtype: Any) -> Any:
+    """A new container with the same arrays, cast if there is a dtype."""
+    if isinstance(tree, dict):
+        return {k: _with_dtype(v, dtype) for k, v in tree.items()}
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(_with_dtype(v, dtype) for v in tree))
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(_with_dtype(v, dtype) for v in tree)
+    if dataclasses.is_dataclass(tree):
+        names = [f.name for f in dataclasses.fields(tree) if f.init]
+        parts = {name: _with_dtype(getattr(tree, name), dtype) for name in names}
+        return dataclasses.replace(tree, **parts)
+    if dtype is None or tree is None or _dtype(tree) == dtype:
+        return tree
+    if is_tensor(tree):
+        return rnp.astype(tree, dtype)
+    tree = np.asarray(tree)
+    real = tree.real if tree.dtype.kind == "c" and dtype.kind == "f" else tree
+    return real.astype(dtype)[()]
 
 
-__all__ = ["Jacobian", "hessian", "jacfwd", "jacrev", "write_jacobian"]
+__all__ = ["Jacobian", "hessian", "jacfwd", "jacrev"]

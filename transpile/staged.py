@@ -420,9 +420,17 @@ def update(function: Callable, x: Any, index: Any, value: Any) -> Any:
         if not (is_tensor(x) or holds_tensor(index) or holds_tensor(value)):
             x[index] = function(x[index], value)
             return x
+        is_sum = function.name == "add" and _is_basic(index) and not holds_tensor(index)
+        if is_sum and is_of_one_type(x, value):
+            return add_at(x, index, value)  # one sum, where the block is most of the array
         return set_at(x, index, function(read_to_write(x, index), value))
     name = f"i{function.name.strip('_')}"
     return set_at(x, index, getattr(op, name)(at(x)[index], value))
+
+
+def is_of_one_type(x: Any, value: Any) -> bool:
+    """Are both tensors of one dtype?"""
+    return is_tensor(x) and is_tensor(value) and x.dtype == value.dtype
 
 
 def read_to_write(x: Any, index: Any) -> Any:

@@ -20,6 +20,7 @@ from redraft.transpile.staged import Ready, helper, staged
 
 def staged_special(function: Any) -> Any:
     """The staged form of a transformation or of a transformed function; None of anything else."""
+    from redraft.transpile.jacobian import Jacobian
     from redraft.transpile.jit import Jitted
     from redraft.transpile.vmap import Vmapped
 
@@ -31,6 +32,8 @@ def staged_special(function: Any) -> Any:
         return Ready(function)
     if isinstance(function, Vmapped):
         return Ready(lambda *args, **kwargs: batched(function, args, kwargs))
+    if isinstance(function, Jacobian):
+        return Ready(lambda *args, **kwargs: jacobian(function, args, kwargs))
     if function is api.jvp:
         return Ready(jvp)
     if function is api.vjp:
@@ -45,6 +48,15 @@ def batched(function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     renamed = {generated.renamed.get(k, k): v for k, v in kwargs.items()}
     ans = staged(generated.function)(*target.leading, *args, **{**target.keywords, **renamed})
     return in_types_of_arguments(function.fun, ans, args, kwargs, helper.cast_like)
+
+
+def jacobian(function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """A call of ``jacfwd(f)``, ``jacrev(f)`` or ``hessian(f)`` on tensors."""
+    generated, checked = function.written_for(args, kwargs)
+    ans = function.run(generated, staged(generated.function), args, kwargs)
+    if not function.has_aux:
+        return function.settled(ans, checked)
+    return function.settled(ans[0], checked), ans[1]
 
 
 def dtype_kind(leaf: Any) -> str:

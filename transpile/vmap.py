@@ -30,6 +30,7 @@ from redraft.transpile.analysis.batched import (
     Value,
     describe,
     is_batched,
+    single,
     without_texts,
 )
 from redraft.transpile.api import (
@@ -393,8 +394,8 @@ def target_for(fun: Any, values: Any) -> Target:
             return _target(fun.generated(inner, (), tuple(axes), ()))
     if isinstance(fun, Gradient):
         return _target(_gradient(fun, values))
-    if isinstance(fun, Jacobian) and arrays:
-        return _target(fun.for_values(tuple(Array(False, v.rank) for v in values)))
+    if isinstance(fun, Jacobian):
+        return _target(fun.for_values(tuple(map(single, values))))
     return target_of(fun, len(values))
 
 

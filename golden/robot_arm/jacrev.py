@@ -20,18 +20,18 @@ def robot_arm_bwd_vmap(saved, t_bar):
     batch = len(t_bar)
     t0, second, first, angles = saved
     x_bar, y_bar = rt.unstack(t_bar, t0, axis=1)
-    second_bar = rt.each_unbroadcast(0.5 * y_bar * np.cos(second), second, of_x=0)
-    first_bar = rt.each_unbroadcast(y_bar * np.cos(first), first, of_x=0)
-    second_bar = second_bar + rt.each_unbroadcast(-(0.5 * x_bar) * np.sin(second), second, of_x=0)
-    first_bar = first_bar + rt.each_unbroadcast(-x_bar * np.sin(first), first, of_x=0)
-    angles_bar = rt.per_example(rt.zeros_like(angles), batch)
-    rt.add_at(angles_bar, (slice(None), 1), rt.unbroadcast(second_bar, angles_bar[:, 1]))
-    rt.add_at(angles_bar, (slice(None), 0), first_bar + rt.each_unbroadcast(second_bar, angles[0], of_x=0))
+    second_bar = 0.5 * y_bar * np.cos(second)
+    first_bar = y_bar * np.cos(first)
+    second_bar = second_bar - 0.5 * x_bar * np.sin(second)
+    first_bar = first_bar - x_bar * np.sin(first)
+    angles_bar = rt.per_example(np.zeros_like(angles), batch)
+    angles_bar[:, 1] += second_bar
+    angles_bar[:, 0] += first_bar + second_bar
     return angles_bar
 
 
 def robot_arm_jacrev(angles):
     """Jacobian of robot_arm (original.py:8) with respect to angles."""
-    angles_ans, angles_saved = robot_arm_fwd(angles)
-    angles_rows = robot_arm_bwd_vmap(angles_saved, rt.basis(angles_ans))
-    return rt.jacobian_of_rows(angles_rows, angles_ans, angles)
+    ans, saved = robot_arm_fwd(angles)
+    rows = robot_arm_bwd_vmap(saved, rt.basis(ans))
+    return rows

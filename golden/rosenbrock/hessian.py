@@ -1,77 +1,33 @@
-# redraft: jacobian of rosenbrock_jacrev (original.py:8) with respect to x.
+# redraft: hessian of rosenbrock (original.py:8) with respect to x.
 # Generated, do not edit. Regenerate: redraft golden update rosenbrock
 
 import numpy as np
 from redraft import runtime as rt
 
 
-def rosenbrock_fwd_jvp_vmap(x, *, x_dot):
-    """Value of rosenbrock_fwd (original.py:8), and its tangent along the tangents of x, for a batch of x_dot."""
-    left, t0_dot, right, t1_dot = x[:-1], x_dot[:, :-1], x[1:], x_dot[:, 1:]
-    valley = right - left ** 2
-    valley_dot = t1_dot - 2 * t0_dot * left
-    slope = 1.0 - left
-    slope_dot = -t0_dot
-    t0 = 100.0 * valley ** 2 + slope ** 2
-    t0_1_dot = 100.0 * (2 * valley_dot * valley) + 2 * slope_dot * slope
-    return (np.sum(t0), (t0, slope, valley, right, left, x)), (np.sum(t0_1_dot, axis=1), (t0_1_dot, slope_dot, valley_dot, t1_dot, t0_dot, x_dot))
-
-
-def rosenbrock_bwd_vmap_jvp_vmap(saved, t_bar, *, saved_dot):
-    """Value of rosenbrock_bwd_vmap (original.py:8), and its tangent along the tangents of saved, for a batch of saved_dot."""
-    batch_2 = len(saved_dot[0])
-    batch = len(t_bar)
-    t0, slope, valley, right, left, x = saved
-    t0_dot, slope_dot, valley_dot, right_dot, left_dot, x_dot = saved_dot
-    t0_bar = np.full_like(rt.spread(t0, t_bar), t_bar[:, None])
-    t0 = 200.0 * t0_bar
-    t1 = t0 * valley
-    valley_bar = rt.each_unbroadcast(t1, valley, of_x=0)
-    t_3 = rt.align(valley_dot, np.ndim(t0) + 1) * t0
-    valley_bar_dot = rt.each_unbroadcast(rt.broadcast_like(rt.align(t_3, np.ndim(rt.spread(t1, t_3))), rt.align(rt.spread(t1, t_3), np.ndim(t_3))), valley, lead=2, of_x=0)
-    t0 = 2 * t0_bar
-    t1 = t0 * slope
-    t_4 = rt.align(slope_dot, np.ndim(t0) + 1) * t0
-    t0_dot = rt.each_unbroadcast(rt.broadcast_like(rt.align(t_4, np.ndim(rt.spread(t1, t_4))), rt.align(rt.spread(t1, t_4), np.ndim(t_4))), slope, lead=2, of_x=0)
-    left_bar = -rt.each_unbroadcast(t1, slope, of_x=0)
-    t0 = -2 * valley_bar
-    t_5 = rt.align(-2 * valley_bar_dot, 2) * left
-    t_6 = rt.align(left_dot, np.ndim(t0) + 1) * t0
-    t1_dot = rt.align(t_5, np.ndim(t_6)) + rt.align(t_6, np.ndim(t_5))
-    left_bar = left_bar + rt.each_unbroadcast(t0 * left, left, of_x=0)
-    t_7 = -t0_dot
-    t_8 = rt.each_unbroadcast(t1_dot, left, lead=2, of_x=0)
-    left_bar_dot = rt.align(t_7, np.ndim(t_8)) + rt.align(t_8, np.ndim(t_7))
-    x_bar = rt.per_example(rt.zeros_like(x), batch)
-    t = slice(1, None)
-    t0 = rt.inner_index(t)
-    t1 = rt.align(rt.each_unbroadcast(valley_bar, right, of_x=0), np.ndim(x_bar[rt.inner_index(t)]))
-    t_9 = rt.each_unbroadcast(valley_bar_dot, right, lead=2, of_x=0)
-    t0_dot = np.reshape(t_9, rt.inner_shape(len(t_9), np.shape(t1)))
-    x_bar_dot = rt.zeros_like(x_bar)
-    rt.add_at(x_bar, t0, t1)
-    x_bar_dot = rt.per_example(x_bar_dot, batch_2)
-    rt.add_at(x_bar_dot, rt.inner_index(t0), rt.align(t0_dot, np.ndim(x_bar_dot[rt.inner_index(t0)])))
-    t_2 = slice(-1)
-    t0 = rt.inner_index(t_2)
-    t1 = rt.align(left_bar, np.ndim(x_bar[rt.inner_index(t_2)]))
-    t0_dot = np.reshape(left_bar_dot, rt.inner_shape(len(left_bar_dot), np.shape(t1)))
-    rt.add_at(x_bar, t0, t1)
-    rt.add_at(x_bar_dot, rt.inner_index(t0), rt.align(t0_dot, np.ndim(x_bar_dot[rt.inner_index(t0)])))
-    return x_bar, x_bar_dot
-
-
-def rosenbrock_jacrev_jvp_vmap(x, x_dot):
-    """Value of rosenbrock_jacrev (original.py:8), and its tangent along the tangents of x, for a batch of x_dot."""
+def rosenbrock_grad_tangent_vmap(x, x_dot):
+    """Tangent of the result of rosenbrock_grad (original.py:8) along the tangents of x, for a batch of x_dot."""
     batch = len(x_dot)
-    t0, t0_dot = rosenbrock_fwd_jvp_vmap(x, x_dot=x_dot)
-    x_ans, x_saved = t0
-    x_ans_dot, x_saved_dot = t0_dot
-    x_rows, t0_dot = rosenbrock_bwd_vmap_jvp_vmap(x_saved, rt.basis(x_ans), saved_dot=x_saved_dot)
-    return rt.jacobian_of_rows(x_rows, x_ans, x), rt.jacobian_of_rows(t0_dot, rt.per_example(x_ans, batch), x)
+    left, t0_dot, right = x[:-1], x_dot[:, :-1], x[1:]
+    valley = right - left ** 2
+    slope = 1.0 - left
+    t0_bar = np.ones_like(100.0 * valley ** 2 + slope ** 2)
+    t0 = 200.0 * t0_bar * valley
+    t = 200.0 * (x_dot[:, 1:] - 2 * t0_dot * left) * t0_bar
+    t1_dot = rt.broadcast_like(t, rt.spread(t0, t))
+    valley_bar = rt.unbroadcast(t0, valley)
+    valley_bar_dot = rt.each_unbroadcast(t1_dot, valley, of_x=0)
+    t_2 = 2 * -t0_dot * t0_bar
+    t1_dot = rt.broadcast_like(t_2, rt.spread(2 * t0_bar * slope, t_2))
+    t0_dot = -2 * valley_bar_dot * left + t0_dot * (-2 * valley_bar)
+    left_bar_dot = -rt.each_unbroadcast(t1_dot, slope, of_x=0) + rt.each_unbroadcast(t0_dot, left, of_x=0)
+    x_bar = np.zeros_like(x)
+    x_bar_dot = rt.per_example(rt.zeros_like(x_bar), batch)
+    x_bar_dot[:, 1:] += rt.each_unbroadcast(valley_bar_dot, right, of_x=0)
+    x_bar_dot[:, :-1] += left_bar_dot
+    return x_bar_dot
 
 
-def rosenbrock_jacrev_jacfwd(x):
-    """Jacobian of rosenbrock_jacrev (original.py:8) with respect to x."""
-    x_columns = rosenbrock_jacrev_jvp_vmap(x, x_dot=rt.basis(x))[1]
-    return rt.jacobian_of_columns(x_columns, x)
+def rosenbrock_hessian(x):
+    """Hessian of rosenbrock (original.py:8) with respect to x."""
+    return rosenbrock_grad_tangent_vmap(x, x_dot=rt.basis(x)).T

@@ -26,13 +26,31 @@ class Text(Array):
 
 
 @dataclass(frozen=True)
+class Integer(Array):
+    """An integer or an array of them among differentiated arguments: it has no derivative."""
+
+
+@dataclass(frozen=True)
+class Floating(Array):
+    """An argument that certainly holds floating-point numbers."""
+
+
+class Cotangents:
+    """Marks a container of cotangents that generated code has made: nothing else holds its parts."""
+
+
+@dataclass(frozen=True)
 class Items:
-    """A tuple, list, dict or object of which every part is known."""
+    """A tuple, list, dict or object of which every part is known.
+
+    `cls` is the class of an object, if it is known, or `Cotangents`.
+    """
 
     kind: str
     keys: tuple[Any, ...]
     parts: tuple[Any, ...]
     shared: bool = False  # more than one variable or container holds it
+    cls: Any = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +141,8 @@ def join(a: Value, b: Value) -> Value:
         return Array(a.batched or b.batched, rank, a.owned and b.owned, mask)
     shared = getattr(a, "shared", False) or getattr(b, "shared", False)
     if isinstance(a, Items) and isinstance(b, Items) and (a.kind, a.keys) == (b.kind, b.keys):
-        return Items(a.kind, a.keys, tuple(map(join, a.parts, b.parts)), shared)
+        cls = a.cls if a.cls is b.cls else None
+        return Items(a.kind, a.keys, tuple(map(join, a.parts, b.parts)), shared, cls)
     if isinstance(a, Closure) or isinstance(b, Closure):
         raise Clash
     kinds = {"list" if isinstance(v, Entries) else getattr(v, "kind", None) for v in (a, b)}
@@ -192,6 +211,15 @@ def without_texts(value: Value) -> Value:
     if isinstance(value, (Many, Entries)):
         return replace(value, part=without_texts(value.part))
     return value
+
+
+def single(value: Value) -> Value:
+    """The same value without batch axes: that of one example."""
+    if isinstance(value, Array):
+        return replace(value, batched=False, owned=False, owned_under=None)
+    if isinstance(value, Items):
+        return replace(value, parts=tuple(map(single, value.parts)))
+    return replace(value, part=single(value.part)) if isinstance(value, (Many, Entries)) else value
 
 
 def describe(value: Any) -> Value:

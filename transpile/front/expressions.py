@@ -665,6 +665,8 @@ class Expressions(Order, Unseen, Lifting):
         options.update({k.arg: self.scope.option(k.value) for k in node.keywords})
         if inner is None or table.UNKNOWN in options.values():
             return None
+        if kind == "hessian":
+            return Transformed("jacfwd", Function(Transformed("jacrev", inner, options)), options)
         return Transformed(kind, inner, options)
 
     def transform_kind(self, func: gast.expr) -> str | None:
@@ -906,6 +908,9 @@ _OF_GRAD = ("argnums", "has_aux", "holomorphic", "allow_int")
 TRANSFORM_OPTIONS = {  # optional parameters of the transformations, in order
     "grad": _OF_GRAD,
     "value_and_grad": _OF_GRAD,
+    "jacfwd": _OF_GRAD[:-1],
+    "jacrev": _OF_GRAD,
+    "hessian": _OF_GRAD[:-1],
     "vmap": ("in_axes", "out_axes", "axis_name", "axis_size", "spmd_axis_name"),
 }
 

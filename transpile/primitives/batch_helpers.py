@@ -46,6 +46,15 @@ def together(*names: str) -> Callable[[Batching], str]:
     return rule
 
 
+def columns_of_jacobian(b: Batching) -> str:
+    """The columns stand behind one batch axis more."""
+    b.spread("jacobian", "columns")
+    lead = b.constant("lead")
+    if not isinstance(lead, int):
+        raise b.refuse("the number of batch axes must be a number in the program")
+    return b.again(lead=str(lead + 1))
+
+
 def unconcatenate(b: Batching) -> str:
     """Cut along the same axis, one further on."""
     b.spread("z_bar")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from redraft.transpile.primitives import batch_helpers
 from redraft.transpile.primitives.table import no_derivative, primitive
 
 primitive(
@@ -34,31 +35,32 @@ no_derivative(
     samples=lambda rng: [(rng.normal(size=3),)], tf="tf.ones_like(ans)",
 )  # fmt: skip
 no_derivative(
-    "rt.basis(x)", shape_only="x",
+    "rt.basis(x, before=0, size=None, holomorphic=False)", shape_only="x",
     rank=lambda call: None if call.rank("x") is None else call.rank("x") + 1,
-    samples=lambda rng: [(rng.normal(size=(2, 3)),)], no_tf="the sizes must be known",
+    samples=lambda rng: [(rng.normal(size=(2, 3)),), (rng.normal(size=2), 1, 4)],
+    tf="tf_batching.basis(x, before, size, holomorphic)",
 )  # fmt: skip
 primitive(
     "rt.jacobian_of_columns(columns, x, lead=0)", linear_in="columns", shape_only="x",
     vjp={"columns": "rt.columns_of_jacobian(ans_bar, columns, lead)"},
     samples=lambda rng: [(rng.normal(size=(6, 2)), rng.normal(size=(2, 3)))],
-    no_tf="the sizes must be known",
+    tf="tf_batching.jacobian_of_columns(columns, x, lead)",
 )  # fmt: skip
 primitive(
     "rt.columns_of_jacobian(jacobian, columns, lead=0)", linear_in="jacobian", shape_only="columns", like="columns",
     vjp={"jacobian": "np.reshape(np.moveaxis(ans_bar, lead, -1), np.shape(jacobian))"},
+    batch=batch_helpers.columns_of_jacobian,
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(3, 2)))],
-    no_tf="the sizes must be known",
+    tf="tf_batching.columns_of_jacobian(jacobian, columns, lead)",
 )  # fmt: skip
 primitive(
     "rt.jacobian_of_rows(rows, ans, x)", linear_in="rows", shape_only=("ans", "x"),
     vjp={"rows": "np.reshape(ans_bar, np.shape(rows))"},
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=2), rng.normal(size=3))],
-    no_tf="the sizes must be known",
+    tf="np.reshape(rows, (*np.shape(ans), *np.shape(x)))",
 )  # fmt: skip
-for _text in ("rt.no_columns(y_dot, x)", "rt.no_rows(ans, x)"):
-    no_derivative(
-        _text, shape_only=tuple(_text[:-1].partition("(")[2].split(", ")),
-        no_tf="the sizes must be known",
-    )  # fmt: skip
+no_derivative(
+    "rt.no_columns(y_dot, x)", shape_only=("y_dot", "x"), tf="tf_batching.no_rows(y_dot, x, y_dot)"
+)
+no_derivative("rt.no_rows(ans, x)", shape_only=("ans", "x"), tf="tf_batching.no_rows(ans, x, x)")
 no_derivative("rt.only_arrays(*xs)", tf="tf_structure.only_arrays(xs)")

@@ -32,6 +32,7 @@ from redraft import runtime
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     BATCHED,
+    PLAIN,
     Array,
     Entries,
     Items,
@@ -63,6 +64,7 @@ from redraft.transpile.transforms.batch_names import (
     captured_names,
     names_changed,
     names_in,
+    shared_all,
     size_of,
     tested_inside,
     with_promised_ranks,
@@ -85,6 +87,8 @@ class Batches:
     compacted: bool = False  # some loop does
     copies: bool = False  # some function changes arrays in place: numbers that it reads are copied
     changes: bool = False
+    describes: bool = False  # nothing is batched: results are looked at, and no function is written
+    descriptions: dict[Any, Value] = field(default_factory=dict)
 
     def described(self, env: Env) -> Env:
         """What versions are distinguished by: strings matter only if the axis has a name."""
@@ -92,10 +96,28 @@ class Batches:
             return env
         return {name: without_texts(value) for name, value in env.items()}
 
-    def version(self, source: Source, env: Env, refuse: Any, masked: bool = False) -> Version:
-        """The version of a function for these arguments; written at the first request."""
+    def result_of(self, source: Source, env: Env) -> Value:
+        """What is known of the result of a function without a batch axis."""
+        key = (source, tuple(sorted(env.items(), key=lambda item: item[0])))
+        if key not in self.descriptions:
+            self.descriptions[key] = PLAIN  # of a recursive call
+            batcher = Batcher(self, source, env)
+            try:
+                batcher.function()
+            except TransformError:
+                return PLAIN
+            self.descriptions[key] = shared_all(batcher.result)
+        return self.descriptions[key]
+
+    def version(
+        self, source: Source, env: Env, refuse: Any, masked: bool = False, unit: str | None = None
+    ) -> Version:
+        """The version of a function for these arguments; written at the first request.
+
+        The examples of the parameter `unit` are the unit vectors, all of them in order.
+        """
         env = self.described(env)
-        key = (source, masked, tuple(sorted(env.items(), key=lambda item: item[0])))
+        key = (source, masked, unit, tuple(sorted(env.items(), key=lambda item: item[0])))
         found = self.versions.get(key)
         if found is not None:
             if not found.written and masked:
@@ -112,7 +134,7 @@ class Batches:
         for _ in range(4):  # a recursive function: until what it is taken to give is what it gives
             del self.unit.functions[start:]
             found.used, size = False, found.size
-            result = write_batched(self, source, env, found, masked)
+            result = write_batched(self, source, env, found, masked, unit)
             if not found.used or (result == found.result and size == found.size):
                 found.result, found.written = result, True
                 return found
@@ -123,11 +145,14 @@ class Batches:
 
 
 def write_batched(
-    batches: Batches, source: Source, env: Env, found: Version, masked: bool = False
-) -> Value:
+    batches: Batches, source: Source, env: Env, found: Version, masked: bool = False,
+    unit: str | None = None,
+) -> Value:  # fmt: skip
     """Write one version of a function into the unit; returns the description of its result."""
     batcher = Batcher(batches, source, env)
     batcher.conditional = masked
+    if unit not in core.writes(batcher.body):
+        batcher.unit_vectors = unit
     body = batcher.function()
     if batcher.size_used and size_of(env) is None:
         found.size = batcher.size_name
@@ -421,7 +446,8 @@ class Batcher(BatchedClosures):
         value, _ = self.expression(node.value)
         if not self.is_change(node.value):
             self.refuse_effect(node.value)
-        self.emit(gast.Expr(value))
+        if not isinstance(value, gast.Constant):
+            self.emit(gast.Expr(value))
 
     def is_change(self, node: Any) -> bool:
         """Is this ``xs.append(v)`` or its like, which is checked where it is rewritten?"""

@@ -13,6 +13,7 @@ from redraft.transpile.analysis.batched import (
     PLAIN,
     Array,
     Closure,
+    Cotangents,
     Entries,
     Items,
     Known,
@@ -548,6 +549,9 @@ class BatchedAssignments(BatchedLists):
             or part.rank == 0
             or not (part.batched or self.quiet(node.value))
         ):
+            return False
+        owner = self.expression(core.copy(target.value))[1]
+        if getattr(owner, "cls", None) is Cotangents:  # nothing else holds its parts
             return False
         value, known = self.expression(node.value)
         if not part.batched or part.rank is None or self.regions or not self.fits(part, known):

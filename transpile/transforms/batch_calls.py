@@ -202,7 +202,10 @@ class BatchedCalls(BatchedItems):
             if row is None and self.concerned and self.speaks(function, *values):
                 return self.function_call(node, function, new, args, keywords)
             self.batches.writes |= row is None and self.may_change(function)
-            return self.unbatched_call(node, new, row, args, keywords)
+            found = self.unbatched_call(node, new, row, args, keywords)
+            if row is None and self.batches.describes:
+                return found[0], self.described_call(node, function, args, keywords)
+            return found
         if row is not None and row.kind != "missing":
             return self.row_call(node, row, dotted_name(func), args, keywords)
         if row is not None:
@@ -235,6 +238,20 @@ class BatchedCalls(BatchedItems):
                 return new, Array(False, rank, row.view_of is None)
         return new, PLAIN
 
+    def described_call(self, node: Any, function: Any, args: Any, keywords: Any) -> Any:
+        """What is known of the result of a function that is called without batched values."""
+        if is_record(function):
+            return self.construction(node, function, None, args, keywords)[1]
+        if not isinstance(function, (types.FunctionType, Source)):
+            return PLAIN
+        try:
+            source = self.unit.source_of(Function(function), self.refusal(node))
+            return self.batches.result_of(
+                source, self.bound_arguments(node, source, args, keywords)
+            )
+        except TransformError:
+            return PLAIN
+
     def row_call(self, node: Any, row: Any, called: Any, args: Any, keywords: Any) -> Result:
         try:
             bound = table.bind(row, args, keywords)
@@ -255,7 +272,7 @@ class BatchedCalls(BatchedItems):
 
     def function_call(self, node: Any, function: Any, new: Any, args: Any, keywords: Any) -> Result:
         """A call of a Python function: its batched version."""
-        if dataclasses.is_dataclass(function) and isinstance(function, type):
+        if is_record(function):
             return self.construction(node, function, new, args, keywords)
         leading: list[Any] = []
         if hasattr(function, "redraft_kind") or isinstance(function, functools.partial):
@@ -350,13 +367,27 @@ class BatchedCalls(BatchedItems):
             raise self.refuse(node, str(error), "look at the arguments of the call") from None
 
     def construction(self, node: Any, cls: type, new: Any, args: Any, keywords: Any) -> Result:
-        """A new object of a dataclass."""
-        fields = [f for f in dataclasses.fields(cls) if f.init]
+        """A new object of a dataclass or NamedTuple."""
+        fields = field_names(cls)
         if hasattr(cls, "__post_init__") or len(args) > len(fields):
             raise self.refuse(node, "a constructor that does more than keep its arguments",
                               "use a plain dataclass")  # fmt: skip
-        known = {f.name: v for f, (_, v) in zip(fields, args, strict=False)}
+        known = {f: v for f, (_, v) in zip(fields, args, strict=False)}
         known |= {k: v for k, (_, v) in keywords.items()}
-        for f in fields:
-            known.setdefault(f.name, PLAIN)
-        return new, Items("object", tuple(known), tuple(map(shared_all, known.values())))
+        known = {f: known.get(f, PLAIN) for f in fields}
+        return new, Items("object", tuple(known), tuple(map(shared_all, known.values())), cls=cls)
+
+
+def is_record(function: Any) -> bool:
+    """Is it a dataclass or a NamedTuple?"""
+    return isinstance(function, type) and (
+        dataclasses.is_dataclass(function)
+        or (issubclass(function, tuple) and hasattr(function, "_fields"))
+    )
+
+
+def field_names(cls: type) -> list[str]:
+    """The parameters of a dataclass or NamedTuple, in order."""
+    if hasattr(cls, "_fields"):
+        return list(cls._fields)
+    return [f.name for f in dataclasses.fields(cls) if f.init]

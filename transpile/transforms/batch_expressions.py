@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import gast
+import numpy as np
 
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
@@ -18,6 +19,7 @@ from redraft.transpile.analysis.batched import (
     Clash,
     Closure,
     Entries,
+    Floating,
     Items,
     Known,
     Many,
@@ -45,6 +47,8 @@ from redraft.transpile.transforms.batch_names import (
     shared_all,
     shown_source,
     substituted,
+    untransposed,
+    without_ranks,
 )
 
 COMPARISONS = {
@@ -434,6 +438,9 @@ class BatchedExpressions(BatchedHelpers):
         """The batched form of a primitive; `new` is it as it was written, for operators."""
         if row is None:
             raise self.refuse(place, "this operator has no batching rule", "write it differently")
+        picked = self.product_with_basis(row, nodes, values)
+        if picked is not None:
+            return picked
         nodes, values = self.lists_as_arrays(row, nodes, values, place)
         nodes, batched, ranks = self.flat_arguments(row, nodes, values, place)
         held: dict[str, gast.expr] = {}
@@ -469,6 +476,41 @@ class BatchedExpressions(BatchedHelpers):
             nodes[name], values[name] = self.stacked(nodes[name], known, place)
         return nodes, values
 
+    unit_vectors: str | None = None  # a parameter whose examples are the unit vectors, in order
+
+    def product_with_basis(self, row: Any, nodes: Any, values: Any) -> Result | None:
+        """The product with each of the unit vectors: the rows or columns of the other operand."""
+        if row.name not in ("np.matmul", "np.dot") or self.unit_vectors is None:
+            return None
+        names = [n.id if core.is_name(n) else None for n in nodes.values()]
+        if len(names) != 2 or names.count(self.unit_vectors) != 1:
+            return None
+        side = names.index(self.unit_vectors)
+        (other, known), unit = (
+            list(zip(nodes.values(), values.values(), strict=True))[1 - side],
+            side,
+        )
+        if is_batched(known) or getattr(known, "rank", None) not in (1, 2):
+            return None
+        if not self.is_floating(other):  # a product with the basis makes floats of integers
+            return None
+        if known.rank == 2 and unit == 1:
+            other = gast.Attribute(other, "T", gast.Load())
+        return untransposed(other), Array(True, known.rank - 1)
+
+    def is_floating(self, node: Any) -> bool:
+        """Is it a parameter, or an array that is known, and certainly of floating-point numbers?"""
+        if isinstance(node, gast.Attribute) and node.attr == "T":
+            return self.is_floating(node.value)
+        if not core.is_name(node):
+            return False
+        if node.id in self.start:
+            return isinstance(self.start[node.id], Floating) and node.id not in core.writes(
+                self.body
+            )
+        constant = self.scope.value(node)
+        return isinstance(constant, np.ndarray) and constant.dtype.kind in "fc"
+
     def given(self, row: Any, values: dict[str, Value], rank: int | None) -> Value:
         """Description of what a primitive gives."""
         fresh = row.view_of is None
@@ -477,7 +519,8 @@ class BatchedExpressions(BatchedHelpers):
         if row.gives is not None and row.gives.startswith("like "):
             like = values.get(row.gives.removeprefix("like "))
             if isinstance(like, (Items, Many)):
-                return batched_like(like)
+                # taken apart along an inner axis, the parts have the axes in front of it as well
+                return batched_like(without_ranks(like) if "axis" in values else like)
         return Array(True, rank, fresh)
 
     def flat_arguments(
@@ -560,7 +603,7 @@ class BatchedExpressions(BatchedHelpers):
         for name, count in counts.items():
             if count > 1 and self.lines is not None and not isinstance(held[name], gast.Attribute):
                 held[name] = self.temporary(held[name])
-        return substituted(node, held)
+        return untransposed(substituted(node, held))
 
     def rank_of(self, row: Any, nodes: dict[str, Any], values: dict[str, Value]) -> int | None:
         """Rank of one example's result."""

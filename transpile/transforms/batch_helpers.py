@@ -15,6 +15,7 @@ from redraft.transpile.analysis.batched import (
     PLAIN,
     Array,
     Clash,
+    Cotangents,
     Items,
     Many,
     Nothing,
@@ -25,7 +26,7 @@ from redraft.transpile.analysis.batched import (
 )
 from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_memory import SharedMemory
-from redraft.transpile.transforms.batch_names import Result
+from redraft.transpile.transforms.batch_names import Result, broadcast_rank
 
 
 class BatchedHelpers(SharedMemory):
@@ -35,12 +36,13 @@ class BatchedHelpers(SharedMemory):
         """What rewrites a call of a helper, if it needs more than a rule of the table."""
         try:
             return {
-                rt.seed: self.call_seed, rt.like: self.call_like, rt.zeros_like: self.call_same,
+                rt.seed: self.call_seed, rt.like: self.call_like, rt.zeros_like: self.call_zeros_like,
                 rt.own: self.call_same, rt.snapshot: self.call_same, rt.cleared: self.call_same,
                 rt.add: self.call_add, rt.refuse_in_place: self.call_refuse_in_place,
                 rt.stack_items: self.call_stack_items, rt.basis: self.call_basis,
                 rt.jacobian_of_rows: self.call_jacobian_of_rows, rt.pack: self.call_pack,
                 rt.only_arrays: self.call_only_arrays, rt.add_at: self.call_add_at, rt.jacobian_of_columns: self.call_jacobian_of_columns, rt.item_bar: self.call_item_bar,
+                rt.add_field: self.call_add_at, rt.Struct: self.call_Struct,
             }.get(function)  # fmt: skip
         except TypeError:
             return None
@@ -51,7 +53,10 @@ class BatchedHelpers(SharedMemory):
             return None
         rank = None if known.rank is None else known.rank + 1
         first = gast.Subscript(value, core.constant(0), gast.Load())
-        return core.call("rt.basis", first), Array(False, rank)
+        rest = [self.plain(a, "a number of directions") for a in node.args[1:]]
+        return gast.Call(core.copy(node.func), [first, *rest], core.copy(node.keywords)), Array(
+            False, rank
+        )
 
     def call_jacobian_of_rows(self, node: gast.Call) -> Result | None:
         """A batch of Jacobians has the shape of the batch in front."""
@@ -105,6 +110,8 @@ class BatchedHelpers(SharedMemory):
         """A sum in place: the array gets its batch axis before."""
         owner = node.args[0]
         known = self.env.get(owner.id, PLAIN) if core.is_name(owner) else BATCHED
+        if isinstance(known, Items):
+            return self.add_to_part(node, known)
         rest = [self.quiet(a) for a in node.args[2:]]
         rest.append(is_batched(self.index(node.args[1])[1]))
         if any(rest) or is_batched(known):
@@ -121,6 +128,88 @@ class BatchedHelpers(SharedMemory):
             if not known.batched:
                 self.raise_owned(owner.id, known, node)
         return None
+
+    def add_to_part(self, node: gast.Call, known: Items) -> Result | None:
+        """A sum into a part of a container: the part is replaced, so it may get its batch axis now."""
+        owner, key = node.args[0], table.literal(node.args[1])
+        before = len(self.lines)
+        value, of_value = self.expression(node.args[2])
+        batched = is_batched(of_value) or is_batched(known)
+        if batched:
+            self.refuse_effect(node)
+        if known.kind in ("list", "tuple") and isinstance(key, int) and key < 0:
+            key += len(known.keys)
+        if key not in known.keys:
+            if not batched:
+                self.env[owner.id] = PLAIN
+                return None
+            raise self.refuse(
+                node, "a sum into a part of a container that is not known when the source is written",
+                "use `rd.vmap_by_loop`",
+            )  # fmt: skip
+        place = known.keys.index(key)
+        part = known.parts[place]
+        total = self.sum_of_parts(part, of_value)
+        if total is None and isinstance(part, Array) and isinstance(of_value, Array):
+            del self.lines[before:]  # written anew
+            return self.sum_aligned(node, known.kind)
+        if total is None and batched:
+            raise self.refuse(
+                node, "a sum into a part of another structure or rank", "use `rd.vmap_by_loop`"
+            )
+        parts = (*known.parts[:place], total or PLAIN, *known.parts[place + 1 :])
+        self.env[owner.id] = replace(known, parts=parts)
+        args = [core.copy(owner), core.copy(node.args[1]), value]
+        return gast.Call(core.copy(node.func), args, []), PLAIN
+
+    def sum_aligned(self, node: gast.Call, kind: str) -> Result:
+        """The same, where a sum of arrays must be told which axes are which."""
+        owner, key, value = map(core.copy, node.args)
+        part = gast.Subscript(owner, key, gast.Load())
+        if kind == "object":
+            part = gast.Attribute(owner, key.value, gast.Load())
+        place = core.copy(part)
+        place.ctx = gast.Store()
+        total = gast.copy_location(gast.BinOp(part, gast.Add(), value), node)
+        self.stmt_Assign(gast.copy_location(gast.Assign([place], total, None), node))
+        return core.constant(None), Nothing()
+
+    def sum_of_parts(self, part: Value, value: Value) -> Value | None:
+        """What is known of a sum of cotangents; None if NumPy's broadcasting may not give it."""
+        if isinstance(value, Nothing):
+            return part
+        if isinstance(part, Array) and isinstance(value, Array):
+            return self.sum_of_arrays(part, value)
+        if isinstance(part, Items) and isinstance(value, (Items, Many)):
+            values = value.parts if isinstance(value, Items) else [value.part] * len(part.keys)
+            if isinstance(value, Items) and value.keys != part.keys:
+                return None
+            found = [self.sum_of_parts(p, v) for p, v in zip(part.parts, values, strict=True)]
+            return None if None in found else replace(part, parts=tuple(found))
+        return None
+
+    def sum_of_arrays(self, part: Array, value: Array) -> Array | None:
+        """The sum of two arrays, unless their batch axes may come to lie at other axes."""
+        if not part.batched and not value.batched:
+            return Array(False, broadcast_rank([part, value]))
+        ranks = (part.rank, value.rank)
+        first = value if value.batched else part  # has a batch axis: it must have all axes
+        if None in ranks or first.rank < max(ranks) or (part.batched == value.batched
+                                                        and part.rank != value.rank):  # fmt: skip
+            return None
+        return Array(True, first.rank)
+
+    def call_Struct(self, node: gast.Call) -> Result | None:
+        """The tangents or cotangents of an object's fields."""
+        fields, known = self.expression(node.args[0])
+        if not isinstance(known, Items) or known.kind != "dict":
+            return None
+        return gast.Call(core.copy(node.func), [fields], []), replace(known, kind="object")
+
+    def call_zeros_like(self, node: gast.Call) -> Result | None:
+        """Zero cotangents of a value: lists, also for tuples."""
+        new, known = self.call_same(node)
+        return new, as_cotangent(known)
 
     def call_only_arrays(self, node: gast.Call) -> Result:
         return core.copy(node), Nothing()
@@ -199,10 +288,10 @@ class BatchedHelpers(SharedMemory):
     def call_like(self, node: gast.Call) -> Result | None:
         """A cotangent in the structure of the value that it belongs to."""
         (z_bar, of_bar), (x, of_x) = map(self.expression, node.args)
-        if not is_batched(of_bar) and not is_batched(of_x):
-            return None
         new = gast.Call(core.copy(node.func), [z_bar, x], [])
-        return new if new is None else self.like(node, new, z_bar, of_bar, x, of_x)
+        if not is_batched(of_bar) and not is_batched(of_x):
+            return (new, of_x) if isinstance(of_x, Items) else None
+        return self.like(node, new, z_bar, of_bar, x, of_x)
 
     def like(self, node: Any, new: Any, z_bar: Any, of_bar: Value, x: Any, of_x: Value) -> Result:
         if isinstance(of_bar, Array) and isinstance(of_x, Array) and of_x != PLAIN:
@@ -263,3 +352,11 @@ class BatchedHelpers(SharedMemory):
             node, "the cotangent of what this loop goes over is not supported under vmap",
             "use `rd.vmap_by_loop`",
         )  # fmt: skip
+
+
+def as_cotangent(known: Value) -> Value:
+    """The description of the cotangent of a value: it has lists for tuples."""
+    if not isinstance(known, Items):
+        return known
+    kind = "list" if known.kind == "tuple" else known.kind
+    return Items(kind, known.keys, tuple(map(as_cotangent, known.parts)), cls=Cotangents)

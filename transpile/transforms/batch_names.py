@@ -223,6 +223,26 @@ def shared_all(known: Value) -> Value:
     return known
 
 
+def untransposed(node: gast.expr) -> gast.expr:
+    """``x.T.T`` as ``x``, in the operands of a product too."""
+    if isinstance(node, gast.BinOp) and isinstance(node.op, gast.MatMult):
+        node.left, node.right = untransposed(node.left), untransposed(node.right)
+    inner = getattr(node, "value", None)
+    if isinstance(node, gast.Attribute) and isinstance(inner, gast.Attribute):
+        if node.attr == inner.attr == "T":
+            return untransposed(inner.value)
+    return node
+
+
+def without_ranks(known: Value) -> Value:
+    """The same value, of whose arrays the ranks are not known."""
+    if isinstance(known, Array):
+        return replace(known, rank=None)
+    if isinstance(known, Items):
+        return replace(known, parts=tuple(map(without_ranks, known.parts)))
+    return replace(known, part=without_ranks(known.part)) if isinstance(known, Many) else known
+
+
 def shown_source(node: Any) -> str:
     names = {"SetComp": "a set", "JoinedStr": "an f-string", "Await": "await", "Set": "a set"}
     return dotted_name(node) or names.get(type(node).__name__, type(node).__name__.lower())

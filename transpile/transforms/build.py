@@ -24,6 +24,7 @@ TITLES = {
     "grad": "Gradient of {name} ({place}) with respect to {arguments}.",
     "value_and_grad": "Value of {name} ({place}), and its gradient with respect to {arguments}.",
     "jvp": "Value of {name} ({place}), and its tangent along the tangents of {arguments}.",
+    "tangent": "Tangent of the result of {name} ({place}) along the tangents of {arguments}.",
     "fwd": "Value of {name} ({place}), and what {name}_bwd needs of it.",
     "bwd": "Cotangents of {arguments} from that of the result of {name} ({place}).",
 }
@@ -200,9 +201,10 @@ def write_pair(
     has_aux: bool = False,
     masked: bool = False,
     suspects: tuple[str, ...] = (),
+    ranks: dict[str, int] | None = None,
 ) -> None:
     """Write the forward and the backward function of a source into the unit."""
-    prepared = prepare(source, set(pair.active), unit, has_aux=has_aux)
+    prepared = prepare(source, set(pair.active), unit, ranks, has_aux)
     reverse = Reverse(prepared, unit, split=True)
     reverse.given_suspects.update(suspects)
     result = prepared.body[-1]

@@ -42,7 +42,10 @@ def tangent_parameter(parameters: list[str], name: str) -> str:
 
 
 def write_jvp(unit: Unit, source: Source, options: dict[str, Any]) -> Source:
-    """Write ``f_jvp(x, …, x_dot, …) -> (y, y_dot)`` into the unit."""
+    """Write ``f_jvp(x, …, x_dot, …) -> (y, y_dot)`` into the unit.
+
+    With the option `alone`, ``f_tangent`` returns the tangent only.
+    """
     own = source.parameters[len(source.captured) :]
     names = options.get("names") or own[: options["count"]]
     prepared = prepare(source, set(names), unit, options.get("ranks"), bool(options.get("has_aux")))
@@ -52,10 +55,12 @@ def write_jvp(unit: Unit, source: Source, options: dict[str, Any]) -> Source:
     forward.statement, forward.lines = result, []
     value = result.value
     tangent = forward.tangent_or_zero(value)
-    parts = [core.copy(value), tangent]
+    alone = bool(options.get("alone"))
+    parts = [tangent] if alone else [core.copy(value), tangent]
     if getattr(result, "aux", None) is not None:
         parts.append(core.copy(result.aux))
-    body += [*forward.lines, returning(gast.Tuple(parts, gast.Load()), source, result)]
+    answer = gast.Tuple(parts, gast.Load()) if len(parts) > 1 else tangent
+    body += [*forward.lines, returning(answer, source, result)]
     mark_parts(body, [])
     arguments = core.copy(source.node.args)
     dots: list[Any] = []
@@ -78,8 +83,9 @@ def write_jvp(unit: Unit, source: Source, options: dict[str, Any]) -> Source:
         arguments.posonlyargs = []
         arguments.args = [*positional[:first], *dots, *positional[first:]]
         arguments.defaults = arguments.defaults[-rest:] if rest else []
-    name = unit.name_function(f"{core.base(source.name)}_jvp")
-    function = definition(name, arguments, body, title("jvp", source, list(names)))
+    kind = "tangent" if alone else "jvp"
+    name = unit.name_function(f"{core.base(source.name)}_{kind}")
+    function = definition(name, arguments, body, title(kind, source, list(names)))
     return finish(unit, function, source, prepared)
 
 
