@@ -555,6 +555,15 @@ def overflows(x):
     return 1 / (1 + np.exp(-x))
 
 
+def shifted_log(x):
+    return np.log(x + 0.5)
+
+
+def helper_on_one_side(x):
+    y = shifted_log(x) if x > -0.5 else x * x
+    return y + 1
+
+
 def only_then(x):
     y = x * x
     if x > 0:
@@ -580,7 +589,7 @@ def normalized_rows(x):
 EDGES = np.array([-900.0, -0.7, 0.0, 1.0, 0.3, 2.5, -2.0])
 ROWS = np.array([[0.0, 0.0, 0.0], [1.0, -2.0, 0.5], [0.0, 3.0, 0.0]])
 SINGULAR = [(f, EDGES) for f in (
-    safe_sqrt, quotient_of_roots, sinc, powers, arcs, root_loop, logs_until_negative, overflows, only_then,
+    safe_sqrt, quotient_of_roots, sinc, powers, arcs, root_loop, logs_until_negative, overflows, helper_on_one_side, only_then,
 )] + [(norm_or_zero, ROWS), (normalized_rows, ROWS)]  # fmt: skip
 each_singular = pytest.mark.parametrize(
     "fun, x", SINGULAR, ids=lambda v: getattr(v, "__name__", "")

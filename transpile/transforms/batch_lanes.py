@@ -338,6 +338,23 @@ class BatchedLanes(BatchedBranches):
         self.env[target] = value[1]
         return True
 
+    def as_branch(self, name: str, node: gast.Assign) -> gast.If | None:
+        """``y = f(x) if test else b`` as a statement, where calls must not run for the others."""
+        value = node.value
+        if not isinstance(value, gast.IfExp) or not self.compact or not hasattr(node, "live"):
+            return None
+        sides = [value.body, value.orelse]
+        calls = [n for side in sides for n in core.walk(side) if isinstance(n, gast.Call)]
+        if all(map(self.is_primitive_call, calls)) or not self.risky(sides):
+            return None
+        if not self.quiet_test(value.test):
+            return None
+        lines = [located(gast.Assign([core.store(name)], side, None), node) for side in sides]
+        branch = located(gast.If(value.test, lines[:1], lines[1:]), node)
+        for statement in (branch, *lines):
+            statement.live = node.live
+        return branch
+
     def merged(self, test: gast.expr, body: Any, orelse: Any, place: Any) -> Any:
         """One of two expressions, each for its own examples alone; None where that is not possible."""
         whole = (*core.FUNCTIONS, gast.ListComp, gast.DictComp, gast.GeneratorExp, gast.SetComp)
