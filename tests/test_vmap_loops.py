@@ -330,6 +330,76 @@ def test_no_examples_and_one():
             np.testing.assert_allclose(a, [b])
 
 
+@pytest.mark.parametrize("fun", ON_NUMBERS, ids=lambda f: f.__name__)
+def test_batches_of_batches(fun):
+    x = np.stack([N, N[::-1] * 0.5])
+    want = [leaves(rd.vmap(fun)(row)) for row in x]
+    for part, rows in zip(leaves(rd.vmap(rd.vmap(fun))(x)), zip(*want, strict=True), strict=True):
+        np.testing.assert_allclose(part, np.stack(rows), rtol=1e-12)
+
+
+def second_name(x):
+    y = x * 1.0
+    z = y
+    while y[0] < 3:
+        y = y + 1
+    z[0] = 5.0
+    return y + z
+
+
+def second_name_in_the_loop(x):
+    y = x * 1.0
+    while np.sum(y) < 4:
+        z = y
+        y = y + 1
+        z[1] = 0.5
+        y = y + z
+    return y
+
+
+def changed_in_a_branch(x):
+    y = x * 1.0
+    if x[0] > 0.5:
+        y[0] = np.log(x[0])
+        y[1:] = y[1:] / x[0]
+    y[2] += 1
+    return y
+
+
+def argument_changed(x):
+    while x[0] < 2:
+        x[0] = x[0] * 1.5 + 1
+    return x
+
+
+@pytest.mark.parametrize(
+    "fun", [second_name, second_name_in_the_loop, changed_in_a_branch, argument_changed],
+    ids=lambda f: f.__name__,
+)  # fmt: skip
+def test_changes_in_place(fun):
+    want = np.stack([fun(x) for x in X.copy()])
+    try:
+        got = rd.vmap(fun)(X.copy())
+    except rd.TransformError:
+        return  # a refusal is as good
+    np.testing.assert_allclose(got, want)
+
+
+def cubes(y):
+    return np.sum(y**3 / y[0])
+
+
+slope = rd.grad(cubes)
+
+
+def test_a_derivative_in_a_branch_that_nobody_takes():
+    def curved(x):
+        return slope(x)[1] if x[0] > 0 else x[1] / 2
+
+    for x in (-np.abs(X), X):
+        np.testing.assert_allclose(rd.vmap(curved)(x), [curved(v) for v in x])
+
+
 # --- the work
 
 
@@ -485,6 +555,15 @@ def overflows(x):
     return 1 / (1 + np.exp(-x))
 
 
+def shifted_log(x):
+    return np.log(x + 0.5)
+
+
+def helper_on_one_side(x):
+    y = shifted_log(x) if x > -0.5 else x * x
+    return y + 1
+
+
 def only_then(x):
     y = x * x
     if x > 0:
@@ -510,7 +589,7 @@ def normalized_rows(x):
 EDGES = np.array([-900.0, -0.7, 0.0, 1.0, 0.3, 2.5, -2.0])
 ROWS = np.array([[0.0, 0.0, 0.0], [1.0, -2.0, 0.5], [0.0, 3.0, 0.0]])
 SINGULAR = [(f, EDGES) for f in (
-    safe_sqrt, quotient_of_roots, sinc, powers, arcs, root_loop, logs_until_negative, overflows, only_then,
+    safe_sqrt, quotient_of_roots, sinc, powers, arcs, root_loop, logs_until_negative, overflows, helper_on_one_side, only_then,
 )] + [(norm_or_zero, ROWS), (normalized_rows, ROWS)]  # fmt: skip
 each_singular = pytest.mark.parametrize(
     "fun, x", SINGULAR, ids=lambda v: getattr(v, "__name__", "")

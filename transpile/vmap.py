@@ -195,6 +195,7 @@ class Vmapped(Transformed):
 
     def learn(self, names: frozenset[str]) -> None:
         super().learn(names)
+        self._shown = None
         if isinstance(self.fun, Transformed):
             self.fun.learn(names)
 

@@ -84,7 +84,6 @@ class Batches:
     shares: bool = False  # what a collective gives is another array, seen by all examples
     writes: bool = False  # some function may change what all examples share
     compact: bool = False  # loops go on with the examples that are not done (batch_lanes.py)
-    compacted: bool = False  # some loop does
     copies: bool = False  # some function changes arrays in place: numbers that it reads are copied
     changes: bool = False
     describes: bool = False  # nothing is batched: results are looked at, and no function is written

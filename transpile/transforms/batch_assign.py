@@ -130,6 +130,10 @@ class BatchedAssignments(BatchedLists):
         if isinstance(node.value, gast.Lambda):
             self.define(name, node.value)
             return
+        branch = self.as_branch(name, node)
+        if branch is not None:
+            self.stmt_If(branch)
+            return
         if self.is_applied(node.value):
             self.env[name] = self.applied(name, node.value)
             if isinstance(self.env[name], Known):

@@ -39,6 +39,8 @@ from redraft.transpile.analysis.batched import (
     is_batched,
 )
 from redraft.transpile.analysis.liveness import mark_live
+from redraft.transpile.front.scope import UNKNOWN
+from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_branches import BatchedBranches
 from redraft.transpile.transforms.batch_exits import leaving_early
 from redraft.transpile.transforms.batch_names import Env, Region, copied_masks, inverted, located
@@ -192,7 +194,6 @@ class BatchedLanes(BatchedBranches):
     def compact_while(self, node: gast.While, head: Env) -> None:
         """Rounds for the examples that are not done."""
         node = leaving_early(node, self.needed(node.live))
-        self.batches.compacted = True
         self.lines += self.to_head(head, node)
         endless = isinstance(node.test, gast.Constant) and bool(node.test.value)
         lanes = self.open_lanes(node, head, "running")
@@ -241,7 +242,6 @@ class BatchedLanes(BatchedBranches):
     def compact_for(self, node: gast.For, head: Env, iterable: Any, part: Value) -> None:
         """As `compact_while`: examples leave at the exits."""
         node = leaving_early(node, self.needed(node.live))
-        self.batches.compacted = True
         within = bool(self.regions)
         lines = self.to_head(head, node)
         changed = core.writes(lines) | (set(self.env) if within and is_batched(part) else set())
@@ -342,14 +342,36 @@ class BatchedLanes(BatchedBranches):
         self.env[target] = value[1]
         return True
 
+    def as_branch(self, name: str, node: gast.Assign) -> gast.If | None:
+        """``y = f(x) if test else b`` as a statement, where calls must not run for the others."""
+        value = node.value
+        if not isinstance(value, gast.IfExp) or not self.compact or not hasattr(node, "live"):
+            return None
+        sides = [value.body, value.orelse]
+        calls = [n for side in sides for n in core.walk(side) if isinstance(n, gast.Call)]
+        if all(map(self.is_primitive_call, calls)) or not self.risky(sides):
+            return None
+        if not self.quiet_test(value.test):
+            return None
+        lines = [located(gast.Assign([core.store(name)], side, None), node) for side in sides]
+        branch = located(gast.If(value.test, lines[:1], lines[1:]), node)
+        for statement in (branch, *lines):
+            statement.live = node.live
+        return branch
+
     def merged(self, test: gast.expr, body: Any, orelse: Any, place: Any) -> Any:
         """One of two expressions, each for its own examples alone; None where that is not possible."""
         whole = (*core.FUNCTIONS, gast.ListComp, gast.DictComp, gast.GeneratorExp, gast.SetComp)
         nodes = [n for e in (body, orelse) for n in core.walk(e)]
         names = [self.env.get(n.id) for n in nodes if isinstance(n, gast.Name)]
         plain = all(isinstance(v, Array) or not is_batched(v) for v in names if v is not None)
-        closures = any(isinstance(v, Closure) for v in names)
-        if self.lines is None or closures or not plain or any(isinstance(n, whole) for n in nodes):
+        one_by_one = all(self.is_primitive_call(n) for n in nodes if isinstance(n, gast.Call))
+        if (
+            self.lines is None
+            or not one_by_one
+            or not plain
+            or any(isinstance(n, whole) for n in nodes)
+        ):
             return None
         before, taken = len(self.lines), set(self.taken)
         mask = test if core.is_name(test) else self.temporary(test, "mask")
@@ -360,10 +382,16 @@ class BatchedLanes(BatchedBranches):
             del self.lines[before:]
             self.taken = taken
             return None
-        self.batches.compacted = True
         ranks = [v.rank for _, v in pairs]
         rank = None if None in ranks else max(ranks)
         return core.call("rt.merge", mask, *(n for n, _ in pairs)), Array(True, rank, True)
+
+    def is_primitive_call(self, node: gast.Call) -> bool:
+        """Does a call do the same for every example, even if there are none?"""
+        function = self.scope.value(node.func)
+        if function is UNKNOWN:
+            return isinstance(node.func, gast.Attribute)
+        return table.row_of(function) is not None
 
     def for_picked(self, mask: gast.expr, node: Any) -> Any:
         """An expression of the arrays of some examples."""
@@ -402,7 +430,6 @@ class BatchedLanes(BatchedBranches):
         head = {**self.env, **set_here}
         if not self.compactable(block, head) or not all(map(has_known_rank, new.values())):
             return None
-        self.batches.compacted = True
         lines, self.lines = self.lines, []
         for name, known in new.items():
             self.emit(core.assign(name, self.blank(name, known, place)))
