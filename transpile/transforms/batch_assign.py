@@ -8,6 +8,7 @@ from typing import Any
 import gast
 import numpy
 
+from redraft import runtime as rt
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     PLAIN,
@@ -138,6 +139,7 @@ class BatchedAssignments(BatchedLists):
             getattr(node, "unset", False) or (name == "ans" and self.is_placeholder(node))
         ):
             self.emit(core.assign(name, core.constant(None)))
+            self.forget({name})
             self.env[name] = Nothing(unset=True)
             if not getattr(node, "unset", False):
                 self.partial[name] = set()
@@ -146,7 +148,18 @@ class BatchedAssignments(BatchedLists):
         if core.is_name(value):  # both names hold it
             self.share(value.id)
             known = shared_all(known)
+        fresh = name not in self.kept() and self.is_new_list(value)
         self.bind(name, value, known, node.value)
+        if fresh and isinstance(known, (Items, Many)):
+            masks = [region.mask for region in (*self.outside, *self.regions)]
+            self.made_under[name] = masks
+
+    def is_new_list(self, value: gast.expr) -> bool:
+        """Does an expression give a list that nothing else holds?"""
+        if isinstance(value, gast.Call):
+            function = self.scope.value(value.func)
+            return any(function is f for f in (rt.own, rt.zeros_like, rt.unsum, list))
+        return isinstance(value, (gast.List, gast.ListComp))
 
     def is_placeholder(self, node: Any) -> bool:
         return getattr(node, "placeholder", False)
@@ -158,6 +171,13 @@ class BatchedAssignments(BatchedLists):
 
     def set(self, name: str, known: Value) -> None:
         """A variable has a value, for all examples that this code counts for."""
+        if self.regions and (name in self.set_under or not self.has_value(name)):
+            masks = self.set_under.get(name, set()) | {self.regions[-1].mask}
+            self.forget({name})
+            self.set_under[name] = masks
+        else:
+            self.forget({name})
+        self.made_under.pop(name, None)
         if self.regions and (name not in self.env or name in self.partial):
             self.partial.setdefault(name, set()).add(self.regions[-1].mask)
         elif name in self.partial:
@@ -166,10 +186,19 @@ class BatchedAssignments(BatchedLists):
 
     def kept(self) -> set[str]:
         """Variables whose old value other examples may still need."""
-        live = set().union(*(region.live for region in self.regions)) if self.regions else set()
-        return {
-            name for name in live | (self.captured if self.regions else set()) if name in self.env
-        }
+        if not self.regions:
+            return set()
+        live = self.captured.union(*(region.live for region in self.regions))
+        mine = {self.regions[-1].mask}
+        return {n for n in live if self.has_value(n) and not self.is_set_under(n, mine)}
+
+    def has_value(self, name: str) -> bool:
+        """Has a variable a value for any example?"""
+        return name in self.env and not getattr(self.env[name], "unset", False)
+
+    def is_set_under(self, name: str, masks: set[str]) -> bool:
+        """Has a variable a value for the examples of these masks only?"""
+        return bool(self.set_under.get(name)) and self.set_under[name] <= masks
 
     def bind(self, name: str, value: gast.expr, known: Value, place: Any) -> None:
         """``name = value``, for the examples of the innermost mask."""
@@ -203,7 +232,17 @@ class BatchedAssignments(BatchedLists):
                 place, "a function that differs from example to example is not supported",
                 "call the functions in the branches",
             )  # fmt: skip
+        self.same_rank(known, before, place)
         return self.select(mask, node, known, other, before, place)
+
+    def same_rank(self, known: Value, before: Value, place: Any) -> None:
+        """Refuse what `np.where` would broadcast: an example's value would get another shape."""
+        ranks = {getattr(known, "rank", None), getattr(before, "rank", None)}
+        if len(ranks - {None}) > 1:
+            raise self.refuse(
+                place, "a value of other rank for some examples than for others",
+                "give it the same shape in all branches, for instance with `np.zeros_like`",
+            )  # fmt: skip
 
     def select(
         self, mask: Any, node: Any, known: Value, other: Any, before: Value, place: Any
@@ -251,6 +290,7 @@ class BatchedAssignments(BatchedLists):
         if not core.is_name(node) and not isinstance(node, (gast.Tuple, gast.List, gast.Dict)):
             node = self.temporary(node, "value")
         for i, key in enumerate(known.keys):
+            self.same_rank(known.parts[i], before.parts[i], place)
             part, value = self.select(
                 core.copy(mask), part_at(node, i, key), known.parts[i],
                 part_at(other, i, key), before.parts[i], place,
@@ -368,6 +408,7 @@ class BatchedAssignments(BatchedLists):
             self.note_change(target.id, old)
             value, known = self.expression(node.value)
             self.emit(gast.AugAssign(core.copy(target), node.op, value))
+            self.forget({target.id})
             self.env[target.id] = self.augmented_plain(old, known)
             return
         if isinstance(old, Array) and (old.rank == 0 or (old.owned and not is_batched(old))):
@@ -536,10 +577,10 @@ class BatchedAssignments(BatchedLists):
             self.lines[-1].origin = last.origin
 
     def quiet(self, node: Any) -> bool:
-        """Is an expression batched? Looks without emitting anything."""
+        """Is an expression batched? Looks without emitting or changing anything."""
         saved, self.lines = self.lines, []
-        taken = set(self.taken)
+        taken, env = set(self.taken), dict(self.env)
         try:
             return is_batched(self.expression(core.copy(node))[1])
         finally:
-            self.lines, self.taken = saved, taken
+            self.lines, self.taken, self.env = saved, taken, env

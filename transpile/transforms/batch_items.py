@@ -130,6 +130,23 @@ class BatchedItems(BatchedExpressions):
             return Items(known.kind, tuple(range(len(parts))), parts)
         return Many(known.kind, self.common(known, None, node))
 
+    def note_index(self, node: Any, known: Value) -> None:
+        """Keep what is known of a part of an index, and the part: its place in memory is the key."""
+        self.index_values[id(node)] = known
+        self.index_nodes.append(node)
+
+    def index_again(self, index: Any) -> Any:
+        """A copy of an index, of whose parts as much is known."""
+        new = core.copy(index)
+        pairs = [
+            (index, new),
+            *zip(getattr(index, "elts", ()), getattr(new, "elts", ()), strict=True),
+        ]
+        for old, part in pairs:
+            if id(old) in self.index_values:
+                self.note_index(part, self.index_values[id(old)])
+        return new
+
     def index(self, node: Any) -> Result:
         """An index: a node, and one description for all of its parts."""
         if isinstance(node, gast.Slice):
@@ -140,16 +157,16 @@ class BatchedItems(BatchedExpressions):
             pairs = [self.index(e) for e in node.elts]
             new = gast.Tuple([n for n, _ in pairs], gast.Load())
             for part, known in pairs:
-                self.index_values[id(part)] = known
+                self.note_index(part, known)
             return new, Array(any(is_batched(k) for _, k in pairs), None)
         value, known = self.expression(node)
-        self.index_values[id(value)] = known
+        self.note_index(value, known)
         if isinstance(known, (Items, Many)):
             if is_batched(known):
                 raise self.refuse(node, "a list with batched parts as an index", "stack it first")
             simple = known.kind == "list" and all(p == Array(False, 0) for p in parts_of(known))
             known = Array(False, 1) if simple else PLAIN
-            self.index_values[id(value)] = known
+            self.note_index(value, known)
             return value, known
         return value, known
 

@@ -54,7 +54,7 @@ class BatchedStores(BatchedAssignments):
         if not is_batched(before):
             if owner.id in core.reads(index):
                 index = self.temporary(index, "index")
-                self.index_values[id(index)] = of_index
+                self.note_index(index, of_index)
             if owner.id in core.reads(value):  # it reads the array without a batch axis
                 value = self.temporary(value, "value")
             self.raise_owned(owner.id, before, target)
@@ -119,7 +119,7 @@ class BatchedStores(BatchedAssignments):
         rank = self.rank_of_item(before, index, of_index)
         if self.regions:
             old, of_old = self.subscript(
-                core.name(name), before, core.copy(index), of_index, target
+                core.name(name), before, self.index_again(index), of_index, target
             )
             of_old = replace(of_old, rank=rank)
             mask = core.name(self.regions[-1].mask)
@@ -152,7 +152,9 @@ class BatchedStores(BatchedAssignments):
             return with_axes(value, rank - known.rank)
         if rank is not None:
             return core.call("rt.align", value, core.constant(rank + 1))
-        old, _ = self.subscript(core.name(name), self.env[name], core.copy(index), of_index, target)
+        old, _ = self.subscript(
+            core.name(name), self.env[name], self.index_again(index), of_index, target
+        )
         return core.call("rt.align", value, core.call("np.ndim", old))
 
     def every(self) -> gast.expr:
@@ -190,26 +192,6 @@ class BatchedStores(BatchedAssignments):
     def is_index_array(self, node: Any) -> bool:
         value = self.index_values.get(id(node), PLAIN)
         return isinstance(value, Array) and value.rank is not None
-
-    def rank_of_item(self, known: Array, index: Any, of_index: Value) -> int | None:
-        """Rank of ``x[i]``, where it can be seen."""
-        if known.rank is None:
-            return None
-        rank = known.rank
-        elements = index.elts if isinstance(index, gast.Tuple) else [index]
-        for element in elements:
-            value = self.index_values.get(id(element), PLAIN)
-            if isinstance(element, gast.Slice):
-                continue
-            if isinstance(element, gast.Constant) and element.value is None:
-                rank += 1
-            elif isinstance(element, gast.Constant) and element.value is Ellipsis:
-                continue
-            elif isinstance(table.literal(element), int) or getattr(value, "rank", None) == 0:
-                rank -= 1
-            elif len(elements) > 1 or getattr(value, "rank", None) != 1:
-                return None  # (a vector of integers or of booleans leaves the rank as it is)
-        return rank if rank >= 0 else None
 
     def store_inside(self, target: gast.Subscript, value: gast.expr, known: Value) -> None:
         """``xs[j][i] = v``: a store into a part of a container."""
@@ -297,7 +279,7 @@ class BatchedStores(BatchedAssignments):
         if not core.is_name(value) and not isinstance(value, gast.Constant):
             value = self.temporary(value, "value")
         mask = core.name(self.regions[-1].mask)
-        part = item_at(name, core.copy(index), gast.Load())
+        part = item_at(name, self.index_again(index), gast.Load())
         return self.selected(mask, (value, known), (part, old), target)
 
     def share_node(self, node: Any) -> None:
