@@ -96,7 +96,7 @@ def only_arrays(*xs: Any) -> None:
         TypeError: a batched argument is something else than an array.
     """
     for x in xs:
-        if not hasattr(x, "shape"):
+        if not hasattr(x, "shape") and not isinstance(x, (int, float, complex)):
             raise TypeError(
                 f"vmap: this code was written for arrays, and got a {type(x).__name__}; say what it "
                 "holds with a tree of axes in in_axes"
