@@ -27,37 +27,37 @@ def rosenbrock_bwd_vmap_jvp_vmap(saved, t_bar, *, saved_dot):
     t0 = 200.0 * t0_bar
     t1 = t0 * valley
     valley_bar = rt.each_unbroadcast(t1, valley, of_x=0)
-    t_3 = rt.align(valley_dot, np.ndim(t0) + 1) * t0
-    valley_bar_dot = rt.each_unbroadcast(rt.broadcast_like(rt.align(t_3, np.ndim(rt.spread(t1, t_3))), rt.align(rt.spread(t1, t_3), np.ndim(t_3))), valley, lead=2, of_x=0)
+    t = rt.align(valley_dot, np.ndim(t0) + 1) * t0
+    valley_bar_dot = rt.each_unbroadcast(rt.broadcast_like(rt.align(t, np.ndim(rt.spread(t1, t))), rt.align(rt.spread(t1, t), np.ndim(t))), valley, lead=2, of_x=0)
     t0 = 2 * t0_bar
     t1 = t0 * slope
-    t_4 = rt.align(slope_dot, np.ndim(t0) + 1) * t0
-    t0_dot = rt.each_unbroadcast(rt.broadcast_like(rt.align(t_4, np.ndim(rt.spread(t1, t_4))), rt.align(rt.spread(t1, t_4), np.ndim(t_4))), slope, lead=2, of_x=0)
+    t_2 = rt.align(slope_dot, np.ndim(t0) + 1) * t0
+    t0_dot = rt.each_unbroadcast(rt.broadcast_like(rt.align(t_2, np.ndim(rt.spread(t1, t_2))), rt.align(rt.spread(t1, t_2), np.ndim(t_2))), slope, lead=2, of_x=0)
     left_bar = -rt.each_unbroadcast(t1, slope, of_x=0)
     t0 = -2 * valley_bar
-    t_5 = rt.align(-2 * valley_bar_dot, 2) * left
-    t_6 = rt.align(left_dot, np.ndim(t0) + 1) * t0
-    t1_dot = rt.align(t_5, np.ndim(t_6)) + rt.align(t_6, np.ndim(t_5))
+    t_3 = rt.align(-2 * valley_bar_dot, 2) * left
+    t_4 = rt.align(left_dot, np.ndim(t0) + 1) * t0
+    t1_dot = rt.align(t_3, np.ndim(t_4)) + rt.align(t_4, np.ndim(t_3))
     left_bar = left_bar + rt.each_unbroadcast(t0 * left, left, of_x=0)
-    t_7 = -t0_dot
-    t_8 = rt.each_unbroadcast(t1_dot, left, lead=2, of_x=0)
-    left_bar_dot = rt.align(t_7, np.ndim(t_8)) + rt.align(t_8, np.ndim(t_7))
+    t_5 = -t0_dot
+    t_6 = rt.each_unbroadcast(t1_dot, left, lead=2, of_x=0)
+    left_bar_dot = rt.align(t_5, np.ndim(t_6)) + rt.align(t_6, np.ndim(t_5))
     x_bar = rt.per_example(rt.zeros_like(x), batch)
-    t = slice(1, None)
-    t0 = rt.inner_index(t)
-    t1 = rt.align(rt.each_unbroadcast(valley_bar, right, of_x=0), np.ndim(x_bar[rt.inner_index(t)]))
-    t_9 = rt.each_unbroadcast(valley_bar_dot, right, lead=2, of_x=0)
-    t0_dot = np.reshape(t_9, rt.inner_shape(len(t_9), np.shape(t1)))
+    t0 = slice(None)
+    t1 = slice(1, None)
+    t2 = rt.align(rt.each_unbroadcast(valley_bar, right, of_x=0), np.ndim(x_bar[slice(None), slice(1, None)]))
+    t_7 = rt.each_unbroadcast(valley_bar_dot, right, lead=2, of_x=0)
+    t0_dot = np.reshape(t_7, rt.inner_shape(len(t_7), np.shape(t2)))
     x_bar_dot = rt.zeros_like(x_bar)
-    rt.add_at(x_bar, t0, t1)
+    rt.add_at(x_bar, (t0, t1), t2)
     x_bar_dot = rt.per_example(x_bar_dot, batch_2)
-    rt.add_at(x_bar_dot, rt.inner_index(t0), rt.align(t0_dot, np.ndim(x_bar_dot[rt.inner_index(t0)])))
-    t_2 = slice(-1)
-    t0 = rt.inner_index(t_2)
-    t1 = rt.align(left_bar, np.ndim(x_bar[rt.inner_index(t_2)]))
-    t0_dot = np.reshape(left_bar_dot, rt.inner_shape(len(left_bar_dot), np.shape(t1)))
-    rt.add_at(x_bar, t0, t1)
-    rt.add_at(x_bar_dot, rt.inner_index(t0), rt.align(t0_dot, np.ndim(x_bar_dot[rt.inner_index(t0)])))
+    rt.add_at(x_bar_dot, (slice(None), t0, t1), rt.align(t0_dot, np.ndim(x_bar_dot[slice(None), t0, t1])))
+    t0 = slice(None)
+    t1 = slice(-1)
+    t2 = rt.align(left_bar, np.ndim(x_bar[slice(None), slice(-1)]))
+    t0_dot = np.reshape(left_bar_dot, rt.inner_shape(len(left_bar_dot), np.shape(t2)))
+    rt.add_at(x_bar, (t0, t1), t2)
+    rt.add_at(x_bar_dot, (slice(None), t0, t1), rt.align(t0_dot, np.ndim(x_bar_dot[slice(None), t0, t1])))
     return x_bar, x_bar_dot
 
 

@@ -73,6 +73,7 @@ class BatchedCotangents(SharedMemory, BatchedRanks):
 
     def call_add_at(self, node: gast.Call) -> Result | None:
         """A sum in place, into a part of an array or of a container."""
+        self.raise_for_sum(node)
         owner, known = self.expression(node.args[0])
         index, of_index = self.index(node.args[1])
         t, of_t = self.expression(node.args[2])
@@ -89,9 +90,6 @@ class BatchedCotangents(SharedMemory, BatchedRanks):
         self.batches.changes = True
         if core.is_name(owner):
             self.note_change(owner.id, known)
-        if not known.batched and core.is_name(owner):
-            self.raise_owned(owner.id, known, node)
-            known = self.env[owner.id]
         if self.regions:
             zero = core.constant(0.0), Array(False, 0)
             t, of_t = self.select(core.name(self.regions[-1].mask), t, of_t, *zero, node)
@@ -102,6 +100,14 @@ class BatchedCotangents(SharedMemory, BatchedRanks):
         nodes = {"x": owner, "index": index, "t": t}
         values = {"x": known, "index": of_index, "t": of_t}
         return self.primitive(row, nodes, values, node, None)
+
+    def raise_for_sum(self, node: gast.Call) -> None:
+        """Give an array its batch axis before something batched is added: `t` may read it, too."""
+        owner = node.args[0]
+        known = self.env.get(owner.id) if core.is_name(owner) else None
+        if isinstance(known, Array) and not known.batched:
+            if any(map(self.quiet, (node.args[2], *parts_of_index(node.args[1])))):
+                self.raise_owned(owner.id, known, node)
 
     def plain_sum(self, node: gast.Call, *args: Any) -> Result | None:
         """A sum that is the same for all examples."""
@@ -351,6 +357,12 @@ class BatchedCotangents(SharedMemory, BatchedRanks):
             node, "the cotangent of what this loop goes over is not supported under vmap",
             "use `rd.vmap_by_loop`",
         )  # fmt: skip
+
+
+def parts_of_index(node: Any) -> list[Any]:
+    """The expressions in an index that may be batched."""
+    parts = node.elts if isinstance(node, gast.Tuple) else [node]
+    return [p for p in parts if not core.is_slice(p)]
 
 
 def literal_index(node: Any) -> Any:
