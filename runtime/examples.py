@@ -144,13 +144,13 @@ def no_rows(ans: Any, x: Any) -> Any:
 
 
 def only_arrays(*xs: Any) -> None:
-    """Refuse lists, tuples and dicts where code was written for arrays.
+    """Refuse lists, dicts and other objects where code was written for arrays.
 
     Raises:
-        TypeError: a batched argument is a container.
+        TypeError: a batched argument is something else than an array.
     """
     for x in xs:
-        if isinstance(x, (list, tuple, dict)):
+        if not hasattr(x, "shape") and not isinstance(x, (int, float, complex)):
             raise TypeError(
                 f"vmap: this code was written for arrays, and got a {type(x).__name__}; say what it "
                 "holds with a tree of axes in in_axes"

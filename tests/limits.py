@@ -62,8 +62,6 @@ VMAP_REFUSED: dict[str, str | tuple[str, ...]] = {
     "containers.list_item_read_before_and_after_pop": "`pop` within an expression is not supported under vmap",
     "containers.list_of_lists_grown": "a change of a part of a container",
     "containers.list_passed_to_helper_that_appends": "a list or dict that something else may hold, too, is changed or replaced",
-    "containers.namedtuple_made": "`Point` has no Python source and no rule",
-    "containers.namedtuple_result": "`Point` has no Python source and no rule",
     "containers.parts_of_constants_written": "a change of a part of a container",
     "containers.places_sorted_by_values": "`call` of batched values is not supported",
     "containers.sorted_lists": "`sorted` over batched values is not supported",

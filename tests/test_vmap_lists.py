@@ -548,7 +548,7 @@ def read_after_another_rank(x):
 
 @pytest.mark.parametrize(
     "fun, words",
-    [(another_rank_in_a_branch, "axes for"), (read_after_another_rank, "axes for|no value")],
+    [(another_rank_in_a_branch, "axes for"), (read_after_another_rank, "axes for")],
 )
 def test_values_of_another_rank_for_some_examples(fun, words):
     with pytest.raises(rd.TransformError, match=words):

@@ -290,3 +290,9 @@ def is_number(node: Any, value: float | None = None) -> bool:
 def is_name(node: Any) -> bool:
     """Is the node a name that is read?"""
     return isinstance(node, gast.Name)
+
+
+def is_slice(node: Any) -> bool:
+    """Is the node a slice, in brackets or as a call?"""
+    called = isinstance(node, gast.Call) and getattr(node.func, "id", "") == "slice"
+    return called or isinstance(node, gast.Slice)

@@ -16,6 +16,7 @@ class Array:
     rank: int | None = None
     owned: bool = False  # nothing but one variable holds it
     owned_under: str | None = None  # a mask: for its examples nothing but one variable holds it
+    boolean: bool = False  # certainly True and False, not numbers
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,8 @@ def join(a: Value, b: Value) -> Value:
     if isinstance(a, Array) and isinstance(b, Array):
         rank = a.rank if a.rank == b.rank else None
         mask = a.owned_under if a.owned_under == b.owned_under else None
-        return Array(a.batched or b.batched, rank, a.owned and b.owned, mask)
+        owned, boolean = a.owned and b.owned, a.boolean and b.boolean
+        return Array(a.batched or b.batched, rank, owned, mask, boolean)
     shared = getattr(a, "shared", False) or getattr(b, "shared", False)
     if isinstance(a, Items) and isinstance(b, Items) and (a.kind, a.keys) == (b.kind, b.keys):
         cls = a.cls if a.cls is b.cls else None
@@ -225,7 +227,7 @@ def single(value: Value) -> Value:
 def describe(value: Any) -> Value:
     """A value that the compiler sees, without a batch axis."""
     if isinstance(value, (np.ndarray, np.generic, bool, int, float, complex)):
-        return Array(False, np.ndim(value))
+        return Array(False, np.ndim(value), boolean=np.result_type(value).kind == "b")
     if value is None:
         return Nothing()
     if isinstance(value, str):

@@ -43,18 +43,16 @@ def inner_index(b: Batching) -> gast.expr:
 def whole_index(b: Batching, node: gast.expr) -> bool:
     """Is the index certainly no tuple?"""
     return (
-        isinstance(node, (gast.Slice, gast.List))
-        or (isinstance(node, gast.Call) and getattr(node.func, "id", "") == "slice")
-        or isinstance(node, (gast.Constant, gast.UnaryOp, gast.Compare, gast.BinOp))
+        core.is_slice(node)
+        or isinstance(node, (gast.List, gast.Constant, gast.UnaryOp, gast.Compare, gast.BinOp))
         or b.rank("index") is not None
     )
 
 
 def is_basic(node: gast.expr) -> bool:
     """Is this part of an index a slice, an ellipsis or a new axis?"""
-    named = isinstance(node, gast.Call) and getattr(node.func, "id", "") == "slice"
     constant = isinstance(node, gast.Constant) and (node.value is None or node.value is ...)
-    return isinstance(node, gast.Slice) or named or constant
+    return core.is_slice(node) or constant
 
 
 def separated(parts: list[gast.expr], names: list[str], b: Batching) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.batching import Batching
 from redraft.transpile.primitives.forms import forms
-from redraft.transpile.primitives.table import Call, elementwise, no_derivative, primitive
+from redraft.transpile.primitives.table import Call, elementwise, literal, no_derivative, primitive
 
 BACK = {"x": "np.reshape(ans_bar, np.shape(x))"}
 
@@ -29,8 +29,20 @@ def align_deeper(b: Batching) -> str:
     return f"rt.align(x, {ndims}, lead={one_more(b, 'lead')})"
 
 
+def rank_of_aligned(call: Any) -> int | None:
+    """The largest number of axes, where all are known."""
+    ranks = [call.rank("x"), *map(literal, call.arguments["ndims"])]
+    return max(ranks) if all(isinstance(r, int) for r in ranks) else None
+
+
+def rank_of_single(call: Any) -> int | None:
+    """The axes of `x`, with the batch axes in front that it may not have."""
+    ranks = [call.rank("x"), call.constant("lead"), call.constant("of_x")]
+    return ranks[0] + ranks[1] - ranks[2] if all(isinstance(r, int) for r in ranks) else None
+
+
 primitive(
-    "rt.align(x, *ndims, lead=1)", view_of="x", vjp=BACK,
+    "rt.align(x, *ndims, lead=1)", view_of="x", vjp=BACK, rank=rank_of_aligned,
     jvp={"x": "np.reshape(x_dot, np.shape(ans))"},
     tf="tf_batching.align(x, ndims, lead)",
     batch=align_deeper,
@@ -40,6 +52,7 @@ primitive(
 )  # fmt: skip
 primitive(
     "rt.spread(x, batch)", linear_in="x", shape_only="batch", view_of="x",
+    rank=lambda call: None if call.rank("x") is None else call.rank("x") + 1,
     tf="tf_batching.spread(x, batch)",
     vjp={"x": "np.sum(ans_bar, axis=0)"},
     batch=lambda b: {
@@ -92,7 +105,7 @@ def unbroadcast_deeper(b: Batching) -> str:
 
 primitive(
     "rt.each_unbroadcast(z_bar, x, lead=1, of_x=1)", linear_in="z_bar", shape_only="x",
-    view_of="z_bar",
+    view_of="z_bar", rank=rank_of_single,
     tf="tf_batching.each_unbroadcast(z_bar, x, lead, of_x)",
     vjp={"z_bar": "np.broadcast_to(rt.align(ans_bar, np.ndim(z_bar), lead=lead), np.shape(z_bar))"},
     batch=unbroadcast_deeper,

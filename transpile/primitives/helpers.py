@@ -86,6 +86,7 @@ def samples_of(name: str) -> s.Callable:
 
 
 SEQUENCES = ("rt.filled", "rt.unconcatenate", "rt.unstack", "rt.unstack_like", "rt.unsum")
+OF_ITEMS = (*SEQUENCES, "rt.stack_like")  # the result may be another structure than `x`
 
 
 def on_tensors(text: str) -> str:
@@ -125,7 +126,7 @@ for text, back in TRANSPOSES.items():
         vjp={"z_bar": back}, gives="like x" if text.partition("(")[0] in SEQUENCES else None,
         sequences="z_bar" if text.startswith(("rt.filled", "rt.stack_like")) else (),
         view_of="z_bar", samples=samples_of(text.partition("(")[0]),
-        like="x" if text.startswith(("rt.unbroadcast", "rt.cast_like", "rt.scatter")) else None,
+        like=None if text.partition("(")[0] in OF_ITEMS else "x",
     )  # fmt: skip
 
 

@@ -138,6 +138,7 @@ primitive(
 primitive(
     "rt.unrepeat_items(z_bar, x, times)",
     batch="rt.unrepeat_items(z_bar, x, times)",
+    gives="like x",
     tf="tf_structure.structured('unrepeat_items', z_bar, x, times)",
     sequences="z_bar",
     shape_only="x",
@@ -147,6 +148,7 @@ primitive(
 primitive(
     "rt.repeat_items(x, times)",
     batch="rt.repeat_items(x, times)",
+    gives="list",
     tf="tf_structure.structured('repeat_items', x, times)",
     sequences="x",
     linear_in="x",

@@ -31,7 +31,6 @@ import numpy
 from redraft import runtime
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
-    BATCHED,
     PLAIN,
     Array,
     Entries,
@@ -58,10 +57,12 @@ from redraft.transpile.transforms.batch_layout import (
     without_dead_flags,
 )
 from redraft.transpile.transforms.batch_names import (
+    Condition,
     Env,
     Region,
     Version,
     captured_names,
+    guessed,
     names_changed,
     names_in,
     shared_all,
@@ -70,6 +71,9 @@ from redraft.transpile.transforms.batch_names import (
     with_promised_ranks,
     without_docstring,
 )
+
+# helpers that are called for their effect, which the pass checks where it rewrites the call
+CHECKED_HELPERS = (runtime.add_at, runtime.add_field, runtime.refuse_in_place)
 
 
 @dataclass(eq=False)
@@ -127,17 +131,16 @@ class Batches:
             found.used = True
             return found
         base = core.base(source.name)
-        found = Version(self.unit.name_function(f"{base}_vmap"), BATCHED)
+        found = Version(self.unit.name_function(f"{base}_vmap"), guessed(env))
         self.versions[key] = found
         start = len(self.unit.functions)
         for _ in range(4):  # a recursive function: until what it is taken to give is what it gives
             del self.unit.functions[start:]
             found.used, size = False, found.size
             result = write_batched(self, source, env, found, masked, unit)
-            if not found.used or (result == found.result and size == found.size):
-                found.result, found.written = result, True
+            stable = not found.used or size == found.size
+            if stable and found.settles(result):
                 return found
-            found.result = result
         raise refuse(
             "the result of this recursive function is batched in one call and not in another", None
         )
@@ -248,6 +251,10 @@ class Batcher(BatchedClosures):
         outside: those under which the arrays stand that this code has the examples of.
         partial: variables that have a value for some examples only, and the masks of those.
         picks: masks of the examples that an expression is about, where that is not all of them.
+        masks: variables that hold the masks of conditions that were asked for before.
+        set_under: variables that had no value before masks under which they were set.
+        made_under: the masks under which new lists were made.
+        granted: masks of the examples for which the expression that is rewritten counts.
         lines: statements to put in front of the one that is rewritten.
     """
 
@@ -264,6 +271,10 @@ class Batcher(BatchedClosures):
         self.taken = names_in(self.body) | local | self.unit.names
         self.regions: list[Region] = []
         self.partial: dict[str, set[str]] = {}
+        self.masks: dict[Condition, str] = {}
+        self.granted: list[str] = []
+        self.made_under: dict[str, list[str]] = {}
+        self.set_under: dict[str, set[str]] = {}
         self.lines: list[gast.stmt] | None = []
         self.definitions: dict[str, Any] = {}
         self.size_used = False
@@ -408,6 +419,7 @@ class Batcher(BatchedClosures):
         for statement in body:
             saved, self.lines = self.lines, []
             self.statement = statement
+            self.statement = statement = self.pops_pulled_out(statement)
             visit = getattr(self, "stmt_" + type(statement).__name__, None)
             if visit is None:
                 raise self.unsupported(statement)
@@ -450,10 +462,12 @@ class Batcher(BatchedClosures):
 
     def is_change(self, node: Any) -> bool:
         """Is this ``xs.append(v)`` or its like, which is checked where it is rewritten?"""
-        return isinstance(node, gast.Call) and isinstance(node.func, gast.Attribute) and (
-            node.func.attr in (
-                "append", "insert", "pop", "extend", "reverse", "only_arrays")
-        )  # fmt: skip
+        if not isinstance(node, gast.Call) or not isinstance(node.func, gast.Attribute):
+            return False
+        helper = self.scope.value(node.func)
+        is_helper = any(helper is f for f in CHECKED_HELPERS)
+        methods = ("append", "insert", "pop", "extend", "reverse", "only_arrays")
+        return is_helper or node.func.attr in methods
 
     def refuse_effect(self, node: gast.expr) -> None:
         """Refuse a call for its effect where it counts for some examples only."""

@@ -8,6 +8,7 @@ from typing import Any
 import gast
 import numpy
 
+from redraft import runtime as rt
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     PLAIN,
@@ -143,6 +144,7 @@ class BatchedAssignments(BatchedLists):
             getattr(node, "unset", False) or (name == "ans" and self.is_placeholder(node))
         ):
             self.emit(core.assign(name, core.constant(None)))
+            self.forget({name})
             self.env[name] = Nothing(unset=True)
             if not getattr(node, "unset", False):
                 self.partial[name] = set()
@@ -151,7 +153,18 @@ class BatchedAssignments(BatchedLists):
         if core.is_name(value):  # both names hold it
             self.share(value.id)
             known = shared_all(known)
+        fresh = name not in self.kept() and self.is_new_list(value)
         self.bind(name, value, known, node.value)
+        if fresh and isinstance(known, (Items, Many)):
+            masks = [region.mask for region in (*self.outside, *self.regions)]
+            self.made_under[name] = masks
+
+    def is_new_list(self, value: gast.expr) -> bool:
+        """Does an expression give a list that nothing else holds?"""
+        if isinstance(value, gast.Call):
+            function = self.scope.value(value.func)
+            return any(function is f for f in (rt.own, rt.zeros_like, rt.unsum, list))
+        return isinstance(value, (gast.List, gast.ListComp))
 
     def is_placeholder(self, node: Any) -> bool:
         return getattr(node, "placeholder", False)
@@ -163,6 +176,13 @@ class BatchedAssignments(BatchedLists):
 
     def set(self, name: str, known: Value) -> None:
         """A variable has a value, for all examples that this code counts for."""
+        if self.regions and (name in self.set_under or not self.has_value(name)):
+            masks = self.set_under.get(name, set()) | {self.regions[-1].mask}
+            self.forget({name})
+            self.set_under[name] = masks
+        else:
+            self.forget({name})
+        self.made_under.pop(name, None)
         if self.regions and (name not in self.env or name in self.partial):
             self.partial.setdefault(name, set()).add(self.regions[-1].mask)
         elif name in self.partial:
@@ -171,10 +191,19 @@ class BatchedAssignments(BatchedLists):
 
     def kept(self) -> set[str]:
         """Variables whose old value other examples may still need."""
-        live = set().union(*(region.live for region in self.regions)) if self.regions else set()
-        return {
-            name for name in live | (self.captured if self.regions else set()) if name in self.env
-        }
+        if not self.regions:
+            return set()
+        live = self.captured.union(*(region.live for region in self.regions))
+        mine = {self.regions[-1].mask}
+        return {n for n in live if self.has_value(n) and not self.is_set_under(n, mine)}
+
+    def has_value(self, name: str) -> bool:
+        """Has a variable a value for any example?"""
+        return name in self.env and not getattr(self.env[name], "unset", False)
+
+    def is_set_under(self, name: str, masks: set[str]) -> bool:
+        """Has a variable a value for the examples of these masks only?"""
+        return bool(self.set_under.get(name)) and self.set_under[name] <= masks
 
     def bind(self, name: str, value: gast.expr, known: Value, place: Any) -> None:
         """``name = value``, for the examples of the innermost mask."""
@@ -391,6 +420,13 @@ class BatchedAssignments(BatchedLists):
         if isinstance(known, Items):
             if known.kind in ("tuple", "list") and isinstance(place, int):
                 place = place + len(known.keys) if place < 0 else place
+            fields = getattr(known.cls, "_fields", None)  # of a NamedTuple
+            if (
+                fields is not None
+                and isinstance(place, int)
+                and -len(fields) <= place < len(fields)
+            ):
+                place = fields[place]
             if place in known.keys:
                 return known.parts[known.keys.index(place)]
             raise self.refuse(node, f"there is no element {place!r}", "look at the structure")
@@ -417,6 +453,7 @@ class BatchedAssignments(BatchedLists):
             self.note_change(target.id, old)
             value, known = self.expression(node.value)
             self.emit(gast.AugAssign(core.copy(target), node.op, value))
+            self.forget({target.id})
             self.env[target.id] = self.augmented_plain(old, known)
             return
         if isinstance(old, Array) and (old.rank == 0 or (old.owned and not is_batched(old))):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 from typing import Any
 
@@ -24,10 +23,13 @@ from redraft.transpile.analysis.batched import (
     join,
     unshared,
 )
-from redraft.transpile.analysis.liveness import mark_live
+from redraft.transpile.analysis.liveness import definite_writes, mark_live
 from redraft.transpile.transforms.batch_names import (
+    Condition,
     Env,
     Region,
+    Result,
+    condition_of,
     copied_masks,
     display_of,
     inverted,
@@ -89,11 +91,16 @@ class BatchedBranches(BatchedStores):
     leaving: Any = None  # the same, in the body of a loop that they leave by `break`
 
     def plain_if(self, node: gast.If, test: gast.expr) -> None:
-        before, partial = dict(self.env), copied_masks(self.partial)
+        before, partial, masks = dict(self.env), copied_masks(self.partial), dict(self.masks)
+        under = dict(self.set_under)
         body = self.block(node.body)
         self.env, after_body, partial, self.partial = before, self.env, self.partial, partial
+        masks, self.masks = self.masks, masks
+        under, self.set_under = self.set_under, under
         orelse = self.block(node.orelse)
         after_orelse = self.env
+        self.masks = {k: v for k, v in self.masks.items() if masks.get(k) == v}
+        self.set_under = {k: v for k, v in self.set_under.items() if under.get(k) == v}
         self.statement = node
         live = self.needed(node.live) if hasattr(node, "live") else None
         joined = self.joined(after_body, after_orelse, node, live)
@@ -222,27 +229,26 @@ class BatchedBranches(BatchedStores):
         if self.choice(node, test):
             return
         outer = self.regions[-1].mask if self.regions else None
-        if outer is None and core.is_name(test) and test.id in self.entry_masks:
-            mask = test.id
-        else:
-            mask = self.free("mask")
-            full = test if outer is None else gast.BinOp(core.name(outer), gast.BitAnd(), test)
-            self.emit(core.assign(mask, full))
+        asked = self.asked(node.test)
+        mask = self.mask_of(node, test, asked, outer)
         later = set(node.live) | self.captured
-        apart = self.kept_apart(node, later)
-        first = later | mark_live(core.copy(node.orelse), later) - set(apart)
-        out = [*self.copies_before(apart), *self.for_examples(mask, first, node.body, node)]
+        others_read = mark_live(core.copy(node.orelse), set())
+        anew = self.set_anew(node, others_read)
+        apart = self.kept_apart(node, later - anew, others_read)
+        anew &= set(apart)
+        needed = (later | others_read) - set(apart)
+        out = [*self.copies_before(apart), *self.for_examples(mask, needed, node.body, node)]
         if node.orelse:
-            other = self.free("others")
-            inverse = inverted(core.name(mask))
-            if outer is not None:
-                inverse = gast.BinOp(core.name(outer), gast.BitAnd(), inverse)
             lines, self.lines = self.lines, []
-            self.emit(core.assign(other, inverse))
+            first = {
+                n: (self.temporary(core.name(n), f"{n}_first"), self.env[n]) for n in sorted(anew)
+            }
             self.restore_before(apart)
+            other = self.mask_of_others(mask, asked, outer)
             out += self.lines
             self.lines = lines
-            out += self.for_examples(other, set(node.live) | self.captured, node.orelse, node)
+            out += self.for_examples(other, later - anew, node.orelse, node)
+            out += self.selections(mask, first, node)
             for name, masks in list(self.partial.items()):
                 if {mask, other} <= masks:  # every example came by
                     masks -= {mask, other}
@@ -252,9 +258,34 @@ class BatchedBranches(BatchedStores):
                         del self.partial[name]
         self.lines += out
 
-    def kept_apart(self, node: gast.If, later: set[str]) -> dict[str, Any]:
+    def set_anew(self, node: gast.If, others_read: set[str]) -> set[str]:
+        """Arrays that both branches set, the second one from what they are before.
+
+        Either of the results may have another shape than what was there: they are selected afterwards.
+        """
+        if self.regions:
+            return set()
+        blocks = (node.body, node.orelse)
+        body, orelse = ({n for s in block for n in definite_writes(s)} for block in blocks)
+        return {n for n in body & orelse & others_read
+                if isinstance(self.env.get(n), Array) and self.env[n].rank != 0}  # fmt: skip
+
+    def selections(self, mask: str, first: dict[str, Result], node: Any) -> list[gast.stmt]:
+        """``y = np.where(mask, y_first, y)`` behind both branches."""
+        saved, self.lines = self.lines, []
+        for name, pair in first.items():
+            value, known = self.selected(
+                core.name(mask), pair, (core.name(name), self.env[name]), node
+            )
+            self.emit(core.assign(name, value))
+            self.set(name, known)
+            self.partial.pop(name, None)
+        lines, self.lines = self.lines, saved
+        return lines
+
+    def kept_apart(self, node: gast.If, later: set[str], others_read: set[str]) -> dict[str, Any]:
         """Variables that both branches use for something of their own: name, and what it is before."""
-        names = core.writes(node.body) & core.reads(node.orelse) & set(self.env)
+        names = core.writes(node.body) & others_read & set(filter(self.has_value, self.env))
         names = (names - later - self.changed_names) & self.definite
         names = {n for n in names if not isinstance(self.env[n], (Closure, Nothing))}
         return {
@@ -273,10 +304,76 @@ class BatchedBranches(BatchedStores):
         """``c = c_before``, in front of the other branch."""
         for name, (before, known, masks) in apart.items():
             self.emit(core.assign(name, core.name(before)))
+            self.forget({name})
             self.env[name] = known
             self.partial.pop(name, None)
             if masks is not None:
                 self.partial[name] = masks
+
+    def asked(self, test: gast.expr) -> Condition | None:
+        """The condition that a test asks for here, if it can be asked for again."""
+        if self.outside:  # the arrays hold some examples only: another mask
+            return None
+        return condition_of(test, self.regions[-1].mask if self.regions else None, self.env)
+
+    def mask_of(self, node: gast.If, test: Any, asked: Condition | None, outer: str | None) -> str:
+        """A variable with the mask of the examples that pass a test."""
+        known = self.masks.get(asked)
+        if known is not None:
+            return known
+        changed = core.writes(node.body) | core.writes(node.orelse)
+        named = outer is None and core.is_name(test)
+        if named and (test.id in self.entry_masks or test.id not in changed):
+            mask = test.id
+        else:
+            mask = self.free("mask")
+            full = test if outer is None else gast.BinOp(core.name(outer), gast.BitAnd(), test)
+            self.emit(core.assign(mask, full))
+        if asked is not None and not asked.reads & changed:
+            self.masks[asked] = mask
+        return mask
+
+    def mask_of_others(self, mask: str, asked: Condition | None, outer: str | None) -> str:
+        """A variable with the mask of the examples that do not pass the test of `mask`."""
+        opposite = replace(asked, positive=not asked.positive) if asked is not None else None
+        known = self.masks.get(opposite)
+        if known is not None:
+            return known
+        other, inverse = self.free("others"), inverted(core.name(mask))
+        if outer is not None:
+            inverse = gast.BinOp(core.name(outer), gast.BitAnd(), inverse)
+        self.emit(core.assign(other, inverse))
+        if asked in self.masks:
+            self.masks[opposite] = other
+        return other
+
+    def forget(self, names: set[str]) -> None:
+        """Variables change: conditions that read them give something else from now on."""
+        gone = {m for c, m in self.masks.items() if c.reads & names} | names
+        self.masks = {
+            c: m for c, m in self.masks.items()
+            if not (c.reads & names or m in names or c.outer in names)
+        }  # fmt: skip
+        self.set_under = {
+            n: masks for n, masks in self.set_under.items() if n not in names and not masks & names
+        }
+        for name, masks in self.partial.items():
+            self.partial[name] = {f"{m} before" if m in names & gone else m for m in masks}
+
+    def chosen(self, test: gast.expr, positive: bool, visit: Any) -> Any:
+        """Rewrite an expression that counts for the examples that pass a test, or for the others."""
+        asked = self.asked(test)
+        if asked is None:
+            return visit()
+        asked = replace(asked, positive=asked.positive == positive)
+        granted = self.masks.get(asked)
+        if granted is None and core.is_name(test) and positive and not self.regions:
+            granted = test.id
+        self.granted.append(granted)
+        try:
+            return visit()
+        finally:
+            self.granted.pop()
 
     def under(self, mask: str, live: set[str], body: list[gast.stmt]) -> list[gast.stmt]:
         """A block that counts for the examples of a mask."""
@@ -332,20 +429,28 @@ class BatchedBranches(BatchedStores):
         return not (constant and (node.value.value is None or isinstance(node.value.value, bool)))
 
     def choice_value(self, node: gast.If, test: gast.expr, name: str) -> Any:
-        body = self.where(test, self.expression, node.body[0].value)
-        if not node.orelse:
-            other = (core.name(name), self.env[name])
-        elif isinstance(node.orelse[0], gast.If):
-            inner = node.orelse[0]
-            if not inner.orelse and not isinstance(self.env.get(name), Array):
-                return None
-            value = functools.partial(self.choice_value, inner, self.test(inner.test)[0])
-            other = self.where(inverted(test), value, name)
-        else:
-            other = self.where(inverted(test), self.expression, node.orelse[0].value)
+        def body_of() -> Any:
+            return self.where(test, self.expression, node.body[0].value)
+
+        def other_of() -> Any:
+            return self.where(inverted(test), lambda n: self.other_choice(n, name), node)
+
+        body = self.chosen(node.test, True, body_of)
+        other = self.chosen(node.test, False, other_of)
         if other is None or not isinstance(body[1], Array) or not isinstance(other[1], Array):
             return None
         return self.selected(test, body, other, node)
+
+    def other_choice(self, node: gast.If, name: str) -> Any:
+        """The value for the examples that do not pass the test of a choice."""
+        if not node.orelse:
+            return core.name(name), self.env[name]
+        inner = node.orelse[0]
+        if not isinstance(inner, gast.If):
+            return self.expression(inner.value)
+        if not inner.orelse and not isinstance(self.env.get(name), Array):
+            return None
+        return self.choice_value(inner, self.test(inner.test)[0], name)
 
     # --- tests
 
@@ -366,9 +471,9 @@ class BatchedBranches(BatchedStores):
             return gast.Compare(count, [gast.Gt()], [core.constant(0)]), of_count
         if isinstance(known, (Items, Many)):
             return core.call("bool", value), PLAIN  # is it empty?
-        if known.rank == 0 and self.is_boolean(node):
-            return value, known
-        return core.call("rt.truths", value), Array(True, 0)
+        if known.rank == 0 and (known.boolean or self.is_boolean(node)):
+            return value, replace(known, boolean=True)
+        return core.call("rt.truths", value), Array(True, 0, boolean=True)
 
     def is_boolean(self, node: Any) -> bool:
         """Does an expression give booleans, for all that can be seen?"""
@@ -396,7 +501,7 @@ class BatchedBranches(BatchedStores):
         for test, value in reversed(pairs[:-1]):
             if is_batched(value) or is_batched(known):
                 result = self.both(node.op, test, value, result, known)
-                known = Array(True, 0)
+                known = Array(True, 0, boolean=True)
             else:
                 result = gast.BoolOp(node.op, [test, *same_operator(result, node.op)])
         return result, known

@@ -35,6 +35,17 @@ from redraft.transpile.transforms.batch_items import BatchedItems
 from redraft.transpile.transforms.batch_names import Result, dotted_name, part_at, shared_all
 
 
+def separated(bound: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The expressions of the arguments of a call, and what is known of their values."""
+    nodes, values = {}, {}
+    for name, pair in bound.items():
+        if isinstance(pair, list):
+            nodes[name], values[name] = [n for n, _ in pair], [k for _, k in pair]
+        else:
+            nodes[name], values[name] = pair
+    return nodes, values
+
+
 class BatchedCalls(BatchedItems):
     """Calls, lambdas and comprehensions under a batch axis."""
 
@@ -231,8 +242,7 @@ class BatchedCalls(BatchedItems):
                 bound = table.bind(row, args, keywords)
             except table.BindError:
                 return new, PLAIN
-            single = {k: v for k, v in bound.items() if not isinstance(v, list)}
-            nodes, values = ({k: v[i] for k, v in single.items()} for i in (0, 1))
+            nodes, values = separated(bound)
             rank = self.rank_of(row, nodes, values)
             if row.gives is None:
                 return new, Array(False, rank, row.view_of is None)
@@ -259,12 +269,7 @@ class BatchedCalls(BatchedItems):
             raise self.refuse(
                 node, str(error), "see `redraft rules` for what is supported"
             ) from None
-        nodes, values = {}, {}
-        for name, pair in bound.items():
-            if isinstance(pair, list):
-                nodes[name], values[name] = [n for n, _ in pair], [k for _, k in pair]
-            else:
-                nodes[name], values[name] = pair
+        nodes, values = separated(bound)
         for name in (*row.linear_in, *row.d):
             if name in values and isinstance(values[name], Known):
                 raise self.refuse(node, f"`{row.name}` of a function", "call it first")

@@ -9,12 +9,11 @@ import gast
 
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
-    BATCHED,
     Closure,
 )
 from redraft.transpile.front.source import Source
 from redraft.transpile.transforms.batch_loops import BatchedLoops
-from redraft.transpile.transforms.batch_names import Env, Version, as_function
+from redraft.transpile.transforms.batch_names import Env, Version, as_function, guessed
 
 
 class BatchedClosures(BatchedLoops):
@@ -109,9 +108,11 @@ class BatchedClosures(BatchedLoops):
                     "write a `while` loop, which examples leave one by one",
                 )  # fmt: skip
             found.used = True
+            definer.need_size(found.sized)
             return found
         first = not definer.placed.get(name)
-        found = definer.closures[here] = Version(name if first else definer.free(name), BATCHED)
+        version = Version(name if first else definer.free(name), guessed(env))
+        found = definer.closures[here] = version
         places = definer.placed.setdefault(name, [])
         places.append(None)
         position = len(places) - 1
@@ -120,12 +121,10 @@ class BatchedClosures(BatchedLoops):
             places[position], result, counts = self.written_closure(
                 definer, source, {**definer.env, **env}, found
             )
-            if not found.used or result == found.result:
-                found.result, found.written = result, True
+            if found.settles(result):
                 if not counts:
                     definer.closures[key] = found
                 return found
-            found.result = result
         raise self.refuse(node, "a recursion whose result changes its form", "write a loop")
 
     def written_closure(self, definer: Any, source: Source, env: Env, version: Version) -> Any:
@@ -136,7 +135,8 @@ class BatchedClosures(BatchedLoops):
         inner.memory = definer.memory
         inner.scope.local = inner.scope.local | definer.scope.local
         body = inner.function()
-        definer.need_size(inner.size_used)
+        version.sized |= inner.size_used
+        definer.need_size(version.sized)
         function = gast.FunctionDef(
             version.name, core.copy(source.node.args), body, [], None, None, []
         )

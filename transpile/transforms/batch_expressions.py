@@ -31,7 +31,6 @@ from redraft.transpile.analysis.batched import (
     join,
     join_all,
 )
-from redraft.transpile.analysis.batched_ranks import rank_of_sequence
 from redraft.transpile.front.callee import OPERATORS
 from redraft.transpile.front.scope import UNKNOWN
 from redraft.transpile.primitives import table
@@ -42,7 +41,6 @@ from redraft.transpile.transforms.batch_names import (
     broadcast_rank,
     inverted,
     is_one_less_axis,
-    literal_rank,
     part_at,
     shared_all,
     shown_source,
@@ -50,6 +48,7 @@ from redraft.transpile.transforms.batch_names import (
     untransposed,
     without_ranks,
 )
+from redraft.transpile.transforms.batch_ranks import gives_booleans
 
 COMPARISONS = {
     gast.Lt: "<", gast.LtE: "<=", gast.Gt: ">", gast.GtE: ">=", gast.Eq: "==", gast.NotEq: "!=",
@@ -58,10 +57,6 @@ COMPARISONS = {
 FAITHFUL_VIEWS = frozenset(
     {"np.transpose", "ndarray.transpose", "np.matrix_transpose", "np.swapaxes", "np.moveaxis", "np.flip",
      "np.fliplr", "np.flipud", "np.squeeze", "np.expand_dims", "np.real", "np.imag"}
-)  # fmt: skip
-ELEMENTWISE = frozenset(
-    {"isnan", "isinf", "isfinite", "logical_and", "logical_or", "logical_xor", "logical_not", "floor",
-     "ceil", "rint", "trunc", "sign", "round", "isclose", "floor_divide", "signbit"}
 )  # fmt: skip
 
 
@@ -92,7 +87,8 @@ class BatchedExpressions(BatchedHelpers):
     def expr_Name(self, node: gast.Name) -> Result:
         name = node.id
         if name in self.partial and name in self.env:
-            mine = {region.mask for region in (*self.regions, *self.outside)}
+            masks = {region.mask for region in (*self.regions, *self.outside)}
+            mine = masks | set(self.granted)
             if not mine & self.partial[name] and not self.peeking:
                 raise self.refuse(
                     node, f"`{name}` has no value for the examples that did not take the branch or "
@@ -372,8 +368,10 @@ class BatchedExpressions(BatchedHelpers):
             found = self.merged(test, node.body, node.orelse, node)
             if found is not None:
                 return found
-        body = self.where(test, self.expression, node.body)
-        other = self.where(inverted(test), self.expression, node.orelse)
+        body = self.chosen(node.test, True, lambda: self.where(test, self.expression, node.body))
+        other = self.chosen(
+            node.test, False, lambda: self.where(inverted(test), self.expression, node.orelse)
+        )
         body, other = self.second_name(*body), self.second_name(*other)
         if not core.is_name(test) and not all(isinstance(v, Array) for _, v in (body, other)):
             test = self.temporary(test, "mask")
@@ -513,7 +511,7 @@ class BatchedExpressions(BatchedHelpers):
 
     def given(self, row: Any, values: dict[str, Value], rank: int | None) -> Value:
         """Description of what a primitive gives."""
-        fresh = row.view_of is None
+        fresh, boolean = row.view_of is None, gives_booleans(row, values)
         if row.gives in ("list", "tuple"):
             return Many(row.gives, Array(True, None))
         if row.gives is not None and row.gives.startswith("like "):
@@ -521,7 +519,7 @@ class BatchedExpressions(BatchedHelpers):
             if isinstance(like, (Items, Many)):
                 # taken apart along an inner axis, the parts have the axes in front of it as well
                 return batched_like(without_ranks(like) if "axis" in values else like)
-        return Array(True, rank, fresh)
+        return Array(True, rank, fresh, boolean=boolean)
 
     def flat_arguments(
         self, row: Any, nodes: dict[str, Any], values: dict[str, Value], place: Any
@@ -557,7 +555,7 @@ class BatchedExpressions(BatchedHelpers):
                 )  # fmt: skip
             elif isinstance(known, Closure):
                 raise self.refuse(place, f"`{row.name}` of a nested function", "call it directly")
-            elif isinstance(nodes[name], gast.Tuple) and is_batched(known):  # an index
+            elif isinstance(nodes[name], gast.Tuple) and isinstance(known, Array):  # an index
                 for i, part in enumerate(nodes[name].elts):
                     note(f"{name}_{i}", self.index_values.get(id(part), PLAIN))
             else:
@@ -588,7 +586,7 @@ class BatchedExpressions(BatchedHelpers):
             return type(node)([self.slot(e, held) for e in node.elts], gast.Load())
         if node is None or core.is_name(node) or table.literal(node) is not table.UNKNOWN:
             return node
-        if isinstance(node, (gast.Slice, gast.Starred, gast.Constant)):
+        if isinstance(node, (gast.Slice, gast.Starred, gast.Constant)) or core.is_slice(node):
             return node
         name = f"slot.{len(held)}"
         held[name] = node
@@ -604,39 +602,3 @@ class BatchedExpressions(BatchedHelpers):
             if count > 1 and self.lines is not None and not isinstance(held[name], gast.Attribute):
                 held[name] = self.temporary(held[name])
         return untransposed(substituted(node, held))
-
-    def rank_of(self, row: Any, nodes: dict[str, Any], values: dict[str, Value]) -> int | None:
-        """Rank of one example's result."""
-        if row.operator == "[]":
-            return None
-        of_sequence = rank_of_sequence(row, nodes, values)
-        if of_sequence is not None:
-            return of_sequence
-        if row.kind == "elementwise" or (
-            row.kind == "no_derivative" and row.rank is None and row.like is None
-            and (row.operator or row.name.removeprefix("np.") in ELEMENTWISE)
-        ):  # fmt: skip
-            return broadcast_rank(values.values())
-        if row.like is not None and row.like in values:
-            return getattr(values[row.like], "rank", None)
-        rank = row.rank
-        if callable(rank):
-            known = {id(n): values[k] for k, n in nodes.items() if k in values}
-            call = table.Call(
-                row, nodes, lambda e: getattr(known.get(id(e)), "rank", literal_rank(e))
-            )
-            try:
-                rank = rank(call)
-            except Exception:
-                return None
-        if isinstance(rank, tuple):
-            return len(rank)
-        if rank is None and row.name in ("np.zeros", "np.ones", "np.empty", "np.full"):
-            return self.made_rank(nodes.get("shape"), values.get("shape"))
-        return rank
-
-    def made_rank(self, shape: Any, known: Value) -> int | None:
-        if isinstance(shape, (gast.Tuple, gast.List)):
-            starred = any(isinstance(e, gast.Starred) for e in shape.elts)
-            return None if starred else len(shape.elts)
-        return 1 if getattr(known, "rank", None) == 0 else None

@@ -144,6 +144,7 @@ class BatchedLanes(BatchedBranches):
         method = gast.Attribute(core.name(lanes.name), "keep", gast.Load())
         kept = gast.Call(method, [going, *map(core.name, names)], [])
         self.emit(gast.Assign([targets(names)], kept, None) if names else gast.Expr(kept))
+        self.masks = {}  # they have an entry for those that have left, too
 
     def leave_if_empty(self, lanes: Lanes) -> None:
         self.emit(gast.If(gast.UnaryOp(gast.Not(), lanes.count()), [gast.Break()], []))
@@ -162,16 +163,17 @@ class BatchedLanes(BatchedBranches):
     def enter(self, lanes: Lanes) -> Any:
         """The code that follows is for the running examples alone: nothing has to be selected."""
         state = (self.regions, self.outside, self.lanes, self.size_node, self.leaving)
-        state = (*state, dict(self.env), copied_masks(self.partial))
+        state = (*state, dict(self.masks), dict(self.env), copied_masks(self.partial))
         self.outside = [*self.outside, *self.regions, Region(lanes.region, set())]
         self.regions, self.lanes, self.size_node = [], lanes, lanes.count()
-        self.leaving = None
+        self.leaving, self.masks = None, {}  # those known are of all examples
         return state
 
     def exit(self, lanes: Lanes, state: Any, written: set[str], endless: bool) -> None:
         """Back to the code for all: what was set for the first time may be missing for some."""
         self.regions, self.outside, self.lanes, self.size_node, self.leaving, *rest = state
-        before, partial = rest
+        self.masks, before, partial = rest
+        self.forget(written)
         complete = lanes.complete or set() if endless else set()
         within = set(self.partial)  # what even the examples that took part may not have
         for name in sorted(written & set(self.env)):
@@ -211,7 +213,7 @@ class BatchedLanes(BatchedBranches):
             self.emit(core.assign(active, self.active_test(node)))
             test = core.call("np.any", core.name(active))
             body = self.rounds_of(node, lanes, head, active)
-        self.exit(lanes, (*state[:5], before, partial), core.writes(node.body), endless)
+        self.exit(lanes, (*state[:6], before, partial), core.writes(node.body), endless)
         self.env = {**self.env, **head}
         self.emit(gast.While(test, body, []))
         self.put_together(lanes)
@@ -265,7 +267,7 @@ class BatchedLanes(BatchedBranches):
         body, self.lines = self.lines, outer
         body += self.block(node.body)
         body += self.as_at_head(head, node)
-        self.exit(lanes, (*state[:5], before, partial), core.writes(node.body), False)
+        self.exit(lanes, (*state[:6], before, partial), core.writes(node.body), False)
         self.env = {**self.env, **head}
         self.emit(gast.For(target, iterable, body, [], None))
         self.put_together(lanes)

@@ -37,7 +37,7 @@ from redraft.transpile.analysis.batched import (
 )
 from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_methods import BatchedMethods
-from redraft.transpile.transforms.batch_names import Result, located, shared_all
+from redraft.transpile.transforms.batch_names import Result, located, shared_all, substituted
 
 LONGER = "a list that is longer for some examples"
 
@@ -122,12 +122,11 @@ class BatchedLists(BatchedMethods):
         if core.is_name(value):
             self.share(value.id)
         value, part = self.settled(value, part), shared_all(part)
-        if not is_batched(part):
+        if isinstance(part, Array) and not part.batched:
             value, part = self.for_each(value), batched_like(part)
-        elif part != batched_like(part):
-            value = self.converted(value, part, batched_like(part), node) or value
-            part = batched_like(part)
-        self.env[owner.id] = Entries(self.join_values(known.part, part, node), known.shared)
+        joined = self.join_values(known.part, part, node)
+        value = self.converted(core.copy(value), part, joined, node) or value
+        self.env[owner.id] = Entries(joined, known.shared)
         entry = gast.Tuple([value, self.mask_here()], gast.Load())
         return gast.Call(
             gast.Attribute(owner, method, gast.Load()), [*before, entry], []
@@ -177,12 +176,7 @@ class BatchedLists(BatchedMethods):
         found = self.entries_in(node.iter)
         if found is None:
             return None
-        names = core.writes(node.target)
-        if names & set(node.live):
-            raise self.refuse(
-                node, f"`{min(names)}` is read after a loop over {LONGER}",
-                f"keep it in another variable: `last = {min(names)}`",
-            )  # fmt: skip
+        node = self.with_own_target(node)
         here = self.free("here")
         self.flags = self.flags | {here}
         self.entry_masks.add(here)
@@ -198,6 +192,22 @@ class BatchedLists(BatchedMethods):
         loop = located(gast.For(pair, found, [inner, *tail], [], None), node)
         loop.live, loop.head = node.live, set(node.head) | counter
         return [*before, loop]
+
+    def with_own_target(self, node: gast.For) -> gast.For:
+        """A loop whose variables nobody reads after it: those are set under the mask, in its body."""
+        read_later = sorted(core.writes(node.target) & set(node.live))
+        if not read_later:
+            return node
+        own = {name: core.store(self.free(f"{name}_entry")) for name in read_later}
+        first = [
+            located(core.assign(name, core.name(new.id)), node.target) for name, new in own.items()
+        ]
+        for statement in first:
+            statement.live = set(node.head) | set(node.live)
+        target = substituted(core.copy(node.target), own)
+        new = located(gast.For(target, node.iter, [*first, *node.body], node.orelse, None), node)
+        new.live, new.head = node.live, node.head
+        return new
 
     def counted(self, node: gast.For, body: list[Any]) -> Any:
         """The number of each round, counted for every example that is in it."""

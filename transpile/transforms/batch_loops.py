@@ -24,6 +24,7 @@ from redraft.transpile.analysis.batched import (
 )
 from redraft.transpile.transforms.batch_lanes import BatchedLanes
 from redraft.transpile.transforms.batch_names import (
+    Condition,
     Env,
     Region,
     copied_masks,
@@ -45,12 +46,12 @@ class BatchedLoops(BatchedLanes):
         if masked:
             self.masked_while(node, head)
             return
-        lines = self.to_head(head, node)
+        lines, masks = self.to_head(head, node), dict(self.masks)
         test, _ = self.test(node.test)
         body = self.rounds(node)
         body += self.conversions(self.env, head, node.head | self.needed(node.live), node)
         self.lines += lines
-        self.leave(head)
+        self.leave(head, masks)
         self.emit(gast.While(test, body or [gast.Pass()], []))
 
     def rounds(self, node: Any) -> list[gast.stmt]:
@@ -60,9 +61,10 @@ class BatchedLoops(BatchedLanes):
         self.leaving = outer
         return body
 
-    def leave(self, head: Env) -> None:
+    def leave(self, head: Env, masks: dict[Condition, str]) -> None:
         """After a loop: what held at its head, and the variables that it defined."""
         self.env = {**self.env, **head}
+        self.masks = {k: v for k, v in self.masks.items() if masks.get(k) == v}
 
     def while_round(self, node: gast.While) -> bool:
         """One round; is the loop one that examples leave at different times?"""
@@ -80,6 +82,7 @@ class BatchedLoops(BatchedLanes):
 
     def fixpoint(self, node: Any, visit: Any) -> tuple[Env, bool]:
         """What holds at the start of every round, and whether examples leave at different times."""
+        self.forget(core.writes(node))
         head = dict(self.env)
         masked = False
         while True:
@@ -110,7 +113,7 @@ class BatchedLoops(BatchedLanes):
     def snapshot(self) -> Any:
         saved = (dict(self.env), copied_masks(self.partial), set(self.taken), list(self.regions))
         state = (*saved, self.lines, self.loop_stop, self.size_used, self.statement, self.flags)
-        state = (*state, self.leaving)
+        state = (*state, self.leaving, dict(self.masks), dict(self.set_under))
         self.lines, self.leaving = [], None
         self.trials += 1
         return state
@@ -118,7 +121,8 @@ class BatchedLoops(BatchedLanes):
     def restore(self, state: Any) -> None:
         self.trials -= 1
         self.env, self.partial, self.taken, self.regions, *rest = state
-        self.lines, self.loop_stop, self.size_used, self.statement, self.flags, self.leaving = rest
+        self.lines, self.loop_stop, self.size_used, self.statement, self.flags, *rest = rest
+        self.leaving, self.masks, self.set_under = rest
 
     def to_head(self, head: Env, node: Any) -> list[gast.stmt]:
         """Statements before a loop that give variables what they have at the start of a round."""
@@ -139,7 +143,7 @@ class BatchedLoops(BatchedLanes):
         unset = set(self.partial) - (set(head) - set(self.env))
         self.lines += self.to_head(head, node)
         endless = isinstance(node.test, gast.Constant) and node.test.value
-        active = self.free("active")
+        active, masks = self.free("active"), dict(self.masks)
         if endless:
             self.emit(core.assign(active, self.everyone()))
         else:
@@ -147,7 +151,7 @@ class BatchedLoops(BatchedLanes):
         body = self.masked_round(node, active, head)
         if not endless:
             body.append(core.assign(active, self.narrowed_by_test(node, active)))
-        self.leave(head)
+        self.leave(head, masks)
         if endless and not self.regions:  # everyone was in the first round
             for name in set(self.partial) - unset:
                 self.partial.pop(name)
@@ -198,11 +202,12 @@ class BatchedLoops(BatchedLanes):
         if core.reads(iterable) & core.writes(lines):  # it is what there was before
             iterable = self.temporary(iterable, "items")
         self.lines += lines
+        masks = dict(self.masks)
         if not masked:
             target = self.loop_target(node.target, part)
             body = [*target[1], *self.rounds(node)]
             body += self.conversions(self.env, head, node.head | self.needed(node.live), node)
-            self.leave(head)
+            self.leave(head, masks)
             self.emit(gast.For(target[0], iterable, body or [gast.Pass()], [], None))
             return
         active = self.free("active")
@@ -211,7 +216,7 @@ class BatchedLoops(BatchedLanes):
         body = [*target[1], *self.masked_round(node, active, head)]
         done = gast.UnaryOp(gast.Not(), core.call("np.any", core.name(active)))
         body.append(gast.If(done, [gast.Break()], []))
-        self.leave(head)
+        self.leave(head, masks)
         self.emit(gast.For(target[0], iterable, body, [], None))
 
     def refuse_counter(self, node: gast.For) -> None:
@@ -265,6 +270,7 @@ class BatchedLoops(BatchedLanes):
     def loop_target(self, target: Any, part: Value) -> tuple[Any, list[gast.stmt]]:
         """The target of a loop, and statements that take apart what it cannot."""
         if core.is_name(target):
+            self.forget({target.id})
             self.env[target.id] = shared_all(part)
             self.partial.pop(target.id, None)
             return core.copy(target), self.copies_of(target)
@@ -299,6 +305,7 @@ class BatchedLoops(BatchedLanes):
     def nested_names(self, target: Any, part: Value) -> bool:
         """Bind a target of names that Python can unpack as it is."""
         if core.is_name(target):
+            self.forget({target.id})
             self.env[target.id] = shared_all(part)
             self.partial.pop(target.id, None)
             return True

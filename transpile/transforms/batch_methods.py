@@ -29,6 +29,7 @@ from redraft.transpile.transforms.batch_names import (
     Result,
     dotted_name,
     located,
+    part_at,
     part_of_or_none,
     shared_all,
     shown_source,
@@ -87,7 +88,7 @@ class BatchedMethods(BatchedCollectives):
 
     def changed(self, node: Any, owner: Any) -> str:
         """The variable of a container that a method changes."""
-        if self.regions or self.outside or self.lines is None:
+        if self.lines is None or (core.is_name(owner) and not self.is_mine(owner.id)):
             raise self.refuse(
                 node, "a list that grows or shrinks for some examples only",
                 "keep the values in an array, and use `np.where`",
@@ -97,7 +98,12 @@ class BatchedMethods(BatchedCollectives):
         return owner.id
 
     def list_append(self, node: gast.Call, owner: Any, known: Any) -> Result:
-        if self.regions and self.lines is not None:
+        mine = core.is_name(owner) and self.is_mine(owner.id)
+        if (
+            self.regions
+            and self.lines is not None
+            and not (mine and isinstance(known, (Items, Many)))
+        ):
             return self.entries_append(node, owner, known)
         name = self.changed(node, owner)
         value, part = self.expression(node.args[0])
@@ -176,6 +182,38 @@ class BatchedMethods(BatchedCollectives):
         if isinstance(known, Items):
             self.describe_anew(name, replace(known, parts=known.parts[::-1]), node)
         return gast.Call(gast.Attribute(owner, "reverse", gast.Load()), [], []), Nothing()
+
+    def pops_pulled_out(self, statement: Any) -> Any:
+        """``y = f(xs.pop())`` as ``item = xs.pop()`` and ``y = f(item)``.
+
+        The change of the list may come first where nothing else in the statement can see it.
+        """
+        if not isinstance(statement, (gast.Assign, gast.AugAssign, gast.Return, gast.Expr)):
+            return statement
+        pops = [] if statement.value is None else list(filter(is_pop, core.walk(statement.value)))
+        whole = is_pop(statement.value) and not isinstance(statement, gast.AugAssign)
+        if not pops or whole or not self.may_come_first(pops, statement):
+            return statement
+        named, statement = {}, core.copy(statement)  # a loop's body is seen more than once
+        for pop in [n for n in core.walk(statement.value) if is_pop(n)]:
+            name = self.free("item")
+            self.statement = located(gast.Assign([core.store(name)], pop, None), statement)
+            self.assign_name(name, self.statement)
+            named[pop] = core.name(name)
+        return Renaming(named).visit(statement)
+
+    def may_come_first(self, pops: list[Any], statement: Any) -> bool:
+        """Are the lists seen by nothing else, and is all of the statement evaluated?"""
+        walked = list(core.walk(statement))
+        read = [n.id for n in walked if core.is_name(n)]
+        if any(
+            isinstance(n, (gast.IfExp, gast.BoolOp, *core.FUNCTIONS, *COMPREHENSIONS))
+            for n in walked
+        ):
+            return False
+        calls = [n for n in walked if isinstance(n, gast.Call) and n not in pops]
+        known = all(table.row_of(self.scope.value(c.func)) is not None for c in calls)
+        return known and all(read.count(pop.func.value.id) == 1 for pop in pops)
 
     def list_pop(self, node: gast.Call, owner: Any, known: Any) -> Result:
         name = self.changed(node, owner)
@@ -377,8 +415,8 @@ class BatchedMethods(BatchedCollectives):
             return core.call("np.array", value), Array(
                 False, None if rank is None else rank + 1, True
             )
-        if isinstance(value, (gast.List, gast.Tuple)) and isinstance(known, Items):
-            pairs = list(zip(value.elts, known.parts, strict=True))
+        if isinstance(known, Items) and (core.is_name(value) or isinstance(value, DISPLAYS)):
+            pairs = [(part_at(value, i, i), p) for i, p in enumerate(known.parts)]
             if any(isinstance(p, (Items, Many)) for _, p in pairs):
                 rows = [self.stacked(e, p, place) if isinstance(p, (Items, Many)) else (e, p)
                         for e, p in pairs]  # fmt: skip
@@ -390,3 +428,23 @@ class BatchedMethods(BatchedCollectives):
         part = part_of_or_none(known)
         rank = part.rank + 1 if isinstance(part, Array) and part.rank is not None else None
         return node, Array(True, rank, True)
+
+
+DISPLAYS = (gast.List, gast.Tuple)
+COMPREHENSIONS = (gast.ListComp, gast.DictComp, gast.SetComp, gast.GeneratorExp)
+
+
+class Renaming(gast.NodeTransformer):
+    """Puts names in the place of calls."""
+
+    def __init__(self, named: dict[Any, gast.Name]) -> None:
+        self.named = named
+
+    def visit_Call(self, node: gast.Call) -> Any:
+        return self.named.get(node) or self.generic_visit(node)
+
+
+def is_pop(node: Any) -> bool:
+    """Is this ``xs.pop()``?"""
+    is_method = isinstance(node, gast.Call) and isinstance(node.func, gast.Attribute)
+    return is_method and node.func.attr == "pop" and core.is_name(node.func.value)

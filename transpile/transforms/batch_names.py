@@ -9,6 +9,7 @@ import gast
 
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
+    BATCHED,
     Array,
     Clash,
     Entries,
@@ -41,9 +42,25 @@ class Version:
     result: Value
     written: bool = False
     used: bool = False
+    sized: bool = False  # it reads the size of the batch where it is defined
     changes: bool = False  # it changes an argument in place, or what shares memory with one
     copies: bool = False  # it copies an argument where an example would keep it
     size: str | None = None  # the parameter for the number of examples, if no other one tells it
+
+    def settles(self, result: Value) -> bool:
+        """Is the description of the result final: did what calls itself take it for what it is?"""
+        if self.used and shared_all(result) != self.result:
+            guess_failed = getattr(self.result, "rank", None) is not None
+            self.result = BATCHED if guess_failed else shared_all(result)
+            return False
+        self.result, self.written = result, True
+        return True
+
+
+def guessed(env: Env) -> Value:
+    """What a function that calls itself may give: an array like its first batched argument."""
+    arrays = (v for v in env.values() if isinstance(v, Array) and v.batched)
+    return Array(True, next((v.rank for v in arrays), None))
 
 
 def size_of(env: Env) -> gast.expr | None:
@@ -83,6 +100,33 @@ def with_promised_ranks(body: list[Any], env: Env) -> Env:
             if isinstance(known, Array) and known.rank is None:
                 env[name] = replace(known, rank=len(axes))
     return env
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A test whose value does not change while the variables that it reads stay the same."""
+
+    text: str
+    reads: frozenset[str]
+    outer: str | None  # the mask under which it is asked
+    positive: bool = True
+
+
+def condition_of(test: Any, outer: str | None, env: Env) -> Condition | None:
+    """The condition that a test asks for; None if it may give something else the next time."""
+    positive = True
+    while isinstance(test, gast.UnaryOp) and isinstance(test.op, gast.Not):
+        test, positive = test.operand, not positive
+    for node in core.walk(test):
+        if isinstance(node, gast.Name):
+            if getattr(env.get(node.id), "rank", None) != 0:  # arrays may change in place
+                return None
+        elif isinstance(node, gast.expr) and not isinstance(node, REPEATABLE):
+            return None
+    return Condition(gast.dump(test), frozenset(core.reads(test)), outer, positive)
+
+
+REPEATABLE = (gast.Constant, gast.Compare, gast.BoolOp, gast.UnaryOp, gast.BinOp)
 
 
 def names_in(body: list[Any]) -> set[str]:
@@ -186,7 +230,7 @@ def part_of_or_none(known: Any) -> Value:
 
 def broadcast_rank(values: Any) -> int | None:
     ranks = [getattr(v, "rank", None) for v in values]
-    return None if None in ranks or not ranks else max(ranks)
+    return None if None in ranks else max(ranks, default=None)
 
 
 def is_inner_shape(node: Any) -> bool:

@@ -193,26 +193,6 @@ class BatchedStores(BatchedAssignments):
         value = self.index_values.get(id(node), PLAIN)
         return isinstance(value, Array) and value.rank is not None
 
-    def rank_of_item(self, known: Array, index: Any, of_index: Value) -> int | None:
-        """Rank of ``x[i]``, where it can be seen."""
-        if known.rank is None:
-            return None
-        rank = known.rank
-        elements = index.elts if isinstance(index, gast.Tuple) else [index]
-        for element in elements:
-            value = self.index_values.get(id(element), PLAIN)
-            if isinstance(element, gast.Slice):
-                continue
-            if isinstance(element, gast.Constant) and element.value is None:
-                rank += 1
-            elif isinstance(element, gast.Constant) and element.value is Ellipsis:
-                continue
-            elif isinstance(table.literal(element), int) or getattr(value, "rank", None) == 0:
-                rank -= 1
-            elif len(elements) > 1 or getattr(value, "rank", None) != 1:
-                return None  # (a vector of integers or of booleans leaves the rank as it is)
-        return rank if rank >= 0 else None
-
     def store_inside(self, target: gast.Subscript, value: gast.expr, known: Value) -> None:
         """``xs[j][i] = v``: a store into a part of a container."""
         owner, before = self.expression(target.value)
