@@ -643,3 +643,41 @@ def test_sizes_are_read_from_the_shape():
     assert "x.shape[1]" in text and "x.shape[1] * x.shape[2]" in text
     check(size_along, np.ones((4, 3, 2, 2)))
     check(size_along, np.ones((4, 3)))
+
+
+# --- batches within functions that are differentiated
+
+
+def number_read_before_a_store(w, x):
+    v = w * x
+    u = v[0]
+    v[0] = u * w[1]
+    return np.sum(v**2) + u
+
+
+stored_in_batches = rd.vmap(number_read_before_a_store, in_axes=(None, 0))
+
+
+@pytest.mark.parametrize(
+    "total",
+    [
+        lambda w: np.sum(rd.vmap(number_read_before_a_store, in_axes=(None, 0))(w, X)),
+        lambda w: np.sum(stored_in_batches(w, X)),
+        lambda *args: np.sum(stored_in_batches(*args, X)),
+    ],
+    ids=["made_inside", "made_outside", "called_with_a_star"],
+)
+def test_batches_are_written_when_they_run_where_ranks_must_be_known(total):
+    w = np.array([0.3, -0.2, 0.5])
+    want = sum(rd.grad(number_read_before_a_store)(w, x) for x in X)
+    np.testing.assert_allclose(rd.grad(total)(w), want)
+    dot = np.array([1.0, -2.0, 0.5])
+    np.testing.assert_allclose(rd.jvp(total, (w,), (dot,))[1], want @ dot)
+
+
+def test_nested_functions_are_batched_where_they_stand():
+    def total(w):
+        return np.sum(rd.vmap(lambda x: number_read_before_a_store(w, x))(X))
+
+    with pytest.raises(rd.TransformError, match="unknown rank"):
+        rd.grad(total)(np.ones(3))

@@ -67,13 +67,19 @@ class Parts:
     captured: int = 0
 
 
-def take_apart(function: Any, count: int | None = None, given: tuple[str, ...] = ()) -> Parts:
+def take_apart(
+    function: Any,
+    count: int | None = None,
+    given: tuple[str, ...] = (),
+    args: tuple | None = None,
+) -> Parts:
     """Code and data of a function value.
 
     Args:
         function: any callable.
         count: how many positional arguments it is called with.
         given: names of its keyword arguments.
+        args: the positional arguments: what is written for a batch depends on what they are.
     """
     if table.row_of(function) is not None:
         source = read_source(primitive_function(function, count, given))
@@ -88,7 +94,7 @@ def take_apart(function: Any, count: int | None = None, given: tuple[str, ...] =
     if isinstance(function, functools.partial):
         return _partial(function, count, given)
     if isinstance(function, Transformed):
-        return _transformed(function, count, given)
+        return _transformed(function, count, given, args)
     if getattr(type(function), "redraft_identity", False):
         return take_apart(function.fun, count, given)
     if isinstance(function, type(functools.lru_cache(int))):
@@ -246,9 +252,14 @@ def _partial(function: functools.partial, count: int | None, given: tuple[str, .
     )
 
 
-def _transformed(function: Transformed, count: int | None, given: tuple[str, ...]) -> Parts:
+def _transformed(
+    function: Transformed, count: int | None, given: tuple[str, ...], args: tuple | None
+) -> Parts:
     inner = take_apart(function.fun, count, given)
     options = {k: v for k, v in function.options.items() if k != "names"}
+    if function.redraft_kind == "vmap" and args is not None and not given:
+        if len(inner.leading) == inner.captured:  # else the parameters are not those of the call
+            options["values"] = function.descriptions(args)
     if function.relative:
         options["argnums"] = function._absolute(count)
     options["argnums"] = _shift(options["argnums"], len(inner.leading) - inner.captured)
@@ -501,7 +512,7 @@ def _generated(
 def pair_of(function: Any, mask: tuple[int, ...], args: tuple, kwargs: Named) -> tuple[Any, ...]:
     """Forward function, backward function, names of its results, places, and what to pass."""
     function = replacing(function, args, kwargs)
-    parts = take_apart(function, len(args), tuple(kwargs))
+    parts = take_apart(function, len(args), tuple(kwargs), args)
     places = Places(parts, source_of(parts), mask, args, kwargs)
 
     def pick(unit: Unit, source: Source) -> Any:
@@ -574,7 +585,7 @@ def tangent_function(function: Any, tangents: tuple, args: tuple, kwargs: Named)
     from redraft.transpile.transforms.forward import tangent_parameter, write_jvp_named
 
     function = replacing(function, args, kwargs)
-    parts = take_apart(function, len(args), tuple(kwargs))
+    parts = take_apart(function, len(args), tuple(kwargs), args)
     source = source_of(parts)
     mask = tuple(i for i, t in enumerate(tangents) if t is not None)
     places = Places(parts, source, mask, args, kwargs)

@@ -54,7 +54,7 @@ def prepare(
             values = getattr(source.function, kind, None)
             if values:
                 dependencies.append((source.function, kind, values))
-    lowerer = Lowerer(source, active, dependencies, unit.object_names)
+    lowerer = Lowerer(source, active, dependencies, unit.object_names, unit.late_batches)
     try:
         body = lowerer.lower(has_aux)
     finally:
@@ -131,11 +131,13 @@ class Unit:
     """All functions that one transformation generates, in one namespace and one text.
 
     `object_names` are those that objects among the arguments share with arrays (front/objects.py),
-    `met_names` those of the classes whose constructors the functions call.
+    `met_names` those of the classes whose constructors the functions call. `late_batches`: what
+    `vmap` makes is written when it is called, with arguments whose ranks are known.
     """
 
     object_names: frozenset[str] = frozenset()
     met_names: frozenset[str] = frozenset()
+    late_batches: bool = False
     dependencies: list[Dependency] = field(default_factory=list)
     functions: list[gast.FunctionDef] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
@@ -327,13 +329,18 @@ class Unit:
 
 def write_unit(names: frozenset[str], write: Callable[[Unit], Any]) -> Any:
     """What `write` makes of a unit; anew, if it meets classes whose names it had not known."""
+    refused: TransformError | None = None
     while True:
-        unit = Unit(object_names=names)
+        unit = Unit(object_names=names, late_batches=refused is not None)
         try:
             written = write(unit)
-        except TransformError:
+        except TransformError as error:
             if unit.met_names <= names:
-                raise
+                if refused is not None:
+                    raise refused from None
+                if not getattr(error, "of_batch", False):
+                    raise
+                refused = error  # where the ranks of the arguments are known, it may be batched
         else:
             if unit.met_names <= names:
                 return written

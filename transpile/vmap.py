@@ -242,6 +242,19 @@ class Vmapped(Transformed):
         self._shown = self.generated(*key, compact)
         return self._shown
 
+    def descriptions(self, args: tuple) -> tuple[Value, ...]:
+        """What is known of the positional arguments of a call.
+
+        Raises:
+            ValueError: their sizes do not agree.
+        """
+        axes, _ = self.axes_of(args, {})
+        self.checked_size(args, axes, {}, {})
+        return tuple(
+            self.told(described(x, a, name))
+            for x, a, name in zip(args, axes, self.names(args), strict=True)
+        )
+
     def told(self, value: Value) -> Value:
         """What is known of an argument; strings matter only if the axis has a name."""
         return value if self.axis_name is not None else without_texts(value)
@@ -649,16 +662,22 @@ def write_batched_source(unit: Unit, source: Source, options: dict[str, Any]) ->
         axes = list(in_axes)
     else:
         axes = [in_axes] * (len(own) - len(arguments.defaults) if count is None else count)
-    values = [*(PLAIN for _ in source.captured), *map(undescribed, axes)]
+    values = [*(PLAIN for _ in source.captured), *(options.get("values") or map(undescribed, axes))]
+    missing = len(own) - len(arguments.defaults) - (len(values) - len(source.captured))
+    values += [PLAIN] * missing  # of a partial, which passes them by name
     try:
         env = bind_parameters(source, values, {})
     except TypeError as error:
         raise TransformError(f"vmap: {error}", None, "check in_axes") from None
     moves = moved(source, len(source.captured), axes, {})
-    return write_entry(
-        unit, source, env, moves, options.get("out_axes", 0), options.get("axis_size"),
-        options.get("axis_name"),
-    )  # fmt: skip
+    try:
+        return write_entry(
+            unit, source, env, moves, options.get("out_axes", 0), options.get("axis_size"),
+            options.get("axis_name"),
+        )  # fmt: skip
+    except TransformError as error:
+        error.of_batch = "values" not in options
+        raise
 
 
 def drop_unused(unit: Unit, entry: str, among: set[str]) -> None:

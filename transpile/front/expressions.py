@@ -619,7 +619,7 @@ class Expressions(Order, Unseen, Lifting):
         if isinstance(value, type):
             return self.constructor(value), []
         if hasattr(value, "redraft_kind"):
-            inner = derivative(value, count)
+            inner = None if self.is_late(value.redraft_kind) else derivative(value, count)
             return (inner, []) if inner is not None else (None, [])
         method = getattr(type(value), "__call__", None)  # noqa: B004
         if is_python_function(method) and not isinstance(value, (type, functools_partial)):
@@ -659,6 +659,8 @@ class Expressions(Order, Unseen, Lifting):
         kind = self.transform_kind(node.func)
         if kind not in TRANSFORM_OPTIONS or not node.args:
             return None
+        if self.is_late(kind) and self.scope.value(node.args[0]) is not UNKNOWN:
+            return None  # (a nested function has no value before the code runs)
         inner = self.known_function(node.args[0])
         names = TRANSFORM_OPTIONS[kind]
         options = dict(zip(names, map(self.scope.option, node.args[1:]), strict=False))
@@ -668,6 +670,10 @@ class Expressions(Order, Unseen, Lifting):
         if kind == "hessian":
             return Transformed("jacfwd", Function(Transformed("jacrev", inner, options)), options)
         return Transformed(kind, inner, options)
+
+    def is_late(self, kind: str) -> bool:
+        """Is what this transformation makes written when it is called?"""
+        return kind == "vmap" and self.late_batches
 
     def transform_kind(self, func: gast.expr) -> str | None:
         value = self.scope.value(func)
@@ -683,7 +689,7 @@ class Expressions(Order, Unseen, Lifting):
             return Function(inner) if inner is not None else None
         value = self.scope.value(node)
         if hasattr(value, "redraft_kind"):
-            inner = derivative(value, None)
+            inner = None if self.is_late(value.redraft_kind) else derivative(value, None)
             return Function(inner) if inner is not None else None
         if value is not UNKNOWN and table.row_of(value) is not None:
             return Function(primitive_function(value))

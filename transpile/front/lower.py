@@ -48,8 +48,10 @@ class Lowerer(Expressions):
         active: set[str],
         dependencies: list[Dependency],
         object_names: frozenset[str] = frozenset(),
+        late_batches: bool = False,
     ) -> None:
         super().__init__()
+        self.late_batches = late_batches
         self.met_names: frozenset[str] = frozenset()
         self.plain_names = source.plain_names
         self.object_names = object_names - self.plain_names
