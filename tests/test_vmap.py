@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import signal
 from dataclasses import dataclass
@@ -681,3 +682,45 @@ def test_nested_functions_are_batched_where_they_stand():
 
     with pytest.raises(rd.TransformError, match="unknown rank"):
         rd.grad(total)(np.ones(3))
+
+
+# --- functions as arguments
+
+
+def repeated(function, x, times):
+    for _ in range(times):
+        x = function(x)
+    return x
+
+
+FACTOR = 2.5
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.sin, lambda v: np.sum(v * FACTOR) * v, rd.grad(lambda v: np.sum(v**3)),
+        functools.partial(np.multiply, 3.0), functools.partial(lambda a, b: a * b[0], b=X[0]),
+    ],
+    ids=["primitive", "lambda", "derivative", "partial_of_primitive", "partial"],
+)  # fmt: skip
+def test_functions_as_arguments(function):
+    want = np.stack([repeated(function, x, 2) for x in X])
+    np.testing.assert_allclose(rd.vmap(repeated, in_axes=(None, 0, None))(function, X, 2), want)
+
+
+def test_lambdas_for_nested_functions():
+    def f(x):
+        def doubled(function, y):
+            return function(y) * 2
+
+        return doubled(lambda z: z * x[0], x) + doubled(np.sin, x)
+
+    np.testing.assert_allclose(rd.vmap(f)(X), np.stack([f(x) for x in X]))
+
+
+def test_sources_for_functions_do_not_pile_up():
+    batched = rd.vmap(repeated, in_axes=(None, 0, None))
+    for i in range(80):
+        np.testing.assert_allclose(batched(lambda v, i=i: v * i, X, 1), X * i)
+    assert len(batched._by_arguments) <= 64

@@ -7,6 +7,8 @@ source (transforms/batch.py), once for all calls with the same description.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -47,10 +49,12 @@ from redraft.transpile.batched_gradients import in_types_of_arguments
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.function import Unit, write_unit
+from redraft.transpile.primitives.table import row_of
 from redraft.transpile.transforms.batch import Batcher, Batches, add_function
 from redraft.transpile.transforms.batch_layout import fold_answer
 from redraft.transpile.transforms.batch_names import display_of, part_at
 
+KEPT = 64  # sources of one batched function, for different kinds of arguments
 Axes = Any  # an int, None, or a tuple, list or dict of axes
 
 
@@ -353,6 +357,10 @@ class Vmapped(Transformed):
         found = self._by_arguments.get(key)
         if found is None or not found.is_current():
             found = self.written_anew(values, given, axes, named, compact)
+            while (
+                len(self._by_arguments) >= KEPT
+            ):  # functions among the arguments may be new each time
+                del self._by_arguments[next(iter(self._by_arguments))]
             self._by_arguments[key] = found
         if not compact:
             self._generated = found
@@ -450,9 +458,9 @@ def _shareable(value: Value) -> Value:
 
 
 def described(x: Any, axes: Axes, name: str) -> Value:
-    """The description of an argument."""
+    """The description of an argument; a function is what it is, so that its batch can be written."""
     if axes is None:
-        return describe(x)
+        return Known(x) if is_function(x) else describe(x)
     if hasattr(x, "shape"):
         return Array(True, len(x.shape) - 1)
     if x is None:
@@ -478,6 +486,12 @@ def described(x: Any, axes: Axes, name: str) -> Value:
     raise TypeError(
         f"vmap: `{name}` is {type(x).__name__}, which has no batch axis; use None in in_axes"
     )
+
+
+def is_function(x: Any) -> bool:
+    """Is this a function to call, and no object that may be called, too?"""
+    ours = hasattr(x, "redraft_kind") or getattr(type(x), "redraft_identity", False)
+    return ours or isinstance(x, (types.FunctionType, functools.partial)) or row_of(x) is not None
 
 
 def _axes_for(axes: Axes, x: Any, name: str) -> list[Axes]:

@@ -56,7 +56,7 @@ class BatchedClosures(BatchedLoops):
             k.arg is None for k in node.keywords
         ):
             raise self.refuse(node, "`*` in a call of a nested function", "write out the arguments")
-        args = [self.expression(a) for a in node.args]
+        args = [self.named(a) for a in node.args]
         keywords = {k.arg: self.expression(k.value) for k in node.keywords}
         definition = as_function(definer.definitions[known.name], known.name)
         source = replace(
@@ -69,6 +69,14 @@ class BatchedClosures(BatchedLoops):
         named = [gast.keyword(k, n) for k, (n, _) in keywords.items()]
         new = gast.Call(core.name(version.name), [n for n, _ in args], named)
         return new, version.result
+
+    def named(self, node: Any) -> Any:
+        """An argument; a `lambda` gets a name, and is batched where it is called."""
+        if not isinstance(node, gast.Lambda) or self.lines is None:
+            return self.expression(node)
+        name = self.free("function")
+        self.define(name, node)
+        return core.name(name), self.env[name]
 
     def definer(self, name: str, place: Any) -> Any:
         """The function that defines a nested function: this one, or one around it."""
