@@ -346,3 +346,51 @@ def test_results_are_the_callers():
         found = getattr(rd, kind)(lambda x: matrix @ x)(X)
         found[:] = 7.0
         np.testing.assert_array_equal(matrix, np.arange(4.0).reshape(2, 2))
+
+
+# --- changes in place
+
+
+def stored_number(x):
+    y = np.sin(x)
+    y[1] = x[0] * x[2]
+    return np.sum(y * y)
+
+
+def stored_sum(x):
+    y = np.sin(x)
+    s = np.sum(y * x)
+    y[1] = np.sin(s)
+    return np.sum(y * y)
+
+
+def stored_after_stacking(x):
+    y = np.sin(x)
+    y[1] = np.sum(np.stack([y, x]) ** 2)
+    return np.sum(y * y)
+
+
+def stored_in_a_loop(x):
+    y = x * 1.0
+    for i in range(2):
+        y[i + 1] = y[i] * np.sin(y[i + 1])
+    return np.sum(y**2)
+
+
+def stacked_values(x):
+    y = np.sin(x)
+    return np.sum(y * y) * np.sum(np.stack([y, y[[2, 0, 0]], x]) ** 2)
+
+
+CHANGED = [stored_number, stored_sum, stored_after_stacking, stored_in_a_loop, stacked_values]
+
+
+@pytest.mark.parametrize("function", CHANGED, ids=lambda f: f.__name__)
+def test_second_derivatives_of_arrays_that_change(function):
+    x = np.array([0.3, 0.7, -0.4])
+    gradient = rd.grad(function)
+    want = np.stack([rd.jvp(gradient, (x,), (e,))[1] for e in np.eye(3)], axis=-1)
+    for second in (rd.hessian(function), rd.jacfwd(gradient)):
+        np.testing.assert_allclose(second(x), want, rtol=1e-9, atol=1e-12)
+    if function in (stored_number, stored_sum):
+        np.testing.assert_allclose(rd.jacrev(gradient)(x), want, rtol=1e-9, atol=1e-12)

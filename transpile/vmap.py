@@ -627,8 +627,7 @@ def write_entry(
     env = batches.described(env)
     batcher = Batcher(batches, source, env)
     body = batcher.function()
-    if batches.changes or (batches.shares and batches.writes):
-        # what is read from arrays, or shared by examples, must not change with other values
+    if batches.need_copies:
         unit.names, unit.functions[count:] = names, []
         batches = Batches(unit, axis_name, compact=compact, copies=True)
         batcher = Batcher(batches, source, env)

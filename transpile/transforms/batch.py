@@ -112,6 +112,24 @@ class Batches:
             self.descriptions[key] = shared_all(batcher.result)
         return self.descriptions[key]
 
+    @property
+    def need_copies(self) -> bool:
+        """Must what is read from arrays, or shared by examples, be copied? Other values change."""
+        return not self.copies and (self.changes or (self.shares and self.writes))
+
+    def entry(
+        self, source: Source, env: Env, refuse: Any, masked: bool = False, unit: str | None = None
+    ) -> Version:
+        """As `version`, for a function that is called from outside of batched code."""
+        names, count = set(self.unit.names), len(self.unit.functions)
+        found = self.version(source, env, refuse, masked, unit)
+        if self.need_copies:
+            self.unit.names, self.unit.functions[count:] = names, []
+            self.versions.clear()
+            self.copies = True
+            found = self.version(source, env, refuse, masked, unit)
+        return found
+
     def version(
         self, source: Source, env: Env, refuse: Any, masked: bool = False, unit: str | None = None
     ) -> Version:

@@ -24,6 +24,7 @@ from redraft.transpile.analysis.batched import (
     batched_like,
     describe,
     is_batched,
+    single,
 )
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.callee import Function
@@ -32,7 +33,13 @@ from redraft.transpile.front.scope import UNKNOWN
 from redraft.transpile.front.source import Source
 from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_items import BatchedItems
-from redraft.transpile.transforms.batch_names import Result, dotted_name, part_at, shared_all
+from redraft.transpile.transforms.batch_names import (
+    Result,
+    dotted_name,
+    part_at,
+    shared_all,
+    without_ranks,
+)
 
 
 def separated(bound: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -246,6 +253,9 @@ class BatchedCalls(BatchedItems):
             rank = self.rank_of(row, nodes, values)
             if row.gives is None:
                 return new, Array(False, rank, row.view_of is None)
+            like = values.get(row.gives.removeprefix("like "))
+            if isinstance(like, (Items, Many)):
+                return new, single(without_ranks(like))
         return new, PLAIN
 
     def described_call(self, node: Any, function: Any, args: Any, keywords: Any) -> Any:

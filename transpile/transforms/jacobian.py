@@ -330,7 +330,7 @@ class Forward(Writer):
         else:
             whole = self.count is None and found[0].known.rank == 1 and not found[0].path
             unit = tangent_parameter(self.source.parameters, self.names[0]) if whole else None
-            version = self.batches.version(written, env, refusal, unit=unit)
+            version = self.batches.entry(written, env, refusal, unit=unit)
             called, tangent = version.name, self.first(version.result)
         block = self.keep if alone else self.columns
         return self.assembled(self.call_of(called, given), tangent, block)
@@ -431,7 +431,7 @@ class Reverse(Writer):
         """The cotangents of the arguments along all directions, by parameter."""
         written = self.unit.read_again(self.unit.written[pair.backward])
         env = {written.parameters[0]: residuals, written.parameters[-1]: along_directions(answer)}
-        version = self.batches.version(written, env, refusal)
+        version = self.batches.entry(written, env, refusal)
         returned, call = pair.returned(), core.call(version.name, saved, seed)
         if not returned:  # zeros, if it is floating-point numbers that are constant
             self.body += [gast.Expr(core.copy(call)) for call in self.seeds]
