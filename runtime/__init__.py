@@ -111,6 +111,7 @@ from redraft.runtime.examples import (
     only_arrays,
     per_example,
     place_of,
+    same_shape,
     seed_each,
     sum_of_examples,
     truths,

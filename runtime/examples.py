@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from redraft.runtime.cotangents import seed
+from redraft.runtime.refusals import refusal
 from redraft.runtime.tree import leaves
 
 
@@ -155,6 +156,33 @@ def only_arrays(*xs: Any) -> None:
                 f"vmap: this code was written for arrays, and got a {type(x).__name__}; say what it "
                 "holds with a tree of axes in in_axes"
             )
+
+
+def same_shape(x: Any, y: Any, rank: int | None = None) -> None:
+    """Refuse two values of which some examples get the one and some the other, unless they fit.
+
+    Args:
+        x: a batch of arrays, or a single one.
+        y: the same.
+        rank: the number of axes of one example; if it is not known, both are taken for batches.
+
+    Raises:
+        TransformError: the axes of one example, which are the last ones, have different lengths.
+    """
+    of_x, of_y = np.shape(x), np.shape(y)
+    count = min(len(of_x), len(of_y)) - (len(of_x) == len(of_y)) if rank is None else rank
+    if count <= 0 or of_x[-count:] == of_y[-count:]:
+        return
+    if not (_is_blank(x, count) or _is_blank(y, count)):
+        raise refusal(
+            f"a value of shape {of_x[-count:]} for some examples, and {of_y[-count:]} for others",
+            "give it the same shape for all examples",
+        )
+
+
+def _is_blank(x: Any, count: int) -> bool:
+    """Is this what stands for the values of examples that have none yet (see `blank` of the pass)?"""
+    return np.result_type(x) == bool and set(np.shape(x)[-count:]) <= {1}
 
 
 def truths(x: Any, lead: int = 1) -> Any:

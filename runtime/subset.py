@@ -75,7 +75,13 @@ def merge(mask: Any, x: Any, y: Any) -> Any:
         x: a number, or an array with one entry for each example of the mask.
         y: a number, or an array with one entry for each of the others.
     """
-    shape = _common_shape(np.shape(x)[1:], np.shape(y)[1:])
+    of_x, of_y = np.shape(x)[1:], np.shape(y)[1:]
+    if of_x and of_y and of_x != of_y:
+        raise refusal(
+            f"a value of shape {of_x} for some examples, and {of_y} for others",
+            "give it the same shape for all examples",
+        )
+    shape = of_x or of_y
     result = np.zeros((len(mask), *shape), np.result_type(x, y))
     result[mask] = _spread(x, shape) if np.ndim(x) else x
     result[~mask] = _spread(y, shape) if np.ndim(y) else y

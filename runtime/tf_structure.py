@@ -229,6 +229,11 @@ def only_arrays(xs: tuple) -> None:
     examples.only_arrays(*xs)
 
 
+def same_shape(x: Any, y: Any, rank: int | None) -> None:
+    """Refuse values of different shapes for different examples."""
+    examples.same_shape(representative(x), representative(y), rank)
+
+
 def refuse_in_place(x: Any) -> None:
     """Refuse ``x += v`` on an array that someone else may hold."""
     if not is_tensor(x) or ndim(x):

@@ -559,3 +559,44 @@ def test_arguments_stay_as_they_are():
     before = copy.deepcopy(X)
     rd.vmap(list_of_an_array)(X)
     np.testing.assert_array_equal(X, before)
+
+
+# --- values of other lengths for some examples
+
+
+def shorter_in_a_branch(x):
+    y = x
+    if x[0] > 0:
+        y = x[:1]
+    return np.sum(y)
+
+
+def shorter_by_a_condition(x):
+    y = x[1:] if x[0] > 0 else x
+    return np.sum(y)
+
+
+def of_two_constants(x):
+    return np.sum(np.ones(1) if x[0] > 0 else np.ones(3))
+
+
+def shorter_after_a_singular_branch(x):
+    y = np.log(x) if x[0] > 0 else np.sqrt(-x[0:1])
+    return np.sum(y)
+
+
+OTHER_LENGTHS = [
+    shorter_in_a_branch,
+    shorter_by_a_condition,
+    of_two_constants,
+    shorter_after_a_singular_branch,
+]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("fun", OTHER_LENGTHS, ids=lambda f: f.__name__)
+def test_values_of_other_lengths_for_some_examples_are_refused(fun):
+    batch = np.array([[1.0, 2.0], [-1.0, 0.5]])
+    for function in (fun, rd.grad(lambda x: fun(x) * x[0])):
+        with pytest.raises(rd.TransformError, match="for some examples"):
+            rd.vmap(function)(batch)

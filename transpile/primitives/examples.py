@@ -64,3 +64,4 @@ no_derivative(
 )
 no_derivative("rt.no_rows(ans, x)", shape_only=("ans", "x"), tf="tf_batching.no_rows(ans, x, x)")
 no_derivative("rt.only_arrays(*xs)", tf="tf_structure.only_arrays(xs)")
+no_derivative("rt.same_shape(x, y, rank=None)", tf="tf_structure.same_shape(x, y, rank)")

@@ -484,7 +484,7 @@ class Batcher(BatchedClosures):
             return False
         helper = self.scope.value(node.func)
         is_helper = any(helper is f for f in CHECKED_HELPERS)
-        methods = ("append", "insert", "pop", "extend", "reverse", "only_arrays")
+        methods = ("append", "insert", "pop", "extend", "reverse", "only_arrays", "same_shape")
         return is_helper or node.func.attr in methods
 
     def refuse_effect(self, node: gast.expr) -> None:

@@ -288,6 +288,7 @@ class BatchedAssignments(BatchedLists):
                 return flag, Array(True, 0)
             self.note_copy(node, known)
             self.note_copy(other, before)
+            node, other = self.of_same_shape((node, known), (other, before), place)
             value, result = self.primitive(
                 table.row_of(numpy.where),
                 {"condition": mask, "x": node, "y": other},

@@ -22,9 +22,10 @@ from redraft.transpile.analysis.batched import (
 from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_cotangents import BatchedCotangents
 from redraft.transpile.transforms.batch_names import Result
+from redraft.transpile.transforms.batch_same import SameShapes
 
 
-class BatchedHelpers(BatchedCotangents):
+class BatchedHelpers(BatchedCotangents, SameShapes):
     """The part of `Batcher` that knows the helpers of generated derivatives."""
 
     def helper(self, function: Any) -> Any:
@@ -36,7 +37,7 @@ class BatchedHelpers(BatchedCotangents):
                 rt.add: self.call_add, rt.refuse_in_place: self.call_refuse_in_place,
                 rt.stack_items: self.call_stack_items, rt.basis: self.call_basis,
                 rt.jacobian_of_rows: self.call_jacobian_of_rows, rt.pack: self.call_pack,
-                rt.only_arrays: self.call_only_arrays, rt.add_at: self.call_add_at,
+                rt.only_arrays: self.call_only_arrays, rt.same_shape: self.call_same_shape, rt.add_at: self.call_add_at,
                 rt.jacobian_of_columns: self.call_jacobian_of_columns,
                 rt.item_bar: self.call_item_bar, rt.gather_bar: self.call_item_bar,
                 rt.unsum: self.call_unsum, rt.add_field: self.call_add_field, rt.Struct: self.call_Struct,
@@ -97,6 +98,11 @@ class BatchedHelpers(BatchedCotangents):
         """Zero cotangents of a value: lists, also for tuples."""
         new, known = self.call_same(node)
         return new, as_cotangent(known)
+
+    def call_same_shape(self, node: gast.Call) -> Result:
+        """A check of the inner axes, which are the last ones however many batch axes there are."""
+        nodes = [self.expression(a)[0] for a in node.args]
+        return gast.Call(core.copy(node.func), nodes, []), Nothing()
 
     def call_only_arrays(self, node: gast.Call) -> Result:
         return core.copy(node), Nothing()
