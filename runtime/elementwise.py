@@ -17,7 +17,7 @@ def where_greater(z_bar: Any, x: Any, y: Any) -> Any:
     It selects and never multiplies by zero, so an infinite cotangent on the side that was not
     chosen leaves no NaN.
     """
-    if x.__class__ in SCALARS and y.__class__ in SCALARS:
+    if x.__class__ in SCALARS and y.__class__ in SCALARS and not np.ndim(z_bar):
         return z_bar if x > y else 0.5 * z_bar if x == y else 0.0
     chosen = np.where(np.greater(x, y), z_bar, 0.0)
     tie = np.equal(x, y)

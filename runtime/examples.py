@@ -182,7 +182,7 @@ def same_shape(x: Any, y: Any, rank: int | None = None) -> None:
 
 def _is_blank(x: Any, count: int) -> bool:
     """Is this what stands for the values of examples that have none yet (see `blank` of the pass)?"""
-    return np.result_type(x) == bool and set(np.shape(x)[-count:]) <= {1}
+    return np.result_type(x).kind == "b" and set(np.shape(x)[-count:]) <= {1}
 
 
 def truths(x: Any, lead: int = 1) -> Any:

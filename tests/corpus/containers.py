@@ -634,3 +634,17 @@ def starred_head_from_itself(x):
     y = np.tanh(x)
     y, *rest = y
     return np.sin(y) + sum(rest) * rest[0]
+
+
+@case(X3, _jax=False)
+def array_in_list_replaced(x):
+    items = [x.reshape(3, 1), x * 2.0]
+    items[0] = x * 2.0
+    return np.sum(items[0] * items[1])
+
+
+@case(X3, _jax=False, _order=1)
+def array_in_dict_replaced(x):
+    d = {"a": np.outer(x, x) @ x, "b": np.mean(x)}
+    d["a"] = np.sin(x[0])
+    return d["a"] * d["b"]

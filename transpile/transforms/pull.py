@@ -426,7 +426,8 @@ class Pull(Bars):
         elements = list(node.elts)
         names = [e.id for e in elements if core.is_name(e) and self.fact(e.id).active]
         fresh = len(set(names)) == len(names) == len(elements) and not any(
-            n in self.bars and n != target.id for n in names
+            (n in self.bars and n != target.id) or self.may_be_replaced(target, core.constant(i), n)
+            for i, n in enumerate(names)
         )
         bar = self.bar(target.id)
         if fresh and target.id not in names:
@@ -437,18 +438,37 @@ class Pull(Bars):
                 self.bars[n] = self.new_bar(n, known.masked)
             return
         parts = [
-            (
-                e.id,
-                gast.Subscript(core.copy(bar), core.constant(i), gast.Load()),
-                False,
-                self.numeric(e.id),
-            )
+            (e.id, self.item_bar(target, bar, core.constant(i), e.id), False, self.numeric(e.id))
             for i, e in enumerate(elements)
             if core.is_name(e) and self.fact(e.id).active
         ]
         self.settle_contributions(target.id, parts)
 
     pull_List = pull_Tuple
+
+    def item_bar(self, target: gast.Name, bar: Any, key: Any, element: str) -> gast.expr:
+        """The cotangent of an element; a zero for one that was replaced has no shape of its own."""
+        item = gast.Subscript(core.copy(bar), key, gast.Load())
+        if self.may_be_replaced(target, key, element):
+            return self.call("rt.like", item, self.read(element))
+        return item
+
+    def may_be_replaced(self, target: gast.Name, key: Any, element: str) -> bool:
+        """Is an array put into a place of a list or dict that gets something else later?"""
+        if self.fact(element).rank == 0:
+            return False
+        stores = [
+            s.targets[0]
+            for s in core.walk_statements(self.prepared.body)
+            if isinstance(s, gast.Assign) and not getattr(s, "write_back", False)
+        ]
+        return any(
+            isinstance(t, gast.Subscript)
+            and core.is_name(t.value)
+            and t.value.id == target.id
+            and _may_be_same(t.slice, key)
+            for t in stores
+        )
 
     def numeric(self, id: str) -> bool:
         return self.fact(id).kind == "number"
@@ -459,12 +479,7 @@ class Pull(Bars):
     def pull_Dict(self, target: gast.Name, node: gast.Dict) -> None:
         bar = self.bar(target.id)
         parts = [
-            (
-                v.id,
-                gast.Subscript(core.copy(bar), self.reading(k), gast.Load()),
-                False,
-                self.numeric(v.id),
-            )
+            (v.id, self.item_bar(target, bar, self.reading(k), v.id), False, self.numeric(v.id))
             for k, v in zip(node.keys, node.values, strict=True)
             if core.is_name(v) and self.fact(v.id).active
         ]
@@ -804,3 +819,10 @@ def led_by_float(node: Any) -> gast.expr:
     if isinstance(node, gast.BinOp) and isinstance(node.op, gast.Mult):
         return gast.BinOp(led_by_float(node.left), node.op, node.right)
     return gast.BinOp(core.constant(1.0), gast.Mult(), node)
+
+
+def _may_be_same(a: Any, b: Any) -> bool:
+    """May two keys of a container name the same place?"""
+    keys = table.literal(a), table.literal(b)
+    counted = all(type(k) is str or (type(k) is int and k >= 0) for k in keys)
+    return keys[0] == keys[1] if counted else True
