@@ -318,8 +318,8 @@ class BatchedCotangents(SharedMemory, BatchedRanks):
                 return core.call("rt.broadcast_like", z_bar, like), Array(True, of_x.rank)
             if of_bar.batched:
                 return z_bar, of_bar
-            if isinstance(z_bar, gast.Constant):
-                return new, of_x
+            if isinstance(z_bar, gast.Constant) or (of_x.batched and of_bar.rank == 0 != of_x.rank):
+                return new, of_x  # a number for all elements
             return self.for_each(z_bar), batched_like(of_bar)
         if isinstance(of_bar, Nothing):
             return core.call("rt.zeros_like", x), of_x

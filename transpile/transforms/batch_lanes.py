@@ -321,7 +321,8 @@ class BatchedLanes(BatchedBranches):
         self, mask: str, live: set[str], body: list[gast.stmt], place: Any
     ) -> list[gast.stmt]:
         """A block that counts for the examples of a mask: on their arrays alone, if it might raise."""
-        if self.compact and self.risky(body):
+        # what a derivative keeps in a branch that nobody takes must have a shape, too
+        if self.compact and not self.source.written_here and self.risky(body):
             found = self.compact_block(mask, live, body, place)
             if found is not None:
                 return found

@@ -48,6 +48,8 @@ class BatchedRanks:
             return length_of(nodes.get("shape"), values.get("shape"))
         if row.name in ("np.reshape", "np.broadcast_to"):
             return length_of(nodes.get("shape"), values.get("shape"))
+        if row.name == "ndarray.reshape":
+            return length_of_arguments(nodes["shape"], values["shape"])
         if row.name == "sum" and not isinstance(values.get("start"), Array):
             return rank_of_parts(values["values"])
         return rank_of_sequence(row, nodes, values)
@@ -99,6 +101,13 @@ def length_of(shape: Any, known: Value) -> int | None:
     if isinstance(known, Items) and known.kind in ("tuple", "list"):
         return len(known.parts)
     return 1 if getattr(known, "rank", None) == 0 else None
+
+
+def length_of_arguments(shape: list[Any], known: list[Value]) -> int | None:
+    """The same, of ``x.reshape(2, 3)`` and ``x.reshape((2, 3))``."""
+    if len(shape) == 1:
+        return length_of(shape[0], known[0])
+    return None if any(isinstance(n, gast.Starred) for n in shape) else len(shape)
 
 
 def rank_of_parts(known: Value) -> int | None:
