@@ -196,7 +196,7 @@ class Unit:
 
                 written = write_jacobian(self, inner, callee.kind, callee.options)
             elif callee.kind == "vmap":
-                from redraft.transpile.vmap import write_batched_source
+                from redraft.transpile.transforms.batch_entry import write_batched_source
 
                 written = write_batched_source(self, inner, callee.options)
             else:

@@ -7,31 +7,18 @@ source (transforms/batch.py), once for all calls with the same description.
 from __future__ import annotations
 
 import dataclasses
-import functools
-import types
 from collections.abc import Callable
 from typing import Any
 
-import gast
 import numpy as np
 
 from redraft.runtime.shapes import cast_like
 from redraft.runtime.tensors import is_tensor
 from redraft.runtime.tree import leaves
-from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
-    BATCHED,
-    PLAIN,
     Array,
-    Closure,
-    Entries,
-    Items,
-    Known,
-    Many,
-    Nothing,
     Value,
     describe,
-    is_batched,
     single,
     without_texts,
 )
@@ -45,17 +32,23 @@ from redraft.transpile.api import (
     generate,
     target_of,
 )
+from redraft.transpile.batched_arguments import (
+    Axes,
+    bind_parameters,
+    described,
+    hashable,
+    moved,
+    note_sizes,
+    shareable,
+    undescribed,
+)
 from redraft.transpile.batched_gradients import in_types_of_arguments
 from redraft.transpile.errors import TransformError
-from redraft.transpile.front.source import Source, read_source
+from redraft.transpile.front.source import read_source
 from redraft.transpile.function import Unit, write_unit
-from redraft.transpile.primitives.table import row_of
-from redraft.transpile.transforms.batch import Batcher, Batches, add_function
-from redraft.transpile.transforms.batch_layout import fold_answer
-from redraft.transpile.transforms.batch_names import display_of, part_at
+from redraft.transpile.transforms.batch_entry import drop_unused, write_entry
 
 KEPT = 64  # sources of one batched function, for different kinds of arguments
-Axes = Any  # an int, None, or a tuple, list or dict of axes
 
 
 def vmap(
@@ -242,7 +235,7 @@ class Vmapped(Transformed):
             for x, a, name in zip(args, axes, self.names(args), strict=True)
         )
         given = tuple((k, self.told(described(v, named[k], k))) for k, v in kwargs.items())
-        key = (values, given, tuple(map(_hashable, axes)), _hashable(named))
+        key = (values, given, tuple(map(hashable, axes)), hashable(named))
         self._shown = self.generated(*key, compact)
         return self._shown
 
@@ -301,9 +294,9 @@ class Vmapped(Transformed):
         """The number of examples; all arguments must agree on it."""
         found: list[tuple[str, int, int, tuple]] = []
         for x, of, name in zip(args, axes, self.names(args), strict=True):
-            _sizes(x, of, name, found)
+            note_sizes(x, of, name, found)
         for name, x in kwargs.items():
-            _sizes(x, named[name], name, found)
+            note_sizes(x, named[name], name, found)
         sizes = {size for _, size, _, _ in found}
         if self.axis_size is not None:
             sizes.add(self.axis_size)
@@ -344,7 +337,7 @@ class Vmapped(Transformed):
                 count = len(self.in_axes)
         axes, _ = self.axes_of((None,) * count, {})
         values = tuple(map(undescribed, axes))
-        return self.generated(values, (), tuple(map(_hashable, axes)), (), compact)
+        return self.generated(values, (), tuple(map(hashable, axes)), (), compact)
 
     def for_arguments(self, arguments: tuple | None) -> Generated:
         return self.current() if arguments is None else self.written_for(arguments, {})
@@ -375,7 +368,7 @@ class Vmapped(Transformed):
         except TransformError:
             if not compact:
                 raise
-            return self.generated(values, given, axes, named)
+        return self.generated(values, given, axes, named)
 
     def write(
         self, values: Any, given: Any, axes: Any, named: Any, compact: bool = False
@@ -386,8 +379,8 @@ class Vmapped(Transformed):
             source = read_source(target.function)
             if target.inner is not None:
                 unit.dependencies.extend(target.inner.unit.dependencies)
-            leading = [_shareable(describe(v)) for v in target.leading]
-            keywords = {k: _shareable(describe(v)) for k, v in target.keywords.items()}
+            leading = [shareable(describe(v)) for v in target.leading]
+            keywords = {k: shareable(describe(v)) for k, v in target.keywords.items()}
             renamed = {user: name for name, user in source.renamed.items()}
             keywords |= {renamed.get(k, k): v for k, v in given}
             env = bind_parameters(source, [*leading, *values], keywords)
@@ -447,395 +440,4 @@ def _one(value: Array, batched: bool) -> Array:
     return Array(True, None if value.rank is None else value.rank - 1)
 
 
-def _hashable(axes: Any) -> Any:
-    if isinstance(axes, dict):
-        return tuple((k, _hashable(v)) for k, v in axes.items())
-    return tuple(map(_hashable, axes)) if isinstance(axes, list) else axes
-
-
-def _shareable(value: Value) -> Value:
-    return value
-
-
-def described(x: Any, axes: Axes, name: str) -> Value:
-    """The description of an argument; a function is what it is, so that its batch can be written."""
-    if axes is None:
-        return Known(x) if is_function(x) else describe(x)
-    if hasattr(x, "shape"):
-        return Array(True, len(x.shape) - 1)
-    if x is None:
-        return Nothing()
-    if isinstance(x, dict):
-        parts = _axes_for(axes, x, name)
-        values = tuple(
-            described(v, a, f"{name}[{k!r}]") for (k, v), a in zip(x.items(), parts, strict=True)
-        )
-        return Items("dict", tuple(x), values)
-    if isinstance(x, (list, tuple)):
-        parts = _axes_for(axes, x, name)
-        values = tuple(
-            described(v, a, f"{name}[{i}]") for i, (v, a) in enumerate(zip(x, parts, strict=True))
-        )
-        if hasattr(x, "_fields"):
-            return Items("object", tuple(x._fields), values)
-        return Items("tuple" if isinstance(x, tuple) else "list", tuple(range(len(x))), values)
-    if dataclasses.is_dataclass(x):
-        fields = [f.name for f in dataclasses.fields(x)]
-        values = tuple(described(getattr(x, f), axes, f"{name}.{f}") for f in fields)
-        return Items("object", tuple(fields), values)
-    raise TypeError(
-        f"vmap: `{name}` is {type(x).__name__}, which has no batch axis; use None in in_axes"
-    )
-
-
-def is_function(x: Any) -> bool:
-    """Is this a function to call, and no object that may be called, too?"""
-    ours = hasattr(x, "redraft_kind") or getattr(type(x), "redraft_identity", False)
-    return ours or isinstance(x, (types.FunctionType, functools.partial)) or row_of(x) is not None
-
-
-def _axes_for(axes: Axes, x: Any, name: str) -> list[Axes]:
-    """One entry of axes per part of a container."""
-    if axes is None or isinstance(axes, int):
-        return [axes] * len(x)
-    same = (isinstance(axes, dict) and isinstance(x, dict) and axes.keys() == x.keys()) or (
-        isinstance(axes, (tuple, list)) and isinstance(x, (tuple, list)) and len(axes) == len(x)
-    )
-    if not same:
-        raise ValueError(
-            f"vmap in_axes specification must be a tree prefix of the corresponding value, got {axes!r} "
-            f"for `{name}`, a {type(x).__name__} of {len(x)}"
-        )
-    return [axes[k] for k in x] if isinstance(x, dict) else list(axes)
-
-
-def _sizes(x: Any, axes: Axes, name: str, found: list[Any]) -> None:
-    """Sizes along the batch axes of all leaves of an argument."""
-    if axes is None or x is None:
-        return
-    if isinstance(x, dict):
-        for (key, part), of in zip(x.items(), _axes_for(axes, x, name), strict=True):
-            _sizes(part, of, f"{name}[{key!r}]", found)
-    elif isinstance(x, (list, tuple)):
-        for i, (part, of) in enumerate(zip(x, _axes_for(axes, x, name), strict=True)):
-            _sizes(part, of, f"{name}[{i}]", found)
-    elif dataclasses.is_dataclass(x) and not isinstance(x, type):
-        for field in dataclasses.fields(x):
-            _sizes(getattr(x, field.name), axes, f"{name}.{field.name}", found)
-    elif isinstance(axes, (tuple, list, dict)):
-        raise ValueError(
-            f"vmap in_axes specification must be a tree prefix of the corresponding value, got {axes!r} "
-            f"for `{name}`, an array or number"
-        )
-    else:
-        shape = tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
-        if not shape and not isinstance(x, (np.ndarray, np.generic, int, float, complex)):
-            raise TypeError(
-                f"vmap: `{name}` is {type(x).__name__}, which has no batch axis; use None in in_axes"
-            )
-        if not -len(shape) <= axes < len(shape):
-            raise ValueError(
-                f"vmap was requested to map `{name}` along axis {axes}, which implies that its rank "
-                f"should be at least {axes + 1 if axes >= 0 else -axes}, but it is {len(shape)} "
-                f"(its shape is {shape})"
-            )
-        if shape[axes] is not None:  # (a tensor's size may not be known)
-            found.append((name, shape[axes], axes, shape))
-
-
-def undescribed(axes: Axes) -> Value:
-    """The description of an argument of which only the axes are known: an array."""
-    if axes is None:
-        return PLAIN
-    if isinstance(axes, dict):
-        return Items("dict", tuple(axes), tuple(map(undescribed, axes.values())))
-    if isinstance(axes, (tuple, list)):
-        kind = "tuple" if isinstance(axes, tuple) else "list"
-        return Items(kind, tuple(range(len(axes))), tuple(map(undescribed, axes)))
-    return BATCHED
-
-
-def bind_parameters(
-    source: Source, values: list[Value], named: dict[str, Value]
-) -> dict[str, Value]:
-    """Descriptions by parameter, from those of the arguments of a call.
-
-    Raises:
-        TypeError: the arguments do not fit the parameters.
-    """
-    arguments = source.node.args
-    positional = [a.id for a in (*arguments.posonlyargs, *arguments.args)]
-    env: dict[str, Value] = dict(zip(positional, values, strict=False))
-    title = core.base(source.name)
-    if arguments.vararg is not None:
-        rest = tuple(values[len(positional) :])
-        env[arguments.vararg.id] = Items("tuple", tuple(range(len(rest))), rest)
-    elif len(values) > len(positional):
-        raise TypeError(
-            f"`{title}` takes {len(positional)} positional arguments but {len(values)} were given"
-        )
-    keywords = {a.id for a in (*arguments.args, *arguments.kwonlyargs)}
-    extra = {}
-    for name, value in named.items():
-        if name in keywords and name not in env:
-            env[name] = value
-        elif arguments.kwarg is not None and name not in env:
-            extra[name] = value
-        else:
-            raise TypeError(f"`{title}` got an unexpected or repeated argument `{name}`")
-    if arguments.kwarg is not None:
-        env[arguments.kwarg.id] = Items("dict", tuple(extra), tuple(extra.values()))
-    defaults = dict(zip(reversed(positional), reversed(arguments.defaults), strict=False))
-    defaults |= {
-        a.id: d
-        for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-        if d is not None
-    }
-    for name in [*positional, *(a.id for a in arguments.kwonlyargs)]:
-        if name not in env:
-            if name not in defaults:
-                raise TypeError(f"`{title}` misses the argument `{name}`")
-            env[name] = _default(source, defaults[name])
-    return env
-
-
-def _default(source: Source, node: Any) -> Value:
-    if isinstance(node, gast.Name) and node.id in source.extras:
-        value = source.extras[node.id]
-        return Known(value) if callable(value) else describe(value)
-    return describe(node.value) if isinstance(node, gast.Constant) else PLAIN
-
-
-def moved(source: Source, skip: int, axes: Any, named: dict[str, Axes]) -> dict[str, Axes]:
-    """Parameters whose batch axes are not all in front, and their axes."""
-    arguments = source.node.args
-    positional = [a.id for a in (*arguments.posonlyargs, *arguments.args)][skip:]
-    found = dict(zip(positional, axes, strict=False))
-    if arguments.vararg is not None and len(axes) > len(positional):
-        found[arguments.vararg.id] = tuple(axes[len(positional) :])
-    return {**found, **named}
-
-
-def write_entry(
-    unit: Unit, source: Source, env: dict[str, Value], moves: dict[str, Axes], out_axes: Axes,
-    axis_size: int | None, axis_name: str | None = None, compact: bool = False,
-) -> Source:  # fmt: skip
-    """Write the batched function that is called: with the batch axes where the caller has them."""
-    name = unit.name_function(f"{core.base(source.name)}_vmap")
-    names, count = set(unit.names), len(unit.functions)
-    batches = Batches(unit, axis_name, compact=compact)
-    env = batches.described(env)
-    batcher = Batcher(batches, source, env)
-    body = batcher.function()
-    if batches.need_copies:
-        unit.names, unit.functions[count:] = names, []
-        batches = Batches(unit, axis_name, compact=compact, copies=True)
-        batcher = Batcher(batches, source, env)
-        body = batcher.function()
-    returned = body[-1]
-    returned.value = Outgoing(batcher).placed(
-        returned.value, batcher.result, out_axes, "the result"
-    )
-    lines = []
-    for parameter, axes in moves.items():
-        if parameter not in env:  # among ``**keywords``
-            if axes not in (0, None):
-                raise ValueError(f"vmap in_axes: `{parameter}` must have its batch axis in front")
-            continue
-        node = incoming(core.name(parameter), env[parameter], axes)
-        if node is not None:
-            lines.append(core.assign(parameter, node))
-    if axis_size is not None and not any(map(is_batched, env.values())):
-        batcher.size_used and lines.append(
-            core.assign(batcher.size_name, core.constant(int(axis_size)))
-        )
-    else:
-        batcher.finish_returned(body)
-    known = batcher.start.items()
-    unknown = [n for n, v in known if isinstance(v, Array) and v.batched and v.rank is None]
-    if unknown:  # nobody has seen the arguments
-        lines.insert(0, gast.Expr(core.call("rt.only_arrays", *map(core.name, unknown))))
-    body[:0] = lines
-    fold_answer(body)
-    shown = [n for n, v in env.items() if is_batched(v)]
-    entry = add_function(unit, source, name, source.node.args, body, shown)
-    drop_unused(unit, name, {version.name for version in batches.versions.values()})
-    return entry
-
-
-def write_batched_source(unit: Unit, source: Source, options: dict[str, Any]) -> Source:
-    """Write the batched form of a source that is called inside another transformed function."""
-    in_axes = options.get("in_axes", 0)
-    arguments = source.node.args
-    own = [a.id for a in (*arguments.posonlyargs, *arguments.args)][len(source.captured) :]
-    count = options.get("count")
-    if isinstance(in_axes, dict):
-        axes = [in_axes.get(source.renamed.get(n, n)) for n in own]
-    elif isinstance(in_axes, (tuple, list)):
-        axes = list(in_axes)
-    else:
-        axes = [in_axes] * (len(own) - len(arguments.defaults) if count is None else count)
-    values = [*(PLAIN for _ in source.captured), *(options.get("values") or map(undescribed, axes))]
-    missing = len(own) - len(arguments.defaults) - (len(values) - len(source.captured))
-    values += [PLAIN] * missing  # of a partial, which passes them by name
-    try:
-        env = bind_parameters(source, values, {})
-    except TypeError as error:
-        raise TransformError(f"vmap: {error}", None, "check in_axes") from None
-    moves = moved(source, len(source.captured), axes, {})
-    try:
-        return write_entry(
-            unit, source, env, moves, options.get("out_axes", 0), options.get("axis_size"),
-            options.get("axis_name"),
-        )  # fmt: skip
-    except TransformError as error:
-        error.of_batch = "values" not in options
-        raise
-
-
-def drop_unused(unit: Unit, entry: str, among: set[str]) -> None:
-    """Remove functions that nothing calls: of earlier rounds, or of which only the batch is used."""
-    by_name = {f.name: f for f in unit.functions}
-    wanted, todo = set(), [entry]
-    while todo:
-        name = todo.pop()
-        if name in wanted or name not in by_name:
-            continue
-        wanted.add(name)
-        todo += {n.id for s in by_name[name].body for n in core.walk(s) if isinstance(n, gast.Name)}
-    unit.functions[:] = [f for f in unit.functions if f.name in wanted or f.name not in among]
-
-
-def incoming(node: gast.expr, value: Value, axes: Axes) -> gast.expr | None:
-    """An argument with its batch axes in front; None if they are."""
-    if axes is None or axes == 0 or not is_batched(value):
-        return None
-    if isinstance(value, Array):
-        return core.call("np.moveaxis", node, core.constant(int(axes)), core.constant(0))
-    if isinstance(value, Items):
-        if isinstance(axes, dict):
-            of = [axes[k] for k in value.keys]
-        elif isinstance(axes, (tuple, list)):
-            of = [dict(axes).get(k) if value.kind == "dict" else None for k in value.keys]
-            of = of if value.kind == "dict" else list(axes)
-        else:
-            of = [axes] * len(value.keys)
-        parts, changed = [], False
-        for i, key in enumerate(value.keys):
-            part = part_at(core.copy(node), i, key)
-            new = incoming(core.copy(part), value.parts[i], of[i])
-            changed |= new is not None
-            parts.append(part if new is None else new)
-        if changed and value.kind == "object":
-            raise TransformError(
-                "the batch axis of an object's fields must be their first one", None,
-                "move the axes before the call",
-            )  # fmt: skip
-        return display_of(value, parts) if changed else None
-    return None
-
-
-class Outgoing:
-    """Puts the batch axes of the result where `out_axes` wants them."""
-
-    def __init__(self, batcher: Batcher) -> None:
-        self.batcher = batcher
-
-    def placed(self, node: gast.expr, value: Value, axes: Axes, what: str) -> gast.expr:
-        new = self.changed(node, value, axes, what)
-        return node if new is None else new
-
-    def changed(self, node: gast.expr, value: Value, axes: Axes, what: str) -> gast.expr | None:
-        """The node with its axes in place; None if they are."""
-        if isinstance(value, Nothing):
-            return None
-        if isinstance(value, (Closure, Known)):
-            raise TransformError(
-                f"{what} of a function under vmap is a function", None, "return arrays"
-            )
-        if isinstance(axes, (tuple, list, dict)):
-            if not isinstance(value, Items):
-                if isinstance(value, Many):
-                    raise ValueError(
-                        "vmap out_axes: the length of the result is not known; use one int"
-                    )
-                raise ValueError(
-                    f"vmap out_axes specification must be a tree prefix of the result, got {axes!r} for "
-                    f"{what}, which is an array or number"
-                )
-        if isinstance(value, Array):
-            return self.array(node, value, axes, what)
-        if isinstance(value, Items):
-            return self.container(node, value, axes, what)
-        if isinstance(value, Entries):
-            raise TransformError(
-                f"{what} of a function under vmap is a list that is longer for some examples", None,
-                "return what is computed from it, or an array with `np.nan` for what is missing",
-            )  # fmt: skip
-        part = self.changed(core.name("part"), value.part, axes, what)
-        if part is None:
-            return None
-        if value.kind == "dict":
-            raise TransformError("a dict of unknown keys has its batch axes moved", None, "use 0")
-        return gast.ListComp(part, [gast.comprehension(core.store("part"), node, [], 0)])
-
-    def array(self, node: gast.expr, value: Array, axes: Axes, what: str) -> gast.expr | None:
-        if not value.batched:
-            if axes is None:
-                return None
-            node = self.batcher.for_each(node)
-            return node if axes == 0 else self.moved(node, axes)
-        if axes is None:
-            raise ValueError(
-                f"vmap has a mapped result but out_axes is None: {what} differs from example to example"
-            )
-        return None if axes == 0 else self.moved(node, axes)
-
-    def moved(self, node: gast.expr, axis: int) -> gast.expr:
-        return core.call("np.moveaxis", node, core.constant(0), core.constant(int(axis)))
-
-    def container(self, node: gast.expr, value: Items, axes: Axes, what: str) -> gast.expr | None:
-        of = self.axes_of_parts(value, axes, what)
-        display = isinstance(node, (gast.Tuple, gast.List, gast.Dict))
-        owner = node if display or core.is_name(node) else core.name(self.batcher.free("ans"))
-        parts, any_new = [], False
-        for i, key in enumerate(value.keys):
-            part = part_at(core.copy(owner), i, key)
-            if value.kind == "object":
-                part = gast.Attribute(core.copy(owner), key, gast.Load())
-            new = self.changed(core.copy(part), value.parts[i], of[i], f"part {key!r} of {what}")
-            any_new |= new is not None
-            parts.append(part if new is None else new)
-        if not any_new:
-            return None
-        if value.kind == "object":
-            raise TransformError(
-                "an object with fields that are not batched is the result", None, "return a dict"
-            )
-        if owner is not node:
-            value_node = gast.NamedExpr(core.store(owner.id), node)
-            first = part_at(owner, 0, value.keys[0])
-            for part in core.walk(parts[0]):
-                if core.same(part, first):
-                    part.value = value_node
-                    break
-        return display_of(value, parts)
-
-    def axes_of_parts(self, value: Items, axes: Axes, what: str) -> list[Axes]:
-        if axes is None or isinstance(axes, (int, np.integer)):
-            return [axes] * len(value.keys)
-        if isinstance(axes, dict) and value.kind == "dict" and set(axes) == set(value.keys):
-            return [axes[k] for k in value.keys]
-        if (
-            isinstance(axes, (tuple, list))
-            and value.kind != "dict"
-            and len(axes) == len(value.keys)
-        ):
-            return list(axes)
-        raise ValueError(
-            f"vmap out_axes specification must be a tree prefix of the result, got {axes!r} for {what}, "
-            f"a {value.kind} of {len(value.keys)}"
-        )
-
-
-__all__ = ["Many", "Vmapped", "bind_parameters", "vmap", "vmap_by_loop"]
+__all__ = ["Vmapped", "vmap", "vmap_by_loop"]

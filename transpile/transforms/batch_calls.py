@@ -369,7 +369,7 @@ class BatchedCalls(BatchedItems):
 
     def bound_arguments(self, node: Any, source: Source, args: Any, keywords: Any) -> Any:
         """Descriptions of the parameters of a source in a call."""
-        from redraft.transpile.vmap import bind_parameters
+        from redraft.transpile.batched_arguments import bind_parameters
 
         values = [shared_all(k) for _, k in args]
         for value, _ in (*args, *keywords.values()):
