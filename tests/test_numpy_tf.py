@@ -131,7 +131,7 @@ MORE = {
 WORKS_IN_PLACE = ("rt.add_at", "rt.set_at", "rt.add_field")
 NOT_HERE = {
     "rt.add_field": "changes its argument; tested below",
-    "slice": "gives no array", "rt.Struct": "is a class", "rt.reader": "takes a name", "rt.only_reads": "takes a function", "rt.method": "the same", "rt.constant_of": "of objects", "rt.check_shapes": "gives nothing; tested below", "rt.only_arrays": "the same", "np.empty_like": "its values are any",
+    "slice": "gives no array", "rt.Struct": "is a class", "rt.reader": "takes a name", "rt.only_reads": "takes a function", "rt.method": "the same", "rt.constant_of": "of objects", "rt.check_shapes": "gives nothing; tested below", "rt.only_arrays": "the same", "rt.same_shape": "the same", "rt.reversed_perm": "takes pairs of places, and gives them", "np.empty_like": "its values are any",
     **{f"rt.{n}": "the arguments are axes and shapes" for n in (
         "inner_axes", "inner_shape", "single_axes", "new_axes", "inner_index", "flat_place", "inner_order", "inner_widths", "matrix_shape", "lanes")},
     "np.zeros": "the arguments are no arrays", "np.ones": "the same", "np.empty": "the same",
@@ -824,6 +824,9 @@ def test_helpers_that_only_check():
     assert rnp.rt.only_arrays(x, V) is None
     with pytest.raises(TypeError, match="written for arrays"):
         rnp.rt.only_arrays([x], x)
+    assert rnp.rt.same_shape(x, as_input(V), 1) is None
+    with pytest.raises(TransformError, match="for some examples"):
+        rnp.rt.same_shape(x, as_input(V[:1]), 1)
 
 
 def test_cotangents_of_structures():

@@ -60,8 +60,14 @@ primitive(
     tf="np.reshape(rows, (*np.shape(ans), *np.shape(x)))",
 )  # fmt: skip
 no_derivative(
-    "rt.no_columns(y_dot, x)", shape_only=("y_dot", "x"), tf="tf_batching.no_rows(y_dot, x, y_dot)"
+    "rt.no_columns(y_dot, x)",
+    shape_only=("y_dot", "x"),
+    tf="tf_batching.no_rows(y_dot, x, y_dot)",
+    samples=lambda rng: [(rng.normal(size=2), rng.normal(size=3))],
 )
-no_derivative("rt.no_rows(ans, x)", shape_only=("ans", "x"), tf="tf_batching.no_rows(ans, x, x)")
+no_derivative(
+    "rt.no_rows(ans, x)", shape_only=("ans", "x"), tf="tf_batching.no_rows(ans, x, x)",
+    samples=lambda rng: [(rng.normal(size=2), rng.normal(size=3))],
+)  # fmt: skip
 no_derivative("rt.only_arrays(*xs)", tf="tf_structure.only_arrays(xs)")
 no_derivative("rt.same_shape(x, y, rank=None)", tf="tf_structure.same_shape(x, y, rank)")
