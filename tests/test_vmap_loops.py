@@ -693,3 +693,56 @@ def test_hessians_are_those_of_each_example(fun, x):
         return rd.vmap(rd.hessian(fun))(x)
 
     np.testing.assert_allclose(settled(hessians, fun, x), each(rd.hessian(fun), x), rtol=1e-9)
+
+
+# --- a name for something else in one branch
+
+
+def other_rank_beside_a_singular_value(x):
+    y = np.sin(x)
+    r = 0.0
+    if not x[1] > 0:
+        y = np.log(0.5)
+        r = np.log(x[1] ** 2)
+    elif x[0] > 0:
+        r = 1.0
+        y += np.sin(y)
+    else:
+        r = np.sum(y * y)
+    return r + np.sum(x)
+
+
+def other_rank_restored(x):
+    y = np.sin(x)
+    if not x[1] > 0:
+        y = np.log(0.5)
+        r = np.log(x[1] ** 2) + y
+    else:
+        r = np.sum(y * y)
+    return r + np.sum(x)
+
+
+def other_list_in_a_singular_branch(x):
+    y = [x[0], x[1]]
+    if x[2] > 0:
+        y = [np.log(x[0] ** 2)]
+        r = y[0]
+    else:
+        r = y[1]
+    return r
+
+
+@pytest.mark.parametrize(
+    "fun",
+    [other_rank_beside_a_singular_value, other_rank_restored, other_list_in_a_singular_branch],
+    ids=lambda f: f.__name__,
+)
+def test_names_for_something_else_in_one_branch(fun):
+    batch = np.random.default_rng(1).normal(size=(12, 3))
+    try:
+        got = rd.vmap(fun)(batch.copy())
+    except rd.TransformError as error:
+        assert fun is other_rank_beside_a_singular_value
+        assert "no value for the examples" in error.msg
+        return
+    np.testing.assert_allclose(got, np.stack([fun(x.copy()) for x in batch]))

@@ -425,9 +425,12 @@ class BatchedLanes(BatchedBranches):
         block = located(gast.If(core.name(mask), body, []), place)
         live = block.live = self.needed(live)
         saved = self.snapshot()
+        valued = {n for n in live if self.has_value(n) and n not in self.partial}
         self.under(mask, live, body)
-        after = self.env
+        after, lost = self.env, valued & set(self.partial)
         self.restore(saved)
+        if lost:  # the other examples' values end here, and reads of them must be refused
+            return None
         set_here = {n: after[n] for n in sorted(core.writes(body) & live) if n in after}
         new = {n: v for n, v in set_here.items() if not self.has_value(n)}
         head = {**self.env, **set_here}
