@@ -182,8 +182,12 @@ def _free_names(node: Any, found: list[gast.Name]) -> None:
 
 def _free_in_comprehension(node: Any, found: list[gast.Name]) -> None:
     bound = {n.id for g in node.generators for n in walk(g.target) if isinstance(n, gast.Name)}
+    first = node.generators[0].iter  # is evaluated outside, where the names mean something else
+    found += free_names(first)
+    outside = {id(n) for n in walk(first)}
     for child in children(node):
-        found += [n for n in free_names(child) if n.id not in bound]
+        free = free_names(child)
+        found += [n for n in free if n.id not in bound and id(n) not in outside]
 
 
 def _free_in_function(node: Any) -> list[gast.Name]:

@@ -648,3 +648,41 @@ def array_in_dict_replaced(x):
     d = {"a": np.outer(x, x) @ x, "b": np.mean(x)}
     d["a"] = np.sin(x[0])
     return d["a"] * d["b"]
+
+
+@case(0.3)
+def list_grown_from_its_last_number(s):
+    values = [s, s * s]
+    for _ in range(3):
+        values.append(np.sin(values[-1]) * s)
+    return sum(values)
+
+
+@case(0.3)
+def list_grown_from_its_last_two(s):
+    values = [s, s * s]
+    for _ in range(3):
+        values.append(values[-1] * values[-2] + values[-1])
+    return values[-1] * values[2]
+
+
+@case(0.3)
+def list_of_numbers_shrunk(s):
+    values = [s, s * s, np.sin(s)]
+    while len(values) > 1:
+        last = values.pop()
+        values[-1] = values[-1] + last * values[-1]
+    return values[0]
+
+
+@case(X3)
+def comprehension_over_its_own_name(x):
+    v = [x[0], x[1]]
+    return sum(v * v for v in v) if x[0] > -9 else 0.0
+
+
+@case(X3)
+def comprehensions_over_their_own_names(x):
+    v = [[x[0], x[1]], [x[2], x[0]]]
+    w = [[v * v for v in v] for v in v]
+    return sum(v * x[1] for v in w[0]) + w[1][0]

@@ -281,12 +281,23 @@ def _may_move(value: gast.expr, later: gast.stmt, target: str) -> bool:
     """An impure call keeps its place among the other calls of a line."""
     if not _impure(value):
         return True
+    if _popped(value) & core.reads(
+        later
+    ):  # what the line reads of the list, it reads after the pop
+        return False
     before = []
     for node in core.walk(later):
         if core.is_name(node) and node.id == target:
             break
         before.append(node)
     return not any(isinstance(n, gast.Call) and _impure(n) for n in before[1:])
+
+
+def _popped(value: gast.expr) -> set[str]:
+    """The variables of lists that an expression pops from."""
+    calls = [n for n in core.walk(value) if isinstance(n, gast.Call)]
+    pops = [c.func for c in calls if getattr(c.func, "attr", None) == "pop"]
+    return set().union(*(core.reads(f.value) for f in pops), set())
 
 
 def _find(statement: gast.stmt, id: str) -> Any:
