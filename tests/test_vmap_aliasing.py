@@ -207,3 +207,21 @@ def test_aliases_are_right_or_refused(problem):
         return
     for a, b in zip(got, want, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def view_beside_an_augmented_array(x):
+    y = np.tanh(x)
+    w = y[::-1]
+    w[-1] = np.sin(x[1])
+    y += np.sin(np.mean(w))
+    z = w[:]
+    z[0] = np.sum(z)
+    y[-2] = np.sin(y[0])
+    return np.sum(w * w) + np.sum(y * x)
+
+
+def test_aliases_in_batches_of_batches():
+    once = np.stack([view_beside_an_augmented_array(x) for x in X])
+    np.testing.assert_allclose(rd.vmap(view_beside_an_augmented_array)(X), once)
+    twice = rd.vmap(rd.vmap(view_beside_an_augmented_array))(np.stack([X, X[::-1]]))
+    np.testing.assert_allclose(twice, np.stack([once, once[::-1]]))

@@ -239,6 +239,7 @@ class Unit:
         source.extras, source.renamed = written.extras, written.renamed
         source.plain_names = written.plain_names
         source.generated, source.modules = True, {"np": numpy, "rt": runtime}
+        source.batched = written.batched
         source.local_functions = self.written
         return source
 

@@ -390,6 +390,7 @@ class Vmapped(Transformed):
             )
             drop_unused(unit, entry.name, {f.name for f in unit.functions})
             generated = Generated(unit, source, entry.name)
+            generated.function.redraft_batched = entry.batched
             generated.target, generated.renamed = target, renamed
             return generated
 

@@ -74,12 +74,18 @@ class Source:
     shift: int = 0
     local_functions: dict[str, Any] = field(default_factory=dict)
     generated: bool = False
+    batched: bool = False  # written by `vmap`
     modules: dict[str, Any] = field(default_factory=dict)
     extras: dict[str, Any] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
     outer: dict[str, str] = field(default_factory=dict)
     plain_names: frozenset[str] = frozenset()
     written_for: str = ""
+
+    @property
+    def derives(self) -> bool:
+        """Is this a derivative that redraft wrote, which changes in place only what is its own?"""
+        return self.written_here and not self.batched
 
     @property
     def written_here(self) -> bool:
@@ -166,6 +172,7 @@ def read_source(function: types.FunctionType) -> Source:
     names = function.__globals__.get("__redraft_globals__", function.__globals__)
     source = Source(definition, code.co_filename, lines, names, cells, function)
     source.plain_names = getattr(function, "redraft_plain_names", frozenset())
+    source.batched = getattr(function, "redraft_batched", False)
     normalize(source)
     return source
 

@@ -252,6 +252,7 @@ def add_source(
     generated = Source(node, source.file, source.lines, source.globals, source.cells)
     generated.written_for = source.user_place
     generated.captured, generated.renamed = source.captured, source.renamed
+    generated.batched = not source.derives
     generated.extras = {**source.extras, **numbered}
     generated.generated, generated.plain_names = True, source.plain_names
     generated.modules = {"np": numpy, "rt": runtime}

@@ -47,7 +47,7 @@ class SharedMemory:
         names = self.held_by(statement.value, known)
         self.join(core.writes(target) | core.reads(target) & set(self.env), names)
         plain = core.is_name(statement.value) or isinstance(statement, gast.AugAssign)
-        if not plain and not self.source.written_here:  # derivatives change only what is theirs
+        if not plain and not self.source.derives:  # derivatives change only what is theirs
             for name in names:
                 self.share(name)
 
