@@ -19,6 +19,7 @@ from redraft.runtime.collectives import (  # noqa: E402
     psum,
     psum_scatter,
 )
+from redraft.runtime.specs import ShapeDtypeStruct  # noqa: E402
 from redraft.runtime.tree import register as register_pytree_node  # noqa: E402
 from redraft.transpile.api import grad, jvp, source, value_and_grad, vjp  # noqa: E402
 from redraft.transpile.custom import primitive  # noqa: E402
@@ -31,6 +32,7 @@ from redraft.transpile.scopes import insert_grad_of, while_bound  # noqa: E402
 from redraft.transpile.vmap import vmap, vmap_by_loop  # noqa: E402
 
 __all__ = [
+    "ShapeDtypeStruct",
     "SourceError",
     "TableError",
     "TransformError",
