@@ -132,15 +132,19 @@ class Unit:
 
     `object_names` are those that objects among the arguments share with arrays (front/objects.py),
     `met_names` those of the classes whose constructors the functions call. `late_batches`: what
-    `vmap` makes is written when it is called, with arguments whose ranks are known.
+    `vmap` makes is written when it is called, with arguments whose ranks are known. `reserved` are
+    names that no generated function may have; `outer_names` those that the sources read from outside.
     """
 
     object_names: frozenset[str] = frozenset()
     met_names: frozenset[str] = frozenset()
     late_batches: bool = False
+    reserved: frozenset[str] = frozenset()
     dependencies: list[Dependency] = field(default_factory=list)
     functions: list[gast.FunctionDef] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    given_names: set[str] = field(default_factory=set)
+    outer_names: set[str] = field(default_factory=set)
     bindings: dict[str, Any] = field(default_factory=dict)
     written: dict[str, Source] = field(default_factory=dict)
     pairs: dict[Any, Pair] = field(default_factory=dict)
@@ -156,10 +160,11 @@ class Unit:
     def name_function(self, wanted: str) -> str:
         """A free name for a generated function."""
         name, number = wanted, 1
-        while name in self.names:
+        while name in self.names or name in self.reserved:
             number += 1
             name = f"{wanted}_{number}"
         self.names.add(name)
+        self.given_names.add(name)
         return name
 
     def signature(self, source: Source) -> Any:
@@ -239,7 +244,7 @@ class Unit:
         source.extras, source.renamed = written.extras, written.renamed
         source.plain_names = written.plain_names
         source.generated, source.modules = True, {"np": numpy, "rt": runtime}
-        source.batched = written.batched
+        source.batched, source.rule = written.batched, written.rule
         source.local_functions = self.written
         return source
 
@@ -276,7 +281,10 @@ class Unit:
                 tuple(parameters),
             )
             self.pairs[key] = pair
-            write_pair(self, source, pair, has_aux, masked, suspects, ranks)
+            if source.rule is None:
+                write_pair(self, source, pair, has_aux, masked, suspects, ranks)
+            else:
+                source.rule.write_pair(self, source, pair)
         return self.pairs[key]
 
     def may_change(self, source: Source, active: tuple[str, ...]) -> bool:
@@ -286,6 +294,8 @@ class Unit:
             TransformError: it certainly does.
         """
         key = (source, active)
+        if source.rule is not None:  # the rule says what there is to say
+            return False
         if key not in self.changing:
             self.changing[key] = False
             prepared = prepare(source, set(active), self)
@@ -302,6 +312,7 @@ class Unit:
         returns the numbered names and their objects.
         """
         numbered: dict[str, Any] = {}
+        self.outer_names |= core.reads(source.node) - set(source.local_functions)
         defaults = [
             d for d in (*function.args.defaults, *function.args.kw_defaults) if d is not None
         ]
@@ -329,10 +340,15 @@ class Unit:
 
 
 def write_unit(names: frozenset[str], write: Callable[[Unit], Any]) -> Any:
-    """What `write` makes of a unit; anew, if it meets classes whose names it had not known."""
+    """What `write` makes of a unit.
+
+    Anew, if it meets classes whose names it had not known, or gives a function a name that the sources
+    read from outside, where it means something else.
+    """
     refused: TransformError | None = None
+    reserved: frozenset[str] = frozenset()
     while True:
-        unit = Unit(object_names=names, late_batches=refused is not None)
+        unit = Unit(names, late_batches=refused is not None, reserved=reserved)
         try:
             written = write(unit)
         except TransformError as error:
@@ -343,8 +359,10 @@ def write_unit(names: frozenset[str], write: Callable[[Unit], Any]) -> Any:
                     raise
                 refused = error  # where the ranks of the arguments are known, it may be batched
         else:
-            if unit.met_names <= names:
+            taken = unit.outer_names & unit.given_names
+            if unit.met_names <= names and not taken:
                 return written
+            reserved |= taken
         names |= unit.met_names
 
 
