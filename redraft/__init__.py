@@ -23,6 +23,7 @@ from redraft.runtime.specs import ShapeDtypeStruct  # noqa: E402
 from redraft.runtime.tree import register as register_pytree_node  # noqa: E402
 from redraft.transpile.api import grad, jvp, source, value_and_grad, vjp  # noqa: E402
 from redraft.transpile.custom import primitive  # noqa: E402
+from redraft.transpile.custom_rules import custom_gradient, custom_jvp, custom_vjp  # noqa: E402
 from redraft.transpile.errors import SourceError, TransformError  # noqa: E402
 from redraft.transpile.jacobian import hessian, jacfwd, jacrev  # noqa: E402
 from redraft.transpile.jacobian import jacrev as jacobian  # noqa: E402
@@ -40,6 +41,9 @@ __all__ = [
     "all_to_all",
     "axis_index",
     "axis_size",
+    "custom_gradient",
+    "custom_jvp",
+    "custom_vjp",
     "grad",
     "hessian",
     "insert_grad_of",

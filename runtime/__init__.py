@@ -166,6 +166,17 @@ from redraft.runtime.reduce import (
     unweights,
     weights_like,
 )
+from redraft.runtime.rules import (
+    only_cotangent,
+    only_cotangent_bar,
+    rule_bars,
+    rule_pair,
+    rule_seed,
+    rule_specs,
+    rule_sums,
+    rule_sums_bar,
+    rule_tangent,
+)
 from redraft.runtime.shapes import (
     astype_dot,
     broadcast_like,

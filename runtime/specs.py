@@ -61,7 +61,15 @@ class ShapeDtypeStruct:
         return hash((self.shape, self.dtype))
 
 
-def _length(length: Any) -> int:
+def _lengths(shape: Any) -> tuple:
+    """Lengths of axes as numbers; those of a tensor may not be known (None)."""
+    listed = getattr(shape, "as_list", None)
+    return tuple(shape if listed is None else listed())
+
+
+def _length(length: Any) -> int | None:
+    if length is None:
+        return None
     if isinstance(length, bool) or not isinstance(length, (int, np.integer)):
         raise TypeError(f"the length of an axis must be an integer, got {length!r}")
     return int(length)
@@ -72,5 +80,5 @@ def spec_of(x: Any) -> ShapeDtypeStruct:
     if isinstance(x, ShapeDtypeStruct):
         return x
     if hasattr(x, "shape") and hasattr(x, "dtype"):
-        return ShapeDtypeStruct(tuple(x.shape), np.dtype(x.dtype))
+        return ShapeDtypeStruct(_lengths(x.shape), getattr(x.dtype, "as_numpy_dtype", x.dtype))
     return ShapeDtypeStruct(np.shape(x), np.asarray(x).dtype)

@@ -59,6 +59,10 @@ class Generated:
         self.source = source
         self.namespace = self._namespace(source)
         load(self.text, self.file, self.namespace)
+        for written in unit.functions:
+            rule = unit.written[written.name].rule
+            if rule is not None:  # the batched form of a function with a rule
+                self.namespace[written.name].redraft_rule = rule
         self.function = self.namespace[name]
         self.function.__redraft_source__ = self.text
         self.guards = self._guards()

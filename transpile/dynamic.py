@@ -130,6 +130,8 @@ _sources: dict[Any, Source] = {}
 
 
 def _closure(function: types.FunctionType, count: int | None, given: tuple[str, ...]) -> Parts:
+    if hasattr(function, "redraft_rule"):
+        return _ruled(function, count, given)
     captured = {k: v for k, v in (captured_by(function) or {}).items() if _is_data(v)}
     names = tuple(captured)
     key = (function.__code__, id(function.__globals__), names)
@@ -154,6 +156,14 @@ def _closure(function: types.FunctionType, count: int | None, given: tuple[str, 
     return Parts(
         Function(source), key, list(captured.values()), keywords, rebuild, split, len(names)
     )
+
+
+def _ruled(function: types.FunctionType, count: int | None, given: tuple[str, ...]) -> Parts:
+    """A function with a rule of its own: what it captured is not differentiated."""
+    source = read_source(function)
+    keywords = _defaults(function, source, count, given)
+    nothing = lambda held: ([], {})  # noqa: E731
+    return Parts(Function(function), function, [], keywords, lambda bars, named: {}, nothing)
 
 
 def _defaults(

@@ -1014,8 +1014,8 @@ class StagedTools(Stand):
         return value
 
 
-# calls of functions, and collectives, which only say that they have no axis here
-AS_THEY_ARE = ("redraft.runtime.apply", "redraft.runtime.collectives")
+# calls of functions, checks of users' rules, and collectives, which only say that they have no axis here
+AS_THEY_ARE = ("redraft.runtime.apply", "redraft.runtime.collectives", "redraft.runtime.rules")
 
 
 class Helpers(Stand):

@@ -21,10 +21,9 @@ from redraft.transpile.staged import Ready, helper, staged
 def staged_special(function: Any) -> Any:
     """The staged form of a transformation or of a transformed function; None of anything else."""
     from redraft.transpile.jacobian import Jacobian
-    from redraft.transpile.jit import Jitted
     from redraft.transpile.vmap import Vmapped
 
-    if isinstance(function, Jitted):
+    if getattr(type(function), "redraft_identity", False):
         return staged(function.fun)
     if isinstance(function, api.Gradient):
         return Ready(lambda *args, **kwargs: gradient(function, args, kwargs))

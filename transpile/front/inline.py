@@ -66,7 +66,7 @@ def _short_formula(source: Source) -> gast.expr | None:
         body = body[1:]
     plain = not (
         arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults
-        or source.node.decorator_list
+        or source.node.decorator_list or source.rule is not None
     )  # fmt: skip
     if not plain or len(body) != 1 or not isinstance(body[0], gast.Return):
         return None

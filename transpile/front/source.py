@@ -61,6 +61,7 @@ class Source:
         outer: parameters whose default is a variable of the enclosing function -> that variable.
         plain_names: attributes that are fields here, whatever they mean on arrays.
         written_for: the place of the user's function, if redraft wrote this one for it.
+        rule: how it is differentiated, if not by its text (transforms/ruled.py).
     """
 
     node: gast.FunctionDef
@@ -81,6 +82,7 @@ class Source:
     outer: dict[str, str] = field(default_factory=dict)
     plain_names: frozenset[str] = frozenset()
     written_for: str = ""
+    rule: Any = None
 
     @property
     def derives(self) -> bool:
@@ -173,6 +175,7 @@ def read_source(function: types.FunctionType) -> Source:
     source = Source(definition, code.co_filename, lines, names, cells, function)
     source.plain_names = getattr(function, "redraft_plain_names", frozenset())
     source.batched = getattr(function, "redraft_batched", False)
+    source.rule = getattr(function, "redraft_rule", None)
     normalize(source)
     return source
 

@@ -74,6 +74,62 @@ primitive(
     vjp={"z_bar": "ans_bar"},
     jvp={"z_bar": "rt.like(z_bar_dot, x)"},
 )
+# the user's rules (runtime/rules.py)
+no_derivative("rt.rule_specs(primals, value)", tf="rt.rule_specs(primals, value)")
+primitive(
+    "rt.rule_seed(z_bar, specs)",
+    tf="rt.rule_seed(z_bar, specs)",
+    sequences="z_bar",
+    shape_only="specs",
+    vjp={"z_bar": "ans_bar"},
+    jvp={"z_bar": "rt.rule_seed(z_bar_dot, specs)"},
+)
+for _name in ("rule_pair", "rule_tangent"):
+    primitive(
+        f"rt.{_name}(pair, rule)",
+        tf=f"rt.{_name}(pair, rule)",
+        sequences="pair",
+        vjp={"pair": "ans_bar"},
+        jvp={"pair": "pair_dot"},
+    )
+primitive(
+    "rt.rule_bars(bars, specs, rule, names)",
+    tf="rt.rule_bars(bars, specs, rule, names)",
+    sequences="bars",
+    shape_only="specs",
+    vjp={"bars": "ans_bar"},
+    jvp={"bars": "bars_dot"},
+)
+primitive(
+    "rt.rule_sums(bars, axes)",
+    tf="tf_structure.rule_sums(bars, axes)",
+    sequences="bars",
+    vjp={"bars": "rt.rule_sums_bar(ans_bar, bars, axes)"},
+    jvp={"bars": "rt.rule_sums(bars_dot, axes)"},
+)
+primitive(
+    "rt.rule_sums_bar(z_bar, bars, axes)",
+    tf="tf_structure.rule_sums_bar(z_bar, bars, axes)",
+    sequences="z_bar",
+    shape_only="bars",
+    vjp={"z_bar": "rt.rule_sums(ans_bar, axes)"},
+    jvp={"z_bar": "rt.rule_sums_bar(z_bar_dot, bars, axes)"},
+)
+primitive(
+    "rt.only_cotangent(bars, count)",
+    tf="rt.only_cotangent(bars, count)",
+    sequences="bars",
+    vjp={"bars": "rt.only_cotangent_bar(ans_bar, bars)"},
+    jvp={"bars": "rt.only_cotangent(bars_dot, count)"},
+)
+primitive(
+    "rt.only_cotangent_bar(z_bar, bars)",
+    tf="rt.only_cotangent_bar(z_bar, bars)",
+    sequences="z_bar",
+    shape_only="bars",
+    vjp={"z_bar": "ans_bar if isinstance(bars, tuple) else (ans_bar,)"},
+    jvp={"z_bar": "rt.only_cotangent_bar(z_bar_dot, bars)"},
+)
 primitive(
     "rt.pack(x, parts)",
     batch=batch_helpers.items_of_array("parts"),

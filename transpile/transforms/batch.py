@@ -184,6 +184,9 @@ def write_batched(
     fold_answer(body)
     arguments = with_parameter(source.node.args, found.size)
     add_function(batches.unit, source, found.name, arguments, body, batched_names(env))
+    if source.rule is not None:
+        rule = source.rule.batched(source, env, batcher.result, found.size, batches.axis_name)
+        batches.unit.written[found.name].rule = rule
     return batcher.result
 
 

@@ -32,6 +32,7 @@ from redraft.transpile.function import Unit
 from redraft.transpile.transforms.batch import Batcher, Batches, add_function
 from redraft.transpile.transforms.batch_layout import fold_answer
 from redraft.transpile.transforms.batch_names import display_of, part_at
+from redraft.transpile.transforms.build import calling
 
 
 def write_entry(
@@ -39,6 +40,7 @@ def write_entry(
     axis_size: int | None, axis_name: str | None = None, compact: bool = False,
 ) -> Source:  # fmt: skip
     """Write the batched function that is called: with the batch axes where the caller has them."""
+    source = calling(source)
     name = unit.name_function(f"{core.base(source.name)}_vmap")
     names, count = set(unit.names), len(unit.functions)
     batches = Batches(unit, axis_name, compact=compact)

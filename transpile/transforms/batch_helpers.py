@@ -40,10 +40,35 @@ class BatchedHelpers(BatchedCotangents, SameShapes):
                 rt.only_arrays: self.call_only_arrays, rt.same_shape: self.call_same_shape, rt.add_at: self.call_add_at,
                 rt.jacobian_of_columns: self.call_jacobian_of_columns,
                 rt.item_bar: self.call_item_bar, rt.gather_bar: self.call_item_bar,
+                rt.rule_pair: self.call_checked, rt.rule_tangent: self.call_checked,
+                rt.rule_bars: self.call_checked, rt.rule_seed: self.call_checked,
+                rt.rule_specs: self.call_rule_specs, rt.only_cotangent: self.call_only_cotangent,
                 rt.unsum: self.call_unsum, rt.add_field: self.call_add_field, rt.Struct: self.call_Struct,
             }.get(function)  # fmt: skip
         except TypeError:
             return None
+
+    def call_checked(self, node: gast.Call) -> Result | None:
+        """What a user's rule gets and returns is compared with single examples; of a batch it stays."""
+        value, known = self.expression(node.args[0])
+        if isinstance(known, Items) and any(isinstance(p, Nothing) for p in known.parts):
+            raise self.refuse(
+                node, "a rule that returns None in place of a cotangent", "return zeros"
+            )
+        return value, known
+
+    def call_rule_specs(self, node: gast.Call) -> Result | None:
+        """The shapes and dtypes that `call_checked` does not look at."""
+        return core.constant(None), PLAIN
+
+    def call_only_cotangent(self, node: gast.Call) -> Result | None:
+        value, known = self.expression(node.args[0])
+        if isinstance(known, Items) and known.kind == "tuple":
+            return value, known
+        if not isinstance(known, Array):
+            raise self.refuse(node, "a cotangent that is neither an array nor a tuple",
+                              "return a tuple, one cotangent for each argument")  # fmt: skip
+        return gast.Tuple([value], gast.Load()), Items("tuple", (0,), (known,))
 
     def call_basis(self, node: gast.Call) -> Result | None:
         value, known = self.expression(node.args[0])

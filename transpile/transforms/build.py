@@ -71,6 +71,7 @@ def selected(source: Source, argnums: Any) -> tuple[list[str], bool]:
 
 def write_fused(unit: Unit, source: Source, kind: str, options: dict[str, Any]) -> Source:
     """Write `grad`, `value_and_grad` or `jvp` of a source into the unit; returns its source."""
+    source = calling(source)
     if kind == "jvp":
         from redraft.transpile.transforms.forward import write_jvp
 
@@ -96,6 +97,36 @@ def write_fused(unit: Unit, source: Source, kind: str, options: dict[str, Any]) 
     shown = [n if part is None else f"{n}[{part}]" for n, part in items]
     function = definition(name, source.node.args, body, title(kind, source, shown))
     return finish(unit, function, source, prepared)
+
+
+def calling(source: Source) -> Source:
+    """The function itself; one with a rule of its own as a function that calls it."""
+    if source.rule is None:
+        return source
+    called = core.base(source.name)
+    while called in source.parameters:
+        called += "_"
+    node = gast.FunctionDef(source.name, core.copy(source.node.args), [], [], None, None, [])
+    text = f"def f():\n    return {called}({', '.join(passed_on(source.node.args))})\n"
+    node.body = core.parse_gast(text).body[0].body
+    gast.copy_location(node, source.node)
+    caller = dataclasses.replace(
+        source, node=node, lines=text.splitlines(True), rule=None, written_for=source.user_place,
+        shift=source.node.lineno + source.shift - 2, local_functions={called: source},
+    )  # fmt: skip
+    node.lineno = 2
+    return caller
+
+
+def passed_on(arguments: Any) -> list[str]:
+    """The parameters as a call passes them on."""
+    listed = [a.id for a in (*arguments.posonlyargs, *arguments.args)]
+    if arguments.vararg is not None:
+        listed.append(f"*{arguments.vararg.id}")
+    listed += [f"{a.id}={a.id}" for a in arguments.kwonlyargs]
+    if arguments.kwarg is not None:
+        listed.append(f"**{arguments.kwarg.id}")
+    return listed
 
 
 def seed(reverse: Reverse, result: Any, holomorphic: bool) -> None:
@@ -325,6 +356,11 @@ def definition(
 def finish(unit: Unit, function: gast.FunctionDef, source: Source, prepared: Prepared) -> Source:
     """Tidy and name a function, and add it to the unit; returns it as a source of its own."""
     tidy(function, unit, source, prepared)
+    return add_written(unit, function, source)
+
+
+def add_written(unit: Unit, function: gast.FunctionDef, source: Source) -> Source:
+    """Add a function to the unit as it is; returns it as a source of its own."""
     numbered = unit.bind_globals(function, source)
     unit.functions.append(function)
     generated = Source(function, source.file, source.lines, source.globals, source.cells)

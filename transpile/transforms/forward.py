@@ -22,7 +22,14 @@ from redraft.transpile.front.source import Source
 from redraft.transpile.function import Unit, prepare
 from redraft.transpile.primitives import table
 from redraft.transpile.transforms.algebra import add, multiply
-from redraft.transpile.transforms.build import definition, finish, mark_parts, returning, title
+from redraft.transpile.transforms.build import (
+    calling,
+    definition,
+    finish,
+    mark_parts,
+    returning,
+    title,
+)
 from redraft.transpile.transforms.pull import Pull
 from redraft.transpile.transforms.templates import argument_slots, fill, rule_text
 
@@ -46,6 +53,7 @@ def write_jvp(unit: Unit, source: Source, options: dict[str, Any]) -> Source:
 
     With the option `alone`, ``f_tangent`` returns the tangent only.
     """
+    source = calling(source)
     own = source.parameters[len(source.captured) :]
     names = options.get("names") or own[: options["count"]]
     prepared = prepare(source, set(names), unit, options.get("ranks"), bool(options.get("has_aux")))
@@ -734,6 +742,9 @@ def _reserve(unit: Unit, source: Source) -> str:
 
 def write_jvp_named(unit: Unit, source: Source, active: tuple[str, ...], name: str) -> str:
     """Write the tangent function of a callee; its tangents are keyword arguments."""
+    if source.rule is not None:
+        source.rule.write_tangent(unit, source, active, name)
+        return name
     prepared = prepare(source, set(active), unit)
     forward = Forward(prepared, unit)
     body = forward.block(prepared.body[:-1])

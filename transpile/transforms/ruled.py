@@ -1,0 +1,471 @@
+"""Derivatives by rules that the user wrote: `custom_vjp`, `custom_jvp`, `custom_gradient`.
+
+A source with a rule is called like any other; but its forward and backward function, or its tangent
+function, are made of calls of the rule::
+
+    def f_fwd(x, y):                                    def f_bwd(saved, ans_bar):
+        value, saved = rt.rule_pair(forward(x, y), …)       saved, specs = saved
+        specs = rt.rule_specs((x, y), value)                ans_bar = rt.rule_seed(ans_bar, specs)
+        return value, (saved, specs)                        x_bar, y_bar = rt.rule_bars(backward(saved, ans_bar), …)
+                                                            return x_bar, y_bar
+
+What is written is Python like everything else: the derivative of a derivative goes through the text of
+the rule.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import gast
+
+from redraft.transpile import core
+from redraft.transpile.analysis.batched import Entries, Items, is_batched
+from redraft.transpile.errors import TransformError
+from redraft.transpile.front.source import Source
+from redraft.transpile.transforms.build import add_written, definition, passed_on, title
+from redraft.transpile.transforms.forward import tangent_parameter
+
+
+@dataclasses.dataclass(eq=False)
+class Rule:
+    """How a function is differentiated, in place of its own source.
+
+    Attributes:
+        name: the user's name of the function.
+        nondiff: positions of the arguments that are never differentiated.
+        size: the parameter of a batched function that takes the size of the batch, if it has one.
+    """
+
+    name: str
+    nondiff: tuple[int, ...] = ()
+    size: str | None = None
+
+    def write_pair(self, unit: Any, source: Source, pair: Any) -> None:
+        """Write the forward and the backward function of `source` into the unit."""
+        raise NotImplementedError
+
+    def write_tangent(self, unit: Any, source: Source, active: tuple[str, ...], name: str) -> None:
+        """Write the tangent function of `source` into the unit, under a name."""
+        raise NotImplementedError
+
+    def batched(
+        self, source: Source, env: dict[str, Any], result: Any, size: str | None, axis_name: Any
+    ) -> Rule:
+        """The rule of the batched function.
+
+        Args:
+            source: the function of single examples.
+            env: what is known of its batched arguments.
+            result: what is known of its batched result.
+            size: the parameter that takes the size of the batch, if there is one.
+            axis_name: the name of the batch axis.
+        """
+        raise NotImplementedError
+
+    def parameters(self, source: Source) -> list[str]:
+        """The user's parameters."""
+        return [p for p in source.parameters if p != self.size]
+
+    def passed(self, source: Source) -> str:
+        """The user's parameters as a call passes them on."""
+        listed = passed_on(source.node.args)
+        return ", ".join(a for a in listed if a != f"{self.size}={self.size}")
+
+    def split(self, source: Source) -> tuple[list[str], list[str]]:
+        """Parameters that may be differentiated, and those that never are."""
+        parameters = self.parameters(source)
+        fixed = [parameters[i] for i in self.nondiff]
+        return [p for p in parameters if p not in fixed], fixed
+
+    def check_active(self, source: Source, active: tuple[str, ...]) -> None:
+        """Refuse a derivative with respect to an argument that has none."""
+        for name in self.split(source)[1]:
+            if name in active:
+                raise TransformError(
+                    f"`{self.name}` is differentiated with respect to `{name}`, which its rule "
+                    "excludes (nondiff_argnums)", None,
+                    "pass a value that does not depend on what is differentiated, or give it a cotangent",
+                )  # fmt: skip
+
+
+class Text:
+    """The lines of a function that is written for a rule.
+
+    Its own names keep out of the way of the parameters, those of the rule's functions out of the way
+    of the functions that are generated.
+    """
+
+    def __init__(self, unit: Any, source: Source, named: dict[str, Any]) -> None:
+        self.unit, self.source, self.named = unit, source, named
+        self.taken = set(source.parameters)
+        self.objects: dict[str, Any] = {}
+        self.lines: list[str] = []
+
+    def name(self, wanted: str) -> str:
+        """A free name."""
+        name = wanted
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        return name
+
+    def function(self, wanted: str) -> str:
+        """A name for one of the rule's functions."""
+        value, name = self.named[wanted], wanted
+        written = self.batched_function(value)
+        if written is not None:
+            return written
+        while name in self.taken or not self.may_name(name, value):
+            name += "_"
+        self.objects[name] = self.unit.bindings[name] = value
+        self.unit.names.add(name)
+        return name
+
+    def batched_function(self, value: Any) -> str | None:
+        """The name of a batched rule, if it can be written without its arguments."""
+        from redraft.transpile.front.expressions import derivative
+
+        if getattr(value, "redraft_kind", None) != "vmap" or self.unit.late_batches:
+            return None
+        callee = derivative(value, None)
+        if callee is None:
+            return None
+        callee.options["count"] = len(value.in_axes)
+        return self.unit.transformed_source(
+            callee, lambda message, hint: TransformError(message, None, hint)
+        ).name
+
+    def may_name(self, name: str, value: Any) -> bool:
+        """Does the name stand for this object in the unit, or for nothing yet?"""
+        if name in self.unit.bindings:
+            return self.unit.bindings[name] is value
+        return name not in self.unit.names
+
+    def write(self, line: str) -> None:
+        self.lines.append(line)
+
+    def add(self, name: str, arguments: Any, docstring: str) -> None:
+        """Put the lines together, and into the unit."""
+        body = core.parse_gast("\n".join(self.lines)).body
+        source = dataclasses.replace(self.source, extras={**self.source.extras, **self.objects})
+        source.rule = None
+        add_written(self.unit, definition(name, arguments, body, docstring), source)
+
+
+def displayed(names: list[str]) -> str:
+    """A tuple display."""
+    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+
+
+def backward_arguments(saved: str, ans_bar: str) -> gast.arguments:
+    """The parameters of a backward function."""
+    names = [gast.Name(n, gast.Param(), None, None) for n in (saved, ans_bar)]
+    return gast.arguments(names, [], None, [], [], None, [])
+
+
+@dataclasses.dataclass(eq=False)
+class CotangentRule(Rule):
+    """The rule of a `custom_vjp`.
+
+    Attributes:
+        forward: arguments -> (value, residuals).
+        backward: (nondifferentiated arguments, residuals, cotangent) -> cotangents.
+        axes: of a batched function, the batch axes of the arguments that have cotangents: those of
+            an argument that all examples share are added up.
+    """
+
+    forward: Any = None
+    backward: Any = None
+    axes: tuple = ()
+
+    def write_pair(self, unit: Any, source: Source, pair: Any) -> None:
+        self.check_active(source, pair.active)
+        wanted, fixed = self.split(source)
+        pair.bars = tuple(pair.active)
+        self.write_forward(unit, source, pair, wanted, fixed)
+        self.write_backward(unit, source, pair, wanted, fixed)
+
+    def names(self) -> dict[str, Any]:
+        """The user's functions by names for the generated text."""
+        return {name_of(f, self.name): f for f in (self.forward, self.backward)}
+
+    def write_forward(
+        self, unit: Any, source: Source, pair: Any, wanted: list[str], fixed: list[str]
+    ) -> None:
+        text = Text(unit, source, self.names())
+        rule = name_of(self.forward, self.name)
+        called = text.function(rule)
+        value, saved, specs = map(text.name, ("value", "saved", "specs"))
+        text.write(f"{value}, {saved} = rt.rule_pair({called}({self.passed(source)}), {rule!r})")
+        text.write(f"{specs} = rt.rule_specs({displayed(wanted)}, {value})")
+        text.write(f"return {value}, {displayed([saved, specs, *fixed])}")
+        docstring = title("fwd", source, list(pair.active)).replace(
+            f"{core.base(source.name)}_bwd", pair.backward
+        )
+        text.add(pair.forward, source.node.args, f"{docstring[:-1]}, by its rule.")
+
+    def write_backward(
+        self, unit: Any, source: Source, pair: Any, wanted: list[str], fixed: list[str]
+    ) -> None:
+        text = Text(unit, source, self.names())
+        rule, called = self.backward_rule(text)
+        saved, specs, ans_bar = map(text.name, ("saved", "specs", "ans_bar"))
+        bars = {p: text.name(f"{core.base(p)}_bar") for p in wanted}
+        text.write(f"{', '.join([saved, specs, *fixed])} = {saved}")
+        text.write(f"{ans_bar} = rt.rule_seed({ans_bar}, {specs})")
+        names = displayed([repr(p) for p in wanted])
+        places = f"{', '.join(bars.values())}{',' if len(bars) == 1 else ''}"
+        given = self.backward_call(called, [*fixed, saved, ans_bar], len(wanted))
+        text.write(f"{places} = {self.checked(given, specs, rule, names)}")
+        text.write(f"return {', '.join(bars[p] for p in pair.bars) or '()'}")
+        docstring = title("bwd", source, list(pair.bars))
+        text.add(
+            pair.backward, backward_arguments(saved, ans_bar), f"{docstring[:-1]}, by its rule."
+        )
+
+    def backward_rule(self, text: Text) -> tuple[str, str]:
+        """The name of the backward rule, for errors and in the text."""
+        name = name_of(self.backward, self.name)
+        return name, text.function(name)
+
+    def backward_call(self, called: str, arguments: list[str], count: int) -> str:
+        """The call of the backward rule."""
+        return f"{called}({', '.join(arguments)})"
+
+    def checked(self, bars: str, specs: str, rule: str, names: str) -> str:
+        """The cotangents, compared with the arguments."""
+        if self.axes:
+            bars = f"rt.rule_sums({bars}, {self.axes!r})"
+        return f"rt.rule_bars({bars}, {specs}, {rule!r}, {names})"
+
+    def batched(
+        self, source: Source, env: dict[str, Any], result: Any, size: str | None, axis_name: Any
+    ) -> Rule:
+        from redraft.transpile.vmap import Vmapped
+
+        wanted, fixed = self.split(source)
+        axes = {p: axes_of(env[p], self.name) for p in self.parameters(source)}
+        out = axes_of(result, self.name)
+        options = (axis_name, None)
+        forward = Vmapped(self.forward, tuple(axes.values()), (out, 0), *options)
+        backward = Vmapped(self.backward, (*(axes[p] for p in fixed), 0, out), 0, *options)
+        sums = tuple(axes[p] for p in wanted)
+        return CotangentRule(
+            self.name, self.nondiff, size, forward=forward, backward=backward, axes=sums
+        )
+
+    def write_tangent(self, unit: Any, source: Source, active: tuple[str, ...], name: str) -> None:
+        raise TransformError(
+            f"`{self.name}` has a rule for reverse mode (custom_vjp), and none for forward mode", None,
+            "differentiate it by `rd.grad` or `rd.vjp`, or give it a rule with `rd.custom_jvp`",
+        )  # fmt: skip
+
+
+@dataclasses.dataclass(eq=False)
+class RefusedRule(Rule):
+    """Of a function that cannot be differentiated; its value is computed."""
+
+    why: str = ""
+    hint: str = ""
+
+    def write_pair(self, unit: Any, source: Source, pair: Any) -> None:
+        raise TransformError(self.why, None, self.hint)
+
+    def write_tangent(self, unit: Any, source: Source, active: tuple[str, ...], name: str) -> None:
+        raise TransformError(self.why, None, self.hint)
+
+
+def axes_of(value: Any, name: str) -> Any:
+    """What `vmap` takes for the axes of a value of which this is known."""
+    if isinstance(value, Items) and is_batched(value):
+        parts = [axes_of(p, name) for p in value.parts]
+        if all(p == 0 for p in parts):
+            return 0
+        if value.kind == "dict":
+            return dict(zip(value.keys, parts, strict=True))
+        if value.kind in ("tuple", "list"):
+            return tuple(parts) if value.kind == "tuple" else parts
+    if isinstance(value, (Items, Entries)) and is_batched(value):
+        raise TransformError(
+            f"`{name}`, which has a rule, gets an object or a list of which only a part is batched", None,
+            "pass arrays, tuples, lists or dicts",
+        )  # fmt: skip
+    return 0 if is_batched(value) else None
+
+
+def name_of(function: Any, of: str) -> str:
+    """The name of a rule's function in generated text."""
+    name = getattr(function, "__name__", "")
+    if getattr(function, "redraft_kind", None) == "vmap":
+        name += "_vmap"
+    return name if name.isidentifier() else f"rule_of_{of}"
+
+
+@dataclasses.dataclass(eq=False)
+class GradientRule(CotangentRule):
+    """The rule of a `custom_gradient`: the residual is the function that gives the cotangents."""
+
+    def names(self) -> dict[str, Any]:
+        return {name_of(self.forward, self.name): self.forward}
+
+    def batched(
+        self, source: Source, env: dict[str, Any], result: Any, size: str | None, axis_name: Any
+    ) -> Rule:
+        return RefusedRule(
+            self.name, self.nondiff, size, "a `custom_gradient` under vmap leaves a function for each example",
+            "differentiate first and batch then, as in `rd.vmap(rd.grad(f))`, or use `rd.custom_vjp`",
+        )  # fmt: skip
+
+    def backward_rule(self, text: Text) -> tuple[str, str]:
+        return f"the gradient function of {self.name}", ""
+
+    def backward_call(self, called: str, arguments: list[str], count: int) -> str:
+        saved, ans_bar = arguments[-2:]
+        return f"rt.only_cotangent({saved}({ans_bar}), {count})"
+
+
+@dataclasses.dataclass(eq=False)
+class TangentRule(Rule):
+    """The rule of a `custom_jvp`: the tangent code is the user's, its transpose gives cotangents.
+
+    Attributes:
+        rule: (nondifferentiated arguments, primals, tangents) -> (value, tangent), or None.
+        parts: in its place, for each argument (tangent, value, primals) -> part of the tangent.
+        function: what computes the value where there are parts.
+    """
+
+    rule: Any = None
+    parts: tuple = ()
+    function: Any = None
+
+    def write_tangent(self, unit: Any, source: Source, active: tuple[str, ...], name: str) -> None:
+        self.check_active(source, active)
+        arguments = core.copy(source.node.args)
+        dots = {p: tangent_parameter(source.parameters, p) for p in active}
+        for dot in dots.values():
+            arguments.kwonlyargs.append(gast.Name(dot, gast.Param(), None, None))
+            arguments.kw_defaults.append(None)
+        text = self.tangent_text(unit, source, dots)
+        docstring = title("jvp", source, list(active))
+        text.add(name, arguments, f"{docstring[:-1]}, by its rule.")
+
+    def batched(
+        self, source: Source, env: dict[str, Any], result: Any, size: str | None, axis_name: Any
+    ) -> Rule:
+        from redraft.transpile.vmap import Vmapped
+
+        wanted, fixed = self.split(source)
+        axes = {p: axes_of(env[p], self.name) for p in self.parameters(source)}
+        out = axes_of(result, self.name)
+        if self.parts:
+            parts = tuple(
+                part and Vmapped(part, (axes[p], out, *axes.values()), out, axis_name, None)
+                for p, part in zip(axes, self.parts, strict=True)
+            )
+            whole = Vmapped(self.function, tuple(axes.values()), out, axis_name, None)
+            return TangentRule(self.name, (), size, parts=parts, function=whole)
+        of = tuple(axes[p] for p in wanted)
+        rule = Vmapped(self.rule, (*(axes[p] for p in fixed), of, of), (out, out), axis_name, None)
+        return TangentRule(self.name, self.nondiff, size, rule=rule)
+
+    def tangent_text(
+        self, unit: Any, source: Source, dots: dict[str, str], alone: bool = False
+    ) -> Text:
+        """The lines that compute value and tangent; `alone`: for transposition, the tangent first."""
+        text = Text(unit, source, self.named(source))
+        text.taken |= set(dots.values())
+        value, tangent = text.name("value"), text.name("tangent")
+        if self.parts:
+            self.write_parts(text, source, dots, value, tangent)
+        else:
+            self.write_call(text, source, dots, value, tangent)
+        text.write(f"return {tangent}, {value}" if alone else f"return {value}, {tangent}")
+        return text
+
+    def named(self, source: Source) -> dict[str, Any]:
+        """The user's functions by names for the generated text."""
+        if not self.parts:
+            return {name_of(self.rule, self.name): self.rule}
+        return {
+            self.part_name(p): f for p, f in zip(self.parameters(source), self.parts, strict=True)
+        } | {self.name: self.function}
+
+    def part_name(self, parameter: str) -> str:
+        return f"{self.name}_jvp_{parameter}"
+
+    def write_call(
+        self, text: Text, source: Source, dots: dict[str, str], value: str, tangent: str
+    ) -> None:
+        wanted, fixed = self.split(source)
+        rule = name_of(self.rule, self.name)
+        called = text.function(rule)
+        tangents = [dots.get(p, f"rt.zeros_like({p})") for p in wanted]
+        given = ", ".join([*fixed, displayed(wanted), displayed(tangents)])
+        text.write(f"{value}, {tangent} = rt.rule_tangent({called}({given}), {rule!r})")
+
+    def write_parts(
+        self, text: Text, source: Source, dots: dict[str, str], value: str, tangent: str
+    ) -> None:
+        """Only those parts whose tangents are not zero."""
+        own = text.function(self.name)
+        arguments = ", ".join(self.parameters(source))
+        text.write(f"{value} = {own}({arguments})")
+        terms = [
+            f"{text.function(self.part_name(p))}({dots[p]}, {value}, {arguments})"
+            for p, part in zip(self.parameters(source), self.parts, strict=True)
+            if part is not None and p in dots
+        ]
+        total = terms[0] if terms else f"rt.zeros_like({value})"
+        for term in terms[1:]:
+            total = f"rt.add({total}, {term})"
+        names = f"{self.name}.defjvps"
+        text.write(f"{tangent} = {total}")
+        text.write(f"{value}, {tangent} = rt.rule_tangent(({value}, {tangent}), {names!r})")
+
+    def write_pair(self, unit: Any, source: Source, pair: Any) -> None:
+        """The pair of the tangent code, which is linear in the tangents: at tangents of zero."""
+        self.check_active(source, pair.active)
+        dots = {p: tangent_parameter(source.parameters, p) for p in pair.active}
+        linear = self.linear_source(unit, source, dots)
+        inner = unit.pair(linear, tuple(dots.values()), has_aux=True)
+        pair.bars = tuple(p for p in pair.active if dots[p] in inner.returned())
+        self.write_forward(unit, source, pair, inner.forward, dots)
+        self.write_backward(unit, source, pair, inner.backward)
+
+    def linear_source(self, unit: Any, source: Source, dots: dict[str, str]) -> Source:
+        """``f_tangent(x, y, x_dot, y_dot) -> (tangent, value)``, as a source."""
+        arguments = core.copy(source.node.args)
+        names = [gast.Name(d, gast.Param(), None, None) for d in dots.values()]
+        if arguments.vararg is None and not arguments.defaults:
+            arguments.args += names
+        else:
+            arguments.kwonlyargs += names
+            arguments.kw_defaults += [None] * len(names)
+        name = unit.name_function(f"{core.base(source.name)}_tangent")
+        text = self.tangent_text(unit, source, dots, alone=True)
+        docstring = title("tangent", source, list(dots))
+        text.add(name, arguments, docstring)
+        return unit.read_again(unit.written[name])
+
+    def write_forward(
+        self, unit: Any, source: Source, pair: Any, called: str, dots: dict[str, str]
+    ) -> None:
+        text = Text(unit, source, {})
+        value, saved = text.name("value"), text.name("saved")
+        zeros = [f"{d}=rt.zeros_like({p})" for p, d in dots.items()]
+        given = ", ".join([*passed_on(source.node.args), *zeros])
+        text.write(f"(_, {value}), {saved} = {called}({given})")
+        text.write(f"return {value}, {saved}")
+        docstring = title("fwd", source, list(pair.active)).replace(
+            f"{core.base(source.name)}_bwd", pair.backward
+        )
+        text.add(pair.forward, source.node.args, docstring)
+
+    def write_backward(self, unit: Any, source: Source, pair: Any, called: str) -> None:
+        text = Text(unit, source, {})
+        saved, ans_bar = text.name("saved"), text.name("ans_bar")
+        text.write(f"return {called}({saved}, {ans_bar})")
+        docstring = title("bwd", source, list(pair.bars))
+        text.add(pair.backward, backward_arguments(saved, ans_bar), docstring)
