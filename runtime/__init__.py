@@ -167,6 +167,7 @@ from redraft.runtime.reduce import (
     weights_like,
 )
 from redraft.runtime.rules import (
+    check_tangent,
     only_cotangent,
     only_cotangent_bar,
     rule_bars,
@@ -175,7 +176,6 @@ from redraft.runtime.rules import (
     rule_specs,
     rule_sums,
     rule_sums_bar,
-    rule_tangent,
 )
 from redraft.runtime.shapes import (
     astype_dot,

@@ -157,16 +157,14 @@ def rule_pair(pair: Any, rule: str) -> tuple[Any, Any]:
     return _pair(pair, rule, "the value and the residuals")
 
 
-def rule_tangent(pair: Any, rule: str) -> tuple[Any, Any]:
-    """The value and the tangent that the rule of a `custom_jvp` returns.
+def check_tangent(value: Any, tangent: Any, rule: str) -> None:
+    """Compare the value and the tangent that the rule of a `custom_jvp` returns.
 
     Raises:
-        TypeError: it returned no pair, or a tangent of another structure or dtype than the value.
+        TypeError: the tangent has another structure or dtype than the value.
         ValueError: the tangent has another shape than the value.
     """
-    value, tangent = _pair(pair, rule, "the value and the tangent")
     compared(tangent, described(value), f"the tangent that `{rule}` returns", "the value")
-    return value, filled(tangent, described(value))
 
 
 def _pair(pair: Any, rule: str, what: str) -> tuple[Any, Any]:

@@ -808,6 +808,14 @@ def staged_function(function: types.FunctionType) -> Any:
     return made
 
 
+def _is_module(cell: Any) -> bool:
+    """Does a closure variable hold a module? Its functions are staged by their names."""
+    try:
+        return isinstance(cell.cell_contents, types.ModuleType)
+    except ValueError:
+        return False
+
+
 def _is_set(cell: Any) -> bool:
     try:
         return not holds_tensor(cell.cell_contents)
@@ -873,7 +881,7 @@ def _write(function: types.FunctionType) -> StagedSource:
     text = _without_spaces(print_function(node))
     file = file_name(f"{source.name} staged", source.place)
     tree = core.parse(text)
-    cells = [n for n in source.cells if n in _read_names(node)]
+    cells = [n for n, c in source.cells.items() if n in _read_names(node) and not _is_module(c)]
     code = _compiled(tree, source.name, cells, file)
     _own_codes.add(code)
     linecache.cache[file] = (len(text), None, text.splitlines(True), file)

@@ -47,7 +47,7 @@ from redraft.transpile.front.lifting import Lifting
 from redraft.transpile.front.objects import special_names
 from redraft.transpile.front.order import Order, with_own_names
 from redraft.transpile.front.primitive import primitive_function
-from redraft.transpile.front.scope import UNKNOWN, Scope
+from redraft.transpile.front.scope import UNKNOWN, Scope, unjitted
 from redraft.transpile.front.source import Origin, Source
 from redraft.transpile.front.unseen import Unseen
 from redraft.transpile.primitives import table
@@ -923,10 +923,11 @@ TRANSFORM_OPTIONS = {  # optional parameters of the transformations, in order
 
 def derivative(value: Any, count: int | None) -> Transformed | None:
     """``rd.grad(f)`` as a callee; None if `f` is no plain function, and settled at run time."""
-    if hasattr(value.fun, "redraft_kind"):
-        inner: Any = derivative(value.fun, count)
+    fun = unjitted(value.fun)
+    if hasattr(fun, "redraft_kind"):
+        inner: Any = derivative(fun, count)
     else:
-        inner = value.fun if is_python_function(value.fun) else None
+        inner = fun if is_python_function(fun) else None
     if inner is None:
         return None
     options = dict(value.options)

@@ -28,10 +28,12 @@ class Scope:
     def value(self, node: gast.expr) -> Any:
         """The object that an expression names, or `UNKNOWN`; of a jitted function, the function."""
         if isinstance(node, gast.Name):
-            return UNKNOWN if node.id in self.local else _unjitted(self.name_value(node.id))
+            if node.id in self.local or node.id in self.source.local_functions:
+                return UNKNOWN
+            return unjitted(self.name_value(node.id))
         if isinstance(node, gast.Attribute):
             owner = self.value(node.value)
-            return UNKNOWN if owner is UNKNOWN else _unjitted(self._attribute(owner, node.attr))
+            return UNKNOWN if owner is UNKNOWN else unjitted(self._attribute(owner, node.attr))
         return UNKNOWN
 
     def option(self, node: gast.expr) -> Any:
@@ -83,8 +85,8 @@ def _is_constant(value: Any) -> bool:
     return value is None or type(value) in (bool, int, str)
 
 
-def _unjitted(value: Any) -> Any:
-    """A function without `jit` around it, which changes nothing about its derivative."""
+def unjitted(value: Any) -> Any:
+    """A function without `jit` or the like around it, which changes nothing about its derivative."""
     while getattr(type(value), "redraft_identity", False):
         value = value.fun
     return value

@@ -84,14 +84,14 @@ primitive(
     vjp={"z_bar": "ans_bar"},
     jvp={"z_bar": "rt.rule_seed(z_bar_dot, specs)"},
 )
-for _name in ("rule_pair", "rule_tangent"):
-    primitive(
-        f"rt.{_name}(pair, rule)",
-        tf=f"rt.{_name}(pair, rule)",
-        sequences="pair",
-        vjp={"pair": "ans_bar"},
-        jvp={"pair": "pair_dot"},
-    )
+no_derivative("rt.check_tangent(value, tangent, rule)", tf="rt.check_tangent(value, tangent, rule)")
+primitive(
+    "rt.rule_pair(pair, rule)",
+    tf="rt.rule_pair(pair, rule)",
+    sequences="pair",
+    vjp={"pair": "ans_bar"},
+    jvp={"pair": "pair_dot"},
+)
 primitive(
     "rt.rule_bars(bars, specs, rule, names)",
     tf="rt.rule_bars(bars, specs, rule, names)",

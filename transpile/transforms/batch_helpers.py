@@ -40,7 +40,7 @@ class BatchedHelpers(BatchedCotangents, SameShapes):
                 rt.only_arrays: self.call_only_arrays, rt.same_shape: self.call_same_shape, rt.add_at: self.call_add_at,
                 rt.jacobian_of_columns: self.call_jacobian_of_columns,
                 rt.item_bar: self.call_item_bar, rt.gather_bar: self.call_item_bar,
-                rt.rule_pair: self.call_checked, rt.rule_tangent: self.call_checked,
+                rt.rule_pair: self.call_checked, rt.check_tangent: self.call_rule_specs,
                 rt.rule_bars: self.call_checked, rt.rule_seed: self.call_checked,
                 rt.rule_specs: self.call_rule_specs, rt.only_cotangent: self.call_only_cotangent,
                 rt.unsum: self.call_unsum, rt.add_field: self.call_add_field, rt.Struct: self.call_Struct,

@@ -21,7 +21,6 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
-from redraft.transpile.analysis.batched import Entries, Items, is_batched
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.source import Source
 from redraft.transpile.transforms.build import add_written, definition, passed_on, title
@@ -62,7 +61,9 @@ class Rule:
             size: the parameter that takes the size of the batch, if there is one.
             axis_name: the name of the batch axis.
         """
-        raise NotImplementedError
+        from redraft.transpile.transforms.ruled_batch import Batch, batched_rule
+
+        return batched_rule(self, source, Batch(dict(env), result, axis_name), size)
 
     def parameters(self, source: Source) -> list[str]:
         """The user's parameters."""
@@ -114,28 +115,11 @@ class Text:
     def function(self, wanted: str) -> str:
         """A name for one of the rule's functions."""
         value, name = self.named[wanted], wanted
-        written = self.batched_function(value)
-        if written is not None:
-            return written
         while name in self.taken or not self.may_name(name, value):
             name += "_"
         self.objects[name] = self.unit.bindings[name] = value
         self.unit.names.add(name)
         return name
-
-    def batched_function(self, value: Any) -> str | None:
-        """The name of a batched rule, if it can be written without its arguments."""
-        from redraft.transpile.front.expressions import derivative
-
-        if getattr(value, "redraft_kind", None) != "vmap" or self.unit.late_batches:
-            return None
-        callee = derivative(value, None)
-        if callee is None:
-            return None
-        callee.options["count"] = len(value.in_axes)
-        return self.unit.transformed_source(
-            callee, lambda message, hint: TransformError(message, None, hint)
-        ).name
 
     def may_name(self, name: str, value: Any) -> bool:
         """Does the name stand for this object in the unit, or for nothing yet?"""
@@ -172,13 +156,10 @@ class CotangentRule(Rule):
     Attributes:
         forward: arguments -> (value, residuals).
         backward: (nondifferentiated arguments, residuals, cotangent) -> cotangents.
-        axes: of a batched function, the batch axes of the arguments that have cotangents: those of
-            an argument that all examples share are added up.
     """
 
     forward: Any = None
     backward: Any = None
-    axes: tuple = ()
 
     def write_pair(self, unit: Any, source: Source, pair: Any) -> None:
         self.check_active(source, pair.active)
@@ -196,9 +177,9 @@ class CotangentRule(Rule):
     ) -> None:
         text = Text(unit, source, self.names())
         rule = name_of(self.forward, self.name)
-        called = text.function(rule)
         value, saved, specs = map(text.name, ("value", "saved", "specs"))
-        text.write(f"{value}, {saved} = rt.rule_pair({called}({self.passed(source)}), {rule!r})")
+        given = self.forward_call(text, source, rule)
+        text.write(f"{value}, {saved} = rt.rule_pair({given}, {rule!r})")
         text.write(f"{specs} = rt.rule_specs({displayed(wanted)}, {value})")
         text.write(f"return {value}, {displayed([saved, specs, *fixed])}")
         docstring = title("fwd", source, list(pair.active)).replace(
@@ -210,51 +191,34 @@ class CotangentRule(Rule):
         self, unit: Any, source: Source, pair: Any, wanted: list[str], fixed: list[str]
     ) -> None:
         text = Text(unit, source, self.names())
-        rule, called = self.backward_rule(text)
+        rule = self.backward_name()
         saved, specs, ans_bar = map(text.name, ("saved", "specs", "ans_bar"))
         bars = {p: text.name(f"{core.base(p)}_bar") for p in wanted}
         text.write(f"{', '.join([saved, specs, *fixed])} = {saved}")
         text.write(f"{ans_bar} = rt.rule_seed({ans_bar}, {specs})")
         names = displayed([repr(p) for p in wanted])
         places = f"{', '.join(bars.values())}{',' if len(bars) == 1 else ''}"
-        given = self.backward_call(called, [*fixed, saved, ans_bar], len(wanted))
-        text.write(f"{places} = {self.checked(given, specs, rule, names)}")
+        given = self.backward_call(text, rule, fixed, saved, ans_bar, wanted)
+        text.write(f"{places} = rt.rule_bars({given}, {specs}, {rule!r}, {names})")
         text.write(f"return {', '.join(bars[p] for p in pair.bars) or '()'}")
         docstring = title("bwd", source, list(pair.bars))
         text.add(
             pair.backward, backward_arguments(saved, ans_bar), f"{docstring[:-1]}, by its rule."
         )
 
-    def backward_rule(self, text: Text) -> tuple[str, str]:
-        """The name of the backward rule, for errors and in the text."""
-        name = name_of(self.backward, self.name)
-        return name, text.function(name)
+    def forward_call(self, text: Text, source: Source, rule: str) -> str:
+        """The call of the forward rule."""
+        return f"{text.function(rule)}({self.passed(source)})"
 
-    def backward_call(self, called: str, arguments: list[str], count: int) -> str:
+    def backward_name(self) -> str:
+        """The name of the backward rule, for errors."""
+        return name_of(self.backward, self.name)
+
+    def backward_call(
+        self, text: Text, rule: str, fixed: list[str], saved: str, ans_bar: str, wanted: list[str]
+    ) -> str:
         """The call of the backward rule."""
-        return f"{called}({', '.join(arguments)})"
-
-    def checked(self, bars: str, specs: str, rule: str, names: str) -> str:
-        """The cotangents, compared with the arguments."""
-        if self.axes:
-            bars = f"rt.rule_sums({bars}, {self.axes!r})"
-        return f"rt.rule_bars({bars}, {specs}, {rule!r}, {names})"
-
-    def batched(
-        self, source: Source, env: dict[str, Any], result: Any, size: str | None, axis_name: Any
-    ) -> Rule:
-        from redraft.transpile.vmap import Vmapped
-
-        wanted, fixed = self.split(source)
-        axes = {p: axes_of(env[p], self.name) for p in self.parameters(source)}
-        out = axes_of(result, self.name)
-        options = (axis_name, None)
-        forward = Vmapped(self.forward, tuple(axes.values()), (out, 0), *options)
-        backward = Vmapped(self.backward, (*(axes[p] for p in fixed), 0, out), 0, *options)
-        sums = tuple(axes[p] for p in wanted)
-        return CotangentRule(
-            self.name, self.nondiff, size, forward=forward, backward=backward, axes=sums
-        )
+        return f"{text.function(rule)}({', '.join([*fixed, saved, ans_bar])})"
 
     def write_tangent(self, unit: Any, source: Source, active: tuple[str, ...], name: str) -> None:
         raise TransformError(
@@ -277,29 +241,9 @@ class RefusedRule(Rule):
         raise TransformError(self.why, None, self.hint)
 
 
-def axes_of(value: Any, name: str) -> Any:
-    """What `vmap` takes for the axes of a value of which this is known."""
-    if isinstance(value, Items) and is_batched(value):
-        parts = [axes_of(p, name) for p in value.parts]
-        if all(p == 0 for p in parts):
-            return 0
-        if value.kind == "dict":
-            return dict(zip(value.keys, parts, strict=True))
-        if value.kind in ("tuple", "list"):
-            return tuple(parts) if value.kind == "tuple" else parts
-    if isinstance(value, (Items, Entries)) and is_batched(value):
-        raise TransformError(
-            f"`{name}`, which has a rule, gets an object or a list of which only a part is batched", None,
-            "pass arrays, tuples, lists or dicts",
-        )  # fmt: skip
-    return 0 if is_batched(value) else None
-
-
 def name_of(function: Any, of: str) -> str:
     """The name of a rule's function in generated text."""
     name = getattr(function, "__name__", "")
-    if getattr(function, "redraft_kind", None) == "vmap":
-        name += "_vmap"
     return name if name.isidentifier() else f"rule_of_{of}"
 
 
@@ -318,12 +262,13 @@ class GradientRule(CotangentRule):
             "differentiate first and batch then, as in `rd.vmap(rd.grad(f))`, or use `rd.custom_vjp`",
         )  # fmt: skip
 
-    def backward_rule(self, text: Text) -> tuple[str, str]:
-        return f"the gradient function of {self.name}", ""
+    def backward_name(self) -> str:
+        return f"the gradient function of {self.name}"
 
-    def backward_call(self, called: str, arguments: list[str], count: int) -> str:
-        saved, ans_bar = arguments[-2:]
-        return f"rt.only_cotangent({saved}({ans_bar}), {count})"
+    def backward_call(
+        self, text: Text, rule: str, fixed: list[str], saved: str, ans_bar: str, wanted: list[str]
+    ) -> str:
+        return f"rt.only_cotangent({saved}({ans_bar}), {len(wanted)})"
 
 
 @dataclasses.dataclass(eq=False)
@@ -350,25 +295,6 @@ class TangentRule(Rule):
         text = self.tangent_text(unit, source, dots)
         docstring = title("jvp", source, list(active))
         text.add(name, arguments, f"{docstring[:-1]}, by its rule.")
-
-    def batched(
-        self, source: Source, env: dict[str, Any], result: Any, size: str | None, axis_name: Any
-    ) -> Rule:
-        from redraft.transpile.vmap import Vmapped
-
-        wanted, fixed = self.split(source)
-        axes = {p: axes_of(env[p], self.name) for p in self.parameters(source)}
-        out = axes_of(result, self.name)
-        if self.parts:
-            parts = tuple(
-                part and Vmapped(part, (axes[p], out, *axes.values()), out, axis_name, None)
-                for p, part in zip(axes, self.parts, strict=True)
-            )
-            whole = Vmapped(self.function, tuple(axes.values()), out, axis_name, None)
-            return TangentRule(self.name, (), size, parts=parts, function=whole)
-        of = tuple(axes[p] for p in wanted)
-        rule = Vmapped(self.rule, (*(axes[p] for p in fixed), of, of), (out, out), axis_name, None)
-        return TangentRule(self.name, self.nondiff, size, rule=rule)
 
     def tangent_text(
         self, unit: Any, source: Source, dots: dict[str, str], alone: bool = False
@@ -400,20 +326,25 @@ class TangentRule(Rule):
     ) -> None:
         wanted, fixed = self.split(source)
         rule = name_of(self.rule, self.name)
-        called = text.function(rule)
         tangents = [dots.get(p, f"rt.zeros_like({p})") for p in wanted]
+        given = self.rule_call(text, rule, fixed, wanted, tangents)
+        text.write(f"{value}, {tangent} = {given}")
+        text.write(f"rt.check_tangent({value}, {tangent}, {rule!r})")
+
+    def rule_call(
+        self, text: Text, rule: str, fixed: list[str], wanted: list[str], tangents: list[str]
+    ) -> str:
+        """The call of the rule."""
         given = ", ".join([*fixed, displayed(wanted), displayed(tangents)])
-        text.write(f"{value}, {tangent} = rt.rule_tangent({called}({given}), {rule!r})")
+        return f"{text.function(rule)}({given})"
 
     def write_parts(
         self, text: Text, source: Source, dots: dict[str, str], value: str, tangent: str
     ) -> None:
         """Only those parts whose tangents are not zero."""
-        own = text.function(self.name)
-        arguments = ", ".join(self.parameters(source))
-        text.write(f"{value} = {own}({arguments})")
+        text.write(f"{value} = {self.value_call(text, source)}")
         terms = [
-            f"{text.function(self.part_name(p))}({dots[p]}, {value}, {arguments})"
+            self.part_call(text, source, p, dots[p], value)
             for p, part in zip(self.parameters(source), self.parts, strict=True)
             if part is not None and p in dots
         ]
@@ -422,7 +353,16 @@ class TangentRule(Rule):
             total = f"rt.add({total}, {term})"
         names = f"{self.name}.defjvps"
         text.write(f"{tangent} = {total}")
-        text.write(f"{value}, {tangent} = rt.rule_tangent(({value}, {tangent}), {names!r})")
+        text.write(f"rt.check_tangent({value}, {tangent}, {names!r})")
+
+    def value_call(self, text: Text, source: Source) -> str:
+        """The call that gives the value."""
+        return f"{text.function(self.name)}({', '.join(self.parameters(source))})"
+
+    def part_call(self, text: Text, source: Source, parameter: str, dot: str, value: str) -> str:
+        """The call that gives what one tangent adds to that of the value."""
+        arguments = ", ".join([dot, value, *self.parameters(source)])
+        return f"{text.function(self.part_name(parameter))}({arguments})"
 
     def write_pair(self, unit: Any, source: Source, pair: Any) -> None:
         """The pair of the tangent code, which is linear in the tangents: at tangents of zero."""
