@@ -1,13 +1,14 @@
-"""Make a function's tree independent of where it stood: defaults, `super()`, imports, names.
+"""Make a function's tree independent of where it stood: defaults, decorators, `super()`, imports, names.
 
 Defaults become the values that the function holds, ``super()`` names its class, modules that the
-body imports are known when the source is written, and a user's own ``np``, ``rt`` or builtin gets
-a name that generated code does not use.
+body imports are known when the source is written, a nested function is decorated by a line of its
+own, and a user's own ``np``, ``rt`` or builtin gets a name that generated code does not use.
 """
 
 from __future__ import annotations
 
 import builtins
+import functools
 import importlib
 import math
 from typing import Any
@@ -32,6 +33,7 @@ def normalize(source: Any) -> None:
     """Rewrite the source's tree in place; see the module's docstring."""
     hoist_imports(source)
     bind_defaults(source)
+    decorate_by_lines(source)
     name_class_of_super(source)
     rename_reserved(source)
     check_annotated_shapes(source)
@@ -86,6 +88,79 @@ def is_literal(value: Any) -> bool:
     if isinstance(value, float):
         return type(value) is float and math.isfinite(value)
     return value is None or type(value) in (int, bool, str)
+
+
+# --- decorators
+
+
+def decorate_by_lines(source: Any) -> None:
+    """Nested functions with decorators as plain ones, and lines that decorate them.
+
+    Before::                                  After::
+
+        @twice                                    def h_plain(y):
+        def h(y):                                     return np.sin(y)
+            return np.sin(y)                      h = twice(h_plain)
+
+    What changes nothing about a function (`jit`, a cache) is left out.
+    """
+    used = {n.id for n in core.walk(source.node) if isinstance(n, gast.Name)}
+    used |= core.bound_by_name(source.node)
+    functions = [n for n in core.walk(source.node) if isinstance(n, gast.FunctionDef)]
+    for function in functions:
+        for block in _blocks(function):
+            block[:] = [new for s in block for new in decorated_by_lines(source, s, used)]
+
+
+def _blocks(function: Any) -> list[list[Any]]:
+    """The blocks of statements of a function, those of its nested functions and classes left out."""
+    found = [function.body]
+    for statement in core.walk_statements(function.body):
+        if isinstance(statement, (gast.FunctionDef, gast.ClassDef)):
+            continue
+        for owner in (statement, *(getattr(statement, "handlers", None) or ())):
+            fields = (getattr(owner, f, None) for f in ("body", "orelse", "finalbody"))
+            found += [b for b in fields if isinstance(b, list)]
+    return found
+
+
+def decorated_by_lines(source: Any, statement: Any, used: set[str]) -> list[Any]:
+    """A statement; of a decorated function, its plain definition and the decoration."""
+    if not isinstance(statement, gast.FunctionDef) or not statement.decorator_list:
+        return [statement]
+    decorators = [d for d in statement.decorator_list if not changes_nothing(source, d)]
+    statement.decorator_list = []
+    if not decorators:
+        return [statement]
+    name = statement.name
+    plain = f"{name}_plain"
+    while plain in used or plain in source.globals or plain in source.cells:
+        plain += "_"
+    used.add(plain)
+    statement.name, value = plain, core.name(plain)
+    for decorator in reversed(decorators):
+        value = gast.copy_location(gast.Call(decorator, [value], []), decorator)
+    line = gast.copy_location(gast.Assign([core.store(name)], value, None), decorators[0])
+    return [statement, line]
+
+
+def changes_nothing(source: Any, decorator: Any) -> bool:
+    """Is the decorator one that leaves a function's value as it is: `jit`, a cache?"""
+    called = decorator.func if isinstance(decorator, gast.Call) else decorator
+    value = _named(source, called)
+    if value is functools.partial and decorator.args:
+        value = _named(source, decorator.args[0])
+    if value in (functools.lru_cache, functools.wraps) and isinstance(decorator, gast.Call):
+        return True
+    bare = (functools.cache, functools.lru_cache)
+    return value in bare or getattr(value, "redraft_transform", None) == "jit"
+
+
+def _named(source: Any, node: Any) -> Any:
+    """What a dotted name from outside the function means; None if it is not known."""
+    if isinstance(node, gast.Attribute):
+        return getattr(_named(source, node.value), node.attr, None)
+    return _meaning(source, node.id) if isinstance(node, gast.Name) else None
 
 
 # --- super and imports
@@ -189,4 +264,4 @@ def _meaning(source: Any, name: str) -> Any:
             return None
     if name in source.globals:
         return source.globals[name]
-    return RESERVED[name]
+    return RESERVED.get(name)
