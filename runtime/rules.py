@@ -164,7 +164,10 @@ def check_tangent(value: Any, tangent: Any, rule: str) -> None:
         TypeError: the tangent has another structure or dtype than the value.
         ValueError: the tangent has another shape than the value.
     """
-    compared(tangent, described(value), f"the tangent that `{rule}` returns", "the value")
+    what = f"the tangent that `{rule}` returns"
+    if tangent is None and value is not None:
+        raise TypeError(f"{what} must have the structure of the value, got None")
+    compared(tangent, described(value), what, "the value")
 
 
 def _pair(pair: Any, rule: str, what: str) -> tuple[Any, Any]:
@@ -187,6 +190,9 @@ def rule_bars(bars: Any, specs: RuleSpecs, rule: str, names: tuple[str, ...]) ->
             or dtype than its argument.
         ValueError: one has another shape.
     """
+    if names and names[-1].startswith("*"):  # one for each of the rest of the arguments
+        rest = len(specs.primals) - len(names) + 1
+        names = (*names[:-1], *(f"{names[-1][1:]}[{i}]" for i in range(rest)))
     if not isinstance(bars, (tuple, list)):
         raise TypeError(
             f"`{rule}` must return a tuple, one cotangent for each of {listed(names)}; it returned "

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from redraft.transpile.back.load import load
+from redraft.transpile.front.gradient_parts import gradient_parts
 from redraft.transpile.transforms.ruled import CotangentRule, GradientRule, Rule, TangentRule
 
 
@@ -31,7 +32,8 @@ class Ruled:
             if hasattr(fun, attribute):
                 setattr(self, attribute, getattr(fun, attribute))
         self.__wrapped__ = fun
-        self.name = getattr(fun, "__name__", type(fun).__name__)
+        name = getattr(fun, "__name__", type(fun).__name__)
+        self.name = name if name.isidentifier() else "function"
         self.parameters = _positional(fun, kind)
         self.nondiff = _nondiff(self.parameters, nondiff_argnums, nondiff_argnames, kind, self.name)
         self._fun: Any = None
@@ -201,7 +203,14 @@ class custom_gradient(Ruled):
 
     def __init__(self, fun: Any) -> None:
         super().__init__(fun)
-        self._fun = carrying(_value_of(fun, self.name), GradientRule(self.name, forward=fun))
+        parts = gradient_parts(fun)
+        if parts is None:
+            rule: Rule = GradientRule(self.name, forward=fun)
+        else:
+            rule = CotangentRule(self.name, forward=parts[0], backward=parts[1])
+        self._fun = carrying(
+            _function_of(fun if parts is None else parts[0], self.name, "[0]"), rule
+        )
 
     def missing(self) -> str:
         return f"`{self.name}` has no rule"
@@ -209,7 +218,7 @@ class custom_gradient(Ruled):
 
 def carrying(fun: Any, rule: Rule) -> types.FunctionType:
     """A function that does what `fun` does, and carries a rule."""
-    plain = fun if isinstance(fun, types.FunctionType) else _function_of(fun)
+    plain = fun if isinstance(fun, types.FunctionType) else _function_of(fun, rule.name)
     made = types.FunctionType(
         plain.__code__, plain.__globals__, plain.__name__, plain.__defaults__, plain.__closure__
     )
@@ -220,11 +229,9 @@ def carrying(fun: Any, rule: Rule) -> types.FunctionType:
     return made
 
 
-def _function_of(fun: Any, part: str = "") -> types.FunctionType:
+def _function_of(fun: Any, name: str, part: str = "") -> types.FunctionType:
     """A function with source that calls something callable, and returns the result or a part of it."""
     signature = inspect.signature(fun)
-    name = getattr(fun, "__name__", "")
-    name = name if name.isidentifier() else "function"
     called = "function_" if name == "function" else "function"
     parameters = [
         p.replace(annotation=p.empty, default=p.empty) for p in signature.parameters.values()
@@ -240,11 +247,6 @@ def _function_of(fun: Any, part: str = "") -> types.FunctionType:
     defaults = [p.default for p in signature.parameters.values() if p.default is not p.empty]
     made.__defaults__ = tuple(defaults) or None
     return made
-
-
-def _value_of(fun: Any, name: str) -> types.FunctionType:
-    """The function that returns the first of the two things that `fun` returns."""
-    return _function_of(fun, "[0]")
 
 
 def _positional(fun: Any, kind: str) -> list[inspect.Parameter]:

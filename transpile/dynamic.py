@@ -39,6 +39,7 @@ from redraft.transpile.function import Unit, write_unit
 from redraft.transpile.primitives import table
 
 _cache: dict[Any, Any] = {}
+MANY = 2000  # generated functions that are kept
 _lock = threading.RLock()
 Named = dict[str, Any]
 
@@ -512,6 +513,8 @@ def _generated(
         found = _cache.get(key)
         if found is None or not found[0].is_current():
             write = lambda unit: pick(unit, unit.source_of(parts.callee, refusal))  # noqa: E731
+            while len(_cache) > MANY:  # functions that are made anew again and again
+                _cache.pop(next(iter(_cache)))
             found = _cache[key] = write_unit(names, write)
         return found
 

@@ -187,6 +187,8 @@ class Unit:
                 if error.lineno is not None:
                     raise
                 raise refuse(error.msg, error.hint) from None
+            if self.sources[function].rule is not None:
+                self.sources[function].rule.bind(self)
         return self.sources[function]
 
     def transformed_source(self, callee: Transformed, refuse: Any) -> Source:

@@ -65,6 +65,15 @@ class Rule:
 
         return batched_rule(self, source, Batch(dict(env), result, axis_name), size)
 
+    def functions(self) -> dict[str, Any]:
+        """The user's functions that generated text calls, by their names."""
+        return {}
+
+    def bind(self, unit: Any) -> None:
+        """Keep the names of the user's functions in a unit, so that generated ones get others."""
+        for name, function in self.functions().items():
+            bound(unit, function, name, set())
+
     def parameters(self, source: Source) -> list[str]:
         """The user's parameters."""
         return [p for p in source.parameters if p != self.size]
@@ -98,8 +107,8 @@ class Text:
     of the functions that are generated.
     """
 
-    def __init__(self, unit: Any, source: Source, named: dict[str, Any]) -> None:
-        self.unit, self.source, self.named = unit, source, named
+    def __init__(self, unit: Any, source: Source) -> None:
+        self.unit, self.source = unit, source
         self.taken = set(source.parameters)
         self.objects: dict[str, Any] = {}
         self.lines: list[str] = []
@@ -112,20 +121,11 @@ class Text:
         self.taken.add(name)
         return name
 
-    def function(self, wanted: str) -> str:
+    def function(self, value: Any, wanted: str) -> str:
         """A name for one of the rule's functions."""
-        value, name = self.named[wanted], wanted
-        while name in self.taken or not self.may_name(name, value):
-            name += "_"
-        self.objects[name] = self.unit.bindings[name] = value
-        self.unit.names.add(name)
+        name = bound(self.unit, value, wanted, self.taken)
+        self.objects[name] = value
         return name
-
-    def may_name(self, name: str, value: Any) -> bool:
-        """Does the name stand for this object in the unit, or for nothing yet?"""
-        if name in self.unit.bindings:
-            return self.unit.bindings[name] is value
-        return name not in self.unit.names
 
     def write(self, line: str) -> None:
         self.lines.append(line)
@@ -136,6 +136,18 @@ class Text:
         source = dataclasses.replace(self.source, extras={**self.source.extras, **self.objects})
         source.rule = None
         add_written(self.unit, definition(name, arguments, body, docstring), source)
+
+
+def bound(unit: Any, value: Any, wanted: str, taken: set[str]) -> str:
+    """A name that stands for an object in a unit."""
+    name = wanted
+    while name in taken or (
+        unit.bindings[name] is not value if name in unit.bindings else name in unit.names
+    ):
+        name += "_"
+    unit.bindings[name] = value
+    unit.names.add(name)
+    return name
 
 
 def displayed(names: list[str]) -> str:
@@ -168,19 +180,19 @@ class CotangentRule(Rule):
         self.write_forward(unit, source, pair, wanted, fixed)
         self.write_backward(unit, source, pair, wanted, fixed)
 
-    def names(self) -> dict[str, Any]:
-        """The user's functions by names for the generated text."""
-        return {name_of(f, self.name): f for f in (self.forward, self.backward)}
+    def functions(self) -> dict[str, Any]:
+        return {self.forward_name(): self.forward, self.backward_name(): self.backward}
 
     def write_forward(
         self, unit: Any, source: Source, pair: Any, wanted: list[str], fixed: list[str]
     ) -> None:
-        text = Text(unit, source, self.names())
-        rule = name_of(self.forward, self.name)
+        text = Text(unit, source)
+        rule = self.forward_name()
         value, saved, specs = map(text.name, ("value", "saved", "specs"))
         given = self.forward_call(text, source, rule)
         text.write(f"{value}, {saved} = rt.rule_pair({given}, {rule!r})")
-        text.write(f"{specs} = rt.rule_specs({displayed(wanted)}, {value})")
+        primals = displayed([starred(source, p) for p in wanted])
+        text.write(f"{specs} = rt.rule_specs({primals}, {value})")
         text.write(f"return {value}, {displayed([saved, specs, *fixed])}")
         docstring = title("fwd", source, list(pair.active)).replace(
             f"{core.base(source.name)}_bwd", pair.backward
@@ -190,14 +202,15 @@ class CotangentRule(Rule):
     def write_backward(
         self, unit: Any, source: Source, pair: Any, wanted: list[str], fixed: list[str]
     ) -> None:
-        text = Text(unit, source, self.names())
+        text = Text(unit, source)
         rule = self.backward_name()
         saved, specs, ans_bar = map(text.name, ("saved", "specs", "ans_bar"))
         bars = {p: text.name(f"{core.base(p)}_bar") for p in wanted}
         text.write(f"{', '.join([saved, specs, *fixed])} = {saved}")
         text.write(f"{ans_bar} = rt.rule_seed({ans_bar}, {specs})")
-        names = displayed([repr(p) for p in wanted])
-        places = f"{', '.join(bars.values())}{',' if len(bars) == 1 else ''}"
+        names = displayed([repr(starred(source, p)) for p in wanted])
+        places = displayed([f"{'*' * (p == vararg_of(source))}{bar}" for p, bar in bars.items()])
+        places = places.strip("()")
         given = self.backward_call(text, rule, fixed, saved, ans_bar, wanted)
         text.write(f"{places} = rt.rule_bars({given}, {specs}, {rule!r}, {names})")
         text.write(f"return {', '.join(bars[p] for p in pair.bars) or '()'}")
@@ -208,17 +221,21 @@ class CotangentRule(Rule):
 
     def forward_call(self, text: Text, source: Source, rule: str) -> str:
         """The call of the forward rule."""
-        return f"{text.function(rule)}({self.passed(source)})"
+        return f"{text.function(self.forward, rule)}({self.passed(source)})"
+
+    def forward_name(self) -> str:
+        """The name of the forward rule."""
+        return name_of(self.forward, f"{self.name}_forward_rule")
 
     def backward_name(self) -> str:
-        """The name of the backward rule, for errors."""
-        return name_of(self.backward, self.name)
+        """The name of the backward rule."""
+        return name_of(self.backward, f"{self.name}_backward_rule")
 
     def backward_call(
         self, text: Text, rule: str, fixed: list[str], saved: str, ans_bar: str, wanted: list[str]
     ) -> str:
         """The call of the backward rule."""
-        return f"{text.function(rule)}({', '.join([*fixed, saved, ans_bar])})"
+        return f"{text.function(self.backward, rule)}({', '.join([*fixed, saved, ans_bar])})"
 
     def write_tangent(self, unit: Any, source: Source, active: tuple[str, ...], name: str) -> None:
         raise TransformError(
@@ -241,29 +258,32 @@ class RefusedRule(Rule):
         raise TransformError(self.why, None, self.hint)
 
 
-def name_of(function: Any, of: str) -> str:
+def name_of(function: Any, otherwise: str) -> str:
     """The name of a rule's function in generated text."""
     name = getattr(function, "__name__", "")
-    return name if name.isidentifier() else f"rule_of_{of}"
+    return name if name.isidentifier() else otherwise
+
+
+def vararg_of(source: Source) -> str | None:
+    """The parameter that takes any number of arguments."""
+    vararg = source.node.args.vararg
+    return None if vararg is None else vararg.id
+
+
+def starred(source: Source, name: str) -> str:
+    """A parameter in a display of all arguments."""
+    return f"*{name}" if name == vararg_of(source) else name
 
 
 @dataclasses.dataclass(eq=False)
 class GradientRule(CotangentRule):
     """The rule of a `custom_gradient`: the residual is the function that gives the cotangents."""
 
-    def names(self) -> dict[str, Any]:
-        return {name_of(self.forward, self.name): self.forward}
-
-    def batched(
-        self, source: Source, env: dict[str, Any], result: Any, size: str | None, axis_name: Any
-    ) -> Rule:
-        return RefusedRule(
-            self.name, self.nondiff, size, "a `custom_gradient` under vmap leaves a function for each example",
-            "differentiate first and batch then, as in `rd.vmap(rd.grad(f))`, or use `rd.custom_vjp`",
-        )  # fmt: skip
+    def functions(self) -> dict[str, Any]:
+        return {self.forward_name(): self.forward}
 
     def backward_name(self) -> str:
-        return f"the gradient function of {self.name}"
+        return f"the gradient function that {self.name} returns"
 
     def backward_call(
         self, text: Text, rule: str, fixed: list[str], saved: str, ans_bar: str, wanted: list[str]
@@ -300,7 +320,7 @@ class TangentRule(Rule):
         self, unit: Any, source: Source, dots: dict[str, str], alone: bool = False
     ) -> Text:
         """The lines that compute value and tangent; `alone`: for transposition, the tangent first."""
-        text = Text(unit, source, self.named(source))
+        text = Text(unit, source)
         text.taken |= set(dots.values())
         value, tangent = text.name("value"), text.name("tangent")
         if self.parts:
@@ -310,13 +330,12 @@ class TangentRule(Rule):
         text.write(f"return {tangent}, {value}" if alone else f"return {value}, {tangent}")
         return text
 
-    def named(self, source: Source) -> dict[str, Any]:
-        """The user's functions by names for the generated text."""
-        if not self.parts:
-            return {name_of(self.rule, self.name): self.rule}
-        return {
-            self.part_name(p): f for p, f in zip(self.parameters(source), self.parts, strict=True)
-        } | {self.name: self.function}
+    def functions(self) -> dict[str, Any]:
+        return {} if self.parts else {self.rule_name(): self.rule}
+
+    def rule_name(self) -> str:
+        """The name of the rule."""
+        return name_of(self.rule, f"{self.name}_rule")
 
     def part_name(self, parameter: str) -> str:
         return f"{self.name}_jvp_{parameter}"
@@ -325,8 +344,11 @@ class TangentRule(Rule):
         self, text: Text, source: Source, dots: dict[str, str], value: str, tangent: str
     ) -> None:
         wanted, fixed = self.split(source)
-        rule = name_of(self.rule, self.name)
+        rule = self.rule_name()
+        star = vararg_of(source)
         tangents = [dots.get(p, f"rt.zeros_like({p})") for p in wanted]
+        tangents = [f"*{t}" if p == star else t for p, t in zip(wanted, tangents, strict=True)]
+        wanted = [starred(source, p) for p in wanted]
         given = self.rule_call(text, rule, fixed, wanted, tangents)
         text.write(f"{value}, {tangent} = {given}")
         text.write(f"rt.check_tangent({value}, {tangent}, {rule!r})")
@@ -336,7 +358,7 @@ class TangentRule(Rule):
     ) -> str:
         """The call of the rule."""
         given = ", ".join([*fixed, displayed(wanted), displayed(tangents)])
-        return f"{text.function(rule)}({given})"
+        return f"{text.function(self.rule, rule)}({given})"
 
     def write_parts(
         self, text: Text, source: Source, dots: dict[str, str], value: str, tangent: str
@@ -357,12 +379,13 @@ class TangentRule(Rule):
 
     def value_call(self, text: Text, source: Source) -> str:
         """The call that gives the value."""
-        return f"{text.function(self.name)}({', '.join(self.parameters(source))})"
+        return f"{text.function(self.function, self.name)}({', '.join(self.parameters(source))})"
 
     def part_call(self, text: Text, source: Source, parameter: str, dot: str, value: str) -> str:
         """The call that gives what one tangent adds to that of the value."""
         arguments = ", ".join([dot, value, *self.parameters(source)])
-        return f"{text.function(self.part_name(parameter))}({arguments})"
+        part = dict(zip(self.parameters(source), self.parts, strict=True))[parameter]
+        return f"{text.function(part, self.part_name(parameter))}({arguments})"
 
     def write_pair(self, unit: Any, source: Source, pair: Any) -> None:
         """The pair of the tangent code, which is linear in the tangents: at tangents of zero."""
@@ -392,7 +415,7 @@ class TangentRule(Rule):
     def write_forward(
         self, unit: Any, source: Source, pair: Any, called: str, dots: dict[str, str]
     ) -> None:
-        text = Text(unit, source, {})
+        text = Text(unit, source)
         value, saved = text.name("value"), text.name("saved")
         zeros = [f"{d}=rt.zeros_like({p})" for p, d in dots.items()]
         given = ", ".join([*passed_on(source.node.args), *zeros])
@@ -404,7 +427,7 @@ class TangentRule(Rule):
         text.add(pair.forward, source.node.args, docstring)
 
     def write_backward(self, unit: Any, source: Source, pair: Any, called: str) -> None:
-        text = Text(unit, source, {})
+        text = Text(unit, source)
         saved, ans_bar = text.name("saved"), text.name("ans_bar")
         text.write(f"return {called}({saved}, {ans_bar})")
         docstring = title("bwd", source, list(pair.bars))

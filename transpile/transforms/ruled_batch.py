@@ -11,9 +11,11 @@ import dataclasses
 from typing import Any
 
 from redraft.transpile.analysis.batched import (
+    PLAIN,
     Array,
     Entries,
     Items,
+    Nothing,
     Value,
     batched_like,
     is_batched,
@@ -31,7 +33,6 @@ from redraft.transpile.transforms.ruled import (
     TangentRule,
     Text,
     displayed,
-    name_of,
 )
 
 
@@ -103,7 +104,7 @@ class BatchedCotangentRule(CotangentRule):
     def forward_call(self, text: Text, source: Source, rule: str) -> str:
         arguments = self.parameters(source)
         if text.unit.late_batches:
-            return f"{text.function(f'{rule}_vmap')}({', '.join(arguments)})"
+            return f"{self.late_forward(text, arguments)}({', '.join(arguments)})"
         version = self.batch.write(text.unit, self.forward, self.batch.described(arguments))
         self.saved = self.check_forward(version.result, rule)
         return call_of(version, arguments, self.some_batched(arguments))
@@ -135,7 +136,7 @@ class BatchedCotangentRule(CotangentRule):
         arguments = [*fixed, saved, ans_bar]
         if text.unit.late_batches:
             axes = repr(self.batch.axes_of(self.name, wanted))
-            given = f"{text.function(f'{rule}_vmap')}({', '.join(arguments)})"
+            given = f"{self.late_backward(text, fixed)}({', '.join(arguments)})"
             return f"rt.rule_sums({given}, {axes})"
         seed = (
             batched_like(single(self.batch.result))
@@ -153,46 +154,62 @@ class BatchedCotangentRule(CotangentRule):
         parts = result.parts if isinstance(result, Items) and result.kind == "tuple" else ()
         if len(parts) != len(wanted):
             raise TransformError(
-                f"`{rule}` must return a tuple of {len(wanted)} cotangents",
-                None,
+                f"`{rule}` must return a tuple of {len(wanted)} cotangents", None,
                 "write the tuple in its return",
-            )
-        return tuple(
-            self.sum_of(self.batch.env[n], part, n, rule)
-            for n, part in zip(wanted, parts, strict=True)
-        )
+            )  # fmt: skip
+        pairs = zip(wanted, parts, strict=True)
+        return tuple(self.sum_of(self.batch.env[n], part, n, rule) for n, part in pairs)
 
     def sum_of(self, argument: Value, bar: Value, name: str, rule: str) -> Any:
-        axes, of_bar = axes_of(argument, self.name), axes_of(bar, self.name)
-        if axes == of_bar or (of_bar is None and not isinstance(bar, Array)):
+        """0 where a cotangent belongs to an argument of each example, None where to a shared one."""
+        if isinstance(bar, Nothing):
             return 0
-        if of_bar == 0:
-            return axes
+        if isinstance(bar, Items) and not isinstance(argument, Array):
+            inner = (
+                dict(zip(argument.keys, argument.parts, strict=True))
+                if isinstance(argument, Items)
+                else {}
+            )
+            inner = {k: inner.get(k, getattr(argument, "part", PLAIN)) for k in bar.keys}
+        elif isinstance(bar, Items):
+            inner = dict.fromkeys(bar.keys, argument)
+        else:
+            return self.axis_of(argument, bar, name, rule)
+        found = {
+            k: self.sum_of(inner[k], p, name, rule)
+            for k, p in zip(bar.keys, bar.parts, strict=True)
+        }
+        if all(a == 0 for a in found.values()):
+            return 0
+        return found if bar.kind in ("dict", "object") else tuple(found.values())
+
+    def axis_of(self, argument: Value, bar: Value, name: str, rule: str) -> Any:
+        if axes_of(bar, self.name) == 0:
+            return 0 if axes_of(argument, self.name) == 0 else None
         raise TransformError(
             f"`{rule}` returns a cotangent of `{name}` that is the same for all examples", None,
-            f"compute it from `{name}`, as with np.zeros_like({name})",
+            "compute it from the cotangent of the result, as with 0.0 * z_bar; None stands for zeros",
         )  # fmt: skip
 
-    def names(self) -> dict[str, Any]:
-        """The rules as objects that batch them when they are called."""
+    def functions(self) -> dict[str, Any]:
+        return {}
+
+    def late_forward(self, text: Text, names: list[str]) -> str:
+        """The forward rule as an object that batches it when it is called."""
         from redraft.transpile.vmap import Vmapped
 
-        options = (self.batch.axis_name, None)
-        names = list(self.batch.env)
         out = axes_of(self.batch.result, self.name)
-        fixed = [p for p in names if p not in self.split_names(names)]
-        forward = Vmapped(self.forward, self.batch.axes_of(self.name, names), (out, 0), *options)
-        backward = Vmapped(
-            self.backward, (*self.batch.axes_of(self.name, fixed), 0, out), 0, *options
-        )
-        return {
-            f"{name_of(self.forward, self.name)}_vmap": forward,
-            f"{name_of(self.backward, self.name)}_vmap": backward,
-        }
+        axes = self.batch.axes_of(self.name, names)
+        made = Vmapped(self.forward, axes, (out, 0), self.batch.axis_name, None)
+        return text.function(made, f"{self.forward_name()}_vmap")
 
-    def split_names(self, names: list[str]) -> list[str]:
-        fixed = [names[i] for i in self.nondiff]
-        return [n for n in names if n not in fixed]
+    def late_backward(self, text: Text, fixed: list[str]) -> str:
+        """As `late_forward`, of the backward rule."""
+        from redraft.transpile.vmap import Vmapped
+
+        axes = (*self.batch.axes_of(self.name, fixed), 0, axes_of(self.batch.result, self.name))
+        made = Vmapped(self.backward, axes, 0, self.batch.axis_name, None)
+        return text.function(made, f"{self.backward_name()}_vmap")
 
 
 @dataclasses.dataclass(eq=False)
@@ -204,7 +221,9 @@ class BatchedTangentRule(TangentRule):
     def rule_call(self, text: Text, rule: str, fixed: list[str], wanted: list[str], tangents: list[str]) -> str:  # fmt: skip
         arguments = [*fixed, displayed(wanted), displayed(tangents)]
         if text.unit.late_batches:
-            return f"{text.function(f'{rule}_vmap')}({', '.join(arguments)})"
+            of, out = self.batch.axes_of(self.name, wanted), axes_of(self.batch.result, self.name)
+            axes = (*self.batch.axes_of(self.name, fixed), of, of)
+            return f"{self.late(text, self.rule, axes, rule, (out, out))}({', '.join(arguments)})"
         both = [self.batch.tuple_of(wanted)] * 2
         version = self.batch.write(text.unit, self.rule, [*self.batch.described(fixed), *both])
         self.check_same(version.result, rule)
@@ -222,9 +241,12 @@ class BatchedTangentRule(TangentRule):
     def part_call(self, text: Text, source: Source, parameter: str, dot: str, value: str) -> str:
         names = self.parameters(source)
         arguments = [dot, value, *names]
-        if text.unit.late_batches:
-            return super().part_call(text, source, parameter, dot, value)
         part = dict(zip(names, self.parts, strict=True))[parameter]
+        if text.unit.late_batches:
+            out, axes = axes_of(self.batch.result, self.name), self.batch.axes_of(self.name, names)
+            own = axes_of(self.batch.env[parameter], self.name)
+            made = self.late(text, part, (own, out, *axes), self.part_name(parameter), out)
+            return f"{made}({', '.join(arguments)})"
         values = [self.batch.env[parameter], self.batch.result, *self.batch.described(names)]
         version = self.batch.write(text.unit, part, values)
         if is_batched(version.result) != is_batched(self.batch.result):
@@ -238,28 +260,19 @@ class BatchedTangentRule(TangentRule):
         """The value: the batched function itself."""
         names = self.parameters(source)
         if text.unit.late_batches:
-            return super().value_call(text, source)
+            out, axes = axes_of(self.batch.result, self.name), self.batch.axes_of(self.name, names)
+            return f"{self.late(text, self.function, axes, self.name, out)}({', '.join(names)})"
         version = self.batch.write(text.unit, self.function, self.batch.described(names))
         return call_of(version, names, displayed(names))
 
-    def named(self, source: Source) -> dict[str, Any]:
+    def functions(self) -> dict[str, Any]:
+        return {}
+
+    def late(self, text: Text, rule: Any, axes: tuple, name: str, out: Any) -> str:
+        """A rule as an object that batches it when it is called."""
         from redraft.transpile.vmap import Vmapped
 
-        names = self.parameters(source)
-        wanted, fixed = self.split(source)
-        out, axes = axes_of(self.batch.result, self.name), self.batch.axes_of(self.name, names)
-        options = (self.batch.axis_name, None)
-        if not self.parts:
-            of = self.batch.axes_of(self.name, wanted)
-            rule = Vmapped(
-                self.rule, (*self.batch.axes_of(self.name, fixed), of, of), (out, out), *options
-            )
-            return {f"{name_of(self.rule, self.name)}_vmap": rule}
-        found = {self.name: Vmapped(self.function, axes, out, *options)}
-        for name, axis, part in zip(names, axes, self.parts, strict=True):
-            if part is not None:
-                found[self.part_name(name)] = Vmapped(part, (axis, out, *axes), out, *options)
-        return found
+        return text.function(Vmapped(rule, axes, out, self.batch.axis_name, None), f"{name}_vmap")
 
 
 def batched_rule(rule: Rule, source: Source, batch: Batch, size: str | None) -> Rule:
