@@ -22,6 +22,7 @@ from redraft.runtime.collectives import (  # noqa: E402
 from redraft.runtime.specs import ShapeDtypeStruct  # noqa: E402
 from redraft.runtime.tree import register as register_pytree_node  # noqa: E402
 from redraft.transpile.api import grad, jvp, source, value_and_grad, vjp  # noqa: E402
+from redraft.transpile.check_grads import check_grads  # noqa: E402
 from redraft.transpile.custom import primitive  # noqa: E402
 from redraft.transpile.custom_rules import custom_gradient, custom_jvp, custom_vjp  # noqa: E402
 from redraft.transpile.errors import SourceError, TransformError  # noqa: E402
@@ -41,6 +42,7 @@ __all__ = [
     "all_to_all",
     "axis_index",
     "axis_size",
+    "check_grads",
     "custom_gradient",
     "custom_jvp",
     "custom_vjp",

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from redraft.runtime import apply
 from redraft.runtime.apply import zeros_like
 from redraft.runtime.cotangents import Struct
@@ -83,8 +85,8 @@ class Star(Plan):
         self.inner = plan_of(function, self.args, named)
         super().__init__(self.inner.function, self.inner.operands, self.inner.named)
         self.size = 3
-        values = [*self.args, *named.values()]
-        self.active = [i for i, v in enumerate(values, 1) if zeros_like(v) is not None]
+        self.values = [*self.args, *named.values()]
+        self.active = [i for i, v in enumerate(self.values, 1) if has_derivative(v)]
         self.wrap, self.wrap_dot = self.inner.wrap, self.inner.wrap_dot
         self.unwrap = self.inner.unwrap
 
@@ -107,10 +109,25 @@ class Star(Plan):
         count = len(self.args)
         groups = {
             0: found.get(0),
-            1: [found.get(i) for i in range(1, count + 1)],
-            2: {k: found.get(count + i) for i, k in enumerate(self.keys, 1)},
+            1: [or_zeros(found.get(i), self.values[i - 1]) for i in range(1, count + 1)],
+            2: {
+                k: or_zeros(found.get(count + i), self.values[count + i - 1])
+                for i, k in enumerate(self.keys, 1)
+            },
         }
         return [groups[i] for i in mask]
+
+
+def has_derivative(x: Any) -> bool:
+    """May the value be differentiated? Integers and truth values are constants."""
+    if isinstance(x, (bool, int)) or (hasattr(x, "dtype") and not is_inexact(x.dtype)):
+        return False
+    return zeros_like(x) is not None
+
+
+def is_inexact(dtype: Any) -> bool:
+    """Does a dtype of NumPy's or TensorFlow's hold real or complex numbers?"""
+    return np.dtype(getattr(dtype, "as_numpy_dtype", dtype)).kind in "fcV"
 
 
 class Method(Plan):

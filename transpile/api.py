@@ -22,6 +22,7 @@ from redraft.transpile.back.load import file_name, load
 from redraft.transpile.errors import SourceError, TransformError
 from redraft.transpile.front.objects import object_names
 from redraft.transpile.front.primitive import primitive_function
+from redraft.transpile.front.scope import rules_of
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.function import Unit, write_unit
 from redraft.transpile.primitives import table
@@ -226,6 +227,7 @@ def generate(
         source = read_source(target.function)
         if target.inner is not None:
             unit.dependencies.extend(target.inner.unit.dependencies)
+        unit.dependencies.extend(rules_of(fun))
         own = source.parameters[len(target.leading) :]
         shifted = _shift(argnums, len(target.leading))
         options: dict[str, Any] = {

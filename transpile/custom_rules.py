@@ -23,6 +23,7 @@ class Ruled:
     """A function with a rule; base of the decorators."""
 
     redraft_identity = True  # to a transformation it is `fun`, which carries the rule
+    redraft_ruled = True
 
     def __init__(self, fun: Any, nondiff_argnums: Any = (), nondiff_argnames: Any = ()) -> None:
         kind = type(self).__name__

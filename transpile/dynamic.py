@@ -104,6 +104,11 @@ def take_apart(
     if isinstance(method, types.FunctionType):
         return _method(method, function, count, given, None)
     name = getattr(function, "__name__", repr(function))
+    if isinstance(function, type) and hasattr(function, "redraft_ruled"):
+        raise TransformError(
+            f"a function given to `{name}` uses a variable that is differentiated", calling_line(),
+            "its rule says nothing of that variable: pass it as an argument",
+        )  # fmt: skip
     raise TransformError(
         f"no derivative is known for `{name}`",
         calling_line(),

@@ -30,11 +30,16 @@ class Scope:
         if isinstance(node, gast.Name):
             if node.id in self.local or node.id in self.source.local_functions:
                 return UNKNOWN
-            return unjitted(self.name_value(node.id))
+            return self.bare(self.name_value(node.id))
         if isinstance(node, gast.Attribute):
             owner = self.value(node.value)
-            return UNKNOWN if owner is UNKNOWN else unjitted(self._attribute(owner, node.attr))
+            return UNKNOWN if owner is UNKNOWN else self.bare(self._attribute(owner, node.attr))
         return UNKNOWN
+
+    def bare(self, value: Any) -> Any:
+        """A function without `jit` around it; that it carries this rule is a dependency."""
+        self.dependencies.extend(rules_of(value))
+        return unjitted(value)
 
     def option(self, node: gast.expr) -> Any:
         """An option of a transformation: a literal, or a constant by its name; else `table.UNKNOWN`."""
@@ -83,6 +88,16 @@ def _is_constant(value: Any) -> bool:
     if type(value) is tuple:
         return all(map(_is_constant, value))
     return value is None or type(value) in (bool, int, str)
+
+
+def rules_of(value: Any) -> list[Dependency]:
+    """What says which rule a function of the user's carries, as dependencies."""
+    found: list[Dependency] = []
+    while getattr(type(value), "redraft_identity", False):
+        if hasattr(type(value), "redraft_ruled"):
+            found.append((vars(value), "_fun", vars(value)["_fun"]))
+        value = value.fun
+    return found
 
 
 def unjitted(value: Any) -> Any:

@@ -470,8 +470,10 @@ class Forward:
         key = (source, active)
         if key not in self.unit.tangents:
             self.unit.tangents[key] = name = _reserve(self.unit, source)
-            written = write_jvp_named(self.unit, source, active, name)
-            self.unit.tangents[key] = written
+            try:
+                self.unit.tangents[key] = write_jvp_named(self.unit, source, active, name)
+            except TransformError as error:
+                raise Pull.located(self, error, node) from None
         keywords = [*node.keywords]
         keywords += [
             gast.keyword(tangent_parameter(source.parameters, p), self.operand_dot(operands[p]))

@@ -575,7 +575,10 @@ class Pull(Bars):
         suspects: tuple[str, ...] = ()
         if masked or self.unit.suspects.traits_of(callee).selecting:
             suspects = tuple(p for p, v in operands.items() if core.reads(v) & self.suspects)
-        pair = self.unit.pair(source, tuple(active), masked=masked, suspects=suspects)
+        try:
+            pair = self.unit.pair(source, tuple(active), masked=masked, suspects=suspects)
+        except TransformError as error:
+            raise self.located(error, node) from None
         residuals = self.fresh_name(f"{core.base(target.id)}_saved")
         self.replace_call(target, node, pair.forward, residuals)
         result = self.call(pair.backward, self.mark_forward(residuals), self.bar(target.id))
@@ -583,6 +586,15 @@ class Pull(Bars):
         returned = [p for p in source.parameters if p in active and p in pair.returned()]
         masks = [masked or p in pair.masked for p in returned]
         self.distribute(result, [operands[p] for p in returned], masks)
+
+    def located(self, error: TransformError, node: Any) -> TransformError:
+        """An error, at the call where it has no place of its own (a rule has no line)."""
+        if error.lineno is not None:
+            return error
+        message = error.msg.partition("\nhint: ")[0]  # (where there are no notes, it holds the hint)
+        located = TransformError(message, self.source.span(node), error.hint)
+        located.of_batch = getattr(error, "of_batch", False)
+        return located
 
     def refusal(self, node: Any) -> Any:
         return lambda message, hint: TransformError(message, self.source.span(node), hint)
