@@ -42,7 +42,7 @@ class BatchedHelpers(BatchedCotangents, SameShapes):
                 rt.item_bar: self.call_item_bar, rt.gather_bar: self.call_item_bar,
                 rt.rule_pair: self.call_checked, rt.check_tangent: self.call_rule_specs,
                 rt.rule_bars: self.call_checked, rt.rule_seed: self.call_checked,
-                rt.rule_specs: self.call_rule_specs, rt.only_cotangent: self.call_only_cotangent,
+                rt.rule_specs: self.call_rule_specs, rt.rule_sums: self.call_rule_sums, rt.only_cotangent: self.call_only_cotangent,
                 rt.unsum: self.call_unsum, rt.add_field: self.call_add_field, rt.Struct: self.call_Struct,
             }.get(function)  # fmt: skip
         except TypeError:
@@ -60,6 +60,28 @@ class BatchedHelpers(BatchedCotangents, SameShapes):
     def call_rule_specs(self, node: gast.Call) -> Result | None:
         """The shapes and dtypes that `call_checked` does not look at."""
         return core.constant(None), PLAIN
+
+    def call_rule_sums(self, node: gast.Call) -> Result | None:
+        """Sums over the examples of an inner batch, whose axis is the second one of a batched part."""
+        value, known = self.expression(node.args[0])
+        axes = table.literal(node.args[1])
+        if not isinstance(known, Items) or any(a not in (0, None) for a in axes):
+            raise self.refuse(node, "cotangents of containers in a batch of batches",
+                              "pass arrays")  # fmt: skip
+        value = value if core.is_name(value) else self.temporary(value, "bars")
+        parts, values = [], []
+        for place, (axis, part) in enumerate(zip(axes, known.parts, strict=True)):
+            node = gast.Subscript(core.copy(value), core.constant(place), gast.Load())
+            if axis is None and isinstance(part, Array):
+                node = core.call("np.sum", node)
+                node.keywords = [gast.keyword("axis", core.constant(1 if part.batched else 0))]
+                part = Array(part.batched, None if part.rank is None else part.rank - 1)
+            elif axis is None and not isinstance(part, Nothing):
+                raise self.refuse(node, "cotangents of containers in a batch of batches",
+                                  "pass arrays")  # fmt: skip
+            parts.append(node)
+            values.append(part)
+        return gast.Tuple(parts, gast.Load()), replace(known, parts=tuple(values))
 
     def call_only_cotangent(self, node: gast.Call) -> Result | None:
         value, known = self.expression(node.args[0])

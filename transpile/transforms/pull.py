@@ -591,7 +591,9 @@ class Pull(Bars):
         """An error, at the call where it has no place of its own (a rule has no line)."""
         if error.lineno is not None:
             return error
-        message = error.msg.partition("\nhint: ")[0]  # (where there are no notes, it holds the hint)
+        message = error.msg.partition("\nhint: ")[
+            0
+        ]  # (where there are no notes, it holds the hint)
         located = TransformError(message, self.source.span(node), error.hint)
         located.of_batch = getattr(error, "of_batch", False)
         return located

@@ -258,6 +258,15 @@ class RefusedRule(Rule):
         raise TransformError(self.why, None, self.hint)
 
 
+def with_dots(source: Source, dots: list[str]) -> gast.arguments:
+    """The parameters of a tangent function: tangents are passed by name."""
+    arguments = core.copy(source.node.args)
+    for dot in dots:
+        arguments.kwonlyargs.append(gast.Name(dot, gast.Param(), None, None))
+        arguments.kw_defaults.append(None)
+    return arguments
+
+
 def name_of(function: Any, otherwise: str) -> str:
     """The name of a rule's function in generated text."""
     name = getattr(function, "__name__", "")
@@ -307,11 +316,8 @@ class TangentRule(Rule):
 
     def write_tangent(self, unit: Any, source: Source, active: tuple[str, ...], name: str) -> None:
         self.check_active(source, active)
-        arguments = core.copy(source.node.args)
         dots = {p: tangent_parameter(source.parameters, p) for p in active}
-        for dot in dots.values():
-            arguments.kwonlyargs.append(gast.Name(dot, gast.Param(), None, None))
-            arguments.kw_defaults.append(None)
+        arguments = with_dots(source, list(dots.values()))
         text = self.tangent_text(unit, source, dots)
         docstring = title("jvp", source, list(active))
         text.add(name, arguments, f"{docstring[:-1]}, by its rule.")

@@ -25,6 +25,7 @@ from redraft.transpile.batched_arguments import bind_parameters
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.callee import Function
 from redraft.transpile.front.source import Source
+from redraft.transpile.transforms.build import title
 from redraft.transpile.transforms.ruled import (
     CotangentRule,
     GradientRule,
@@ -32,7 +33,9 @@ from redraft.transpile.transforms.ruled import (
     Rule,
     TangentRule,
     Text,
+    backward_arguments,
     displayed,
+    with_dots,
 )
 
 
@@ -59,14 +62,17 @@ class Batch:
 
     def write(self, unit: Any, rule: Any, values: list[Value]) -> Any:
         """A version of a rule for values of these descriptions."""
+        source = unit.source_of(Function(plain_function(rule)), refuse)
+        return self.of_source(unit, source, values, {})
+
+    def of_source(
+        self, unit: Any, source: Source, values: list[Value], named: dict[str, Value]
+    ) -> Any:
+        """A version of a function for values of these descriptions."""
         from redraft.transpile.transforms.batch import Batches
 
-        def refuse(message: str, hint: str | None = None) -> TransformError:
-            return TransformError(message, None, hint or "use `rd.vmap_by_loop`")
-
-        source = unit.source_of(Function(plain_function(rule)), refuse)
         try:
-            env = bind_parameters(source, values, {})
+            env = bind_parameters(source, values, named)
             return Batches(unit, self.axis_name).entry(source, env, refuse)
         except TypeError as error:
             raise refuse(str(error)) from None
@@ -76,6 +82,11 @@ class Batch:
 
     def axes_of(self, name: str, names: list[str]) -> tuple:
         return tuple(axes_of(v, name) for v in self.described(names))
+
+
+def refuse(message: str, hint: str | None = None) -> TransformError:
+    """A refusal without a place: that of the call is added later."""
+    return TransformError(message, None, hint or "use `rd.vmap_by_loop`")
 
 
 def plain_function(rule: Any) -> Any:
@@ -138,11 +149,7 @@ class BatchedCotangentRule(CotangentRule):
             axes = repr(self.batch.axes_of(self.name, wanted))
             given = f"{self.late_backward(text, fixed)}({', '.join(arguments)})"
             return f"rt.rule_sums({given}, {axes})"
-        seed = (
-            batched_like(single(self.batch.result))
-            if is_batched(self.batch.result)
-            else self.batch.result
-        )
+        seed = seed_of(self.batch.result)
         values = [*self.batch.described(fixed), self.saved, seed]
         version = self.batch.write(text.unit, self.backward, values)
         given = call_of(version, arguments, ans_bar if axes_of(seed, self.name) == 0 else saved)
@@ -158,38 +165,7 @@ class BatchedCotangentRule(CotangentRule):
                 "write the tuple in its return",
             )  # fmt: skip
         pairs = zip(wanted, parts, strict=True)
-        return tuple(self.sum_of(self.batch.env[n], part, n, rule) for n, part in pairs)
-
-    def sum_of(self, argument: Value, bar: Value, name: str, rule: str) -> Any:
-        """0 where a cotangent belongs to an argument of each example, None where to a shared one."""
-        if isinstance(bar, Nothing):
-            return 0
-        if isinstance(bar, Items) and not isinstance(argument, Array):
-            inner = (
-                dict(zip(argument.keys, argument.parts, strict=True))
-                if isinstance(argument, Items)
-                else {}
-            )
-            inner = {k: inner.get(k, getattr(argument, "part", PLAIN)) for k in bar.keys}
-        elif isinstance(bar, Items):
-            inner = dict.fromkeys(bar.keys, argument)
-        else:
-            return self.axis_of(argument, bar, name, rule)
-        found = {
-            k: self.sum_of(inner[k], p, name, rule)
-            for k, p in zip(bar.keys, bar.parts, strict=True)
-        }
-        if all(a == 0 for a in found.values()):
-            return 0
-        return found if bar.kind in ("dict", "object") else tuple(found.values())
-
-    def axis_of(self, argument: Value, bar: Value, name: str, rule: str) -> Any:
-        if axes_of(bar, self.name) == 0:
-            return 0 if axes_of(argument, self.name) == 0 else None
-        raise TransformError(
-            f"`{rule}` returns a cotangent of `{name}` that is the same for all examples", None,
-            "compute it from the cotangent of the result, as with 0.0 * z_bar; None stands for zeros",
-        )  # fmt: skip
+        return tuple(sum_of(self, self.batch.env[n], part, n, rule) for n, part in pairs)
 
     def functions(self) -> dict[str, Any]:
         return {}
@@ -285,6 +261,8 @@ def batched_rule(rule: Rule, source: Source, batch: Batch, size: str | None) -> 
             "a `custom_gradient` under vmap leaves a function for each example",
             "differentiate first and batch then, as in `rd.vmap(rd.grad(f))`, or use `rd.custom_vjp`",
         )  # fmt: skip
+    if isinstance(rule, (BatchedCotangentRule, BatchedTangentRule, BatchedPairRule)):
+        return BatchedPairRule(rule.name, (), size, inner=source, batch=batch)
     if isinstance(rule, TangentRule):
         return BatchedTangentRule(
             rule.name,
@@ -316,3 +294,101 @@ def axes_of(value: Any, name: str) -> Any:
             "pass arrays, tuples, lists or dicts",
         )  # fmt: skip
     return 0 if is_batched(value) else None
+
+
+def sum_of(owner: Rule, argument: Value, bar: Value, name: str, rule: str) -> Any:
+    """0 where a cotangent belongs to an argument of each example, None where to a shared one."""
+    if isinstance(bar, Nothing):
+        return 0
+    if isinstance(bar, Items) and not isinstance(argument, Array):
+        inner = (
+            dict(zip(argument.keys, argument.parts, strict=True))
+            if isinstance(argument, Items)
+            else {}
+        )
+        inner = {k: inner.get(k, getattr(argument, "part", PLAIN)) for k in bar.keys}
+    elif isinstance(bar, Items):
+        inner = dict.fromkeys(bar.keys, argument)
+    else:
+        return axis_of(owner, argument, bar, name, rule)
+    found = {
+        k: sum_of(owner, inner[k], p, name, rule) for k, p in zip(bar.keys, bar.parts, strict=True)
+    }
+    if all(a == 0 for a in found.values()):
+        return 0
+    return found if bar.kind in ("dict", "object") else tuple(found.values())
+
+
+def axis_of(owner: Rule, argument: Value, bar: Value, name: str, rule: str) -> Any:
+    if axes_of(bar, owner.name) == 0:
+        return 0 if axes_of(argument, owner.name) == 0 else None
+    raise TransformError(
+        f"`{rule}` returns a cotangent of `{name}` that is the same for all examples", None,
+        "compute it from the cotangent of the result, as with 0.0 * z_bar; None stands for zeros",
+    )  # fmt: skip
+
+
+@dataclasses.dataclass(eq=False)
+class BatchedPairRule(Rule):
+    """The rule of a function that was batched with a rule, and is batched once more.
+
+    Its forward, backward and tangent functions are those of the inner batch, batched.
+    """
+
+    inner: Any = None  # the source that was batched
+    batch: Any = None
+
+    def write_pair(self, unit: Any, source: Source, pair: Any) -> None:
+        inner = unit.pair(self.inner, pair.active)
+        names = self.parameters(source)
+        forward = self.version(unit, inner.forward, self.batch.described(names), {})
+        of_saved = forward.result.parts[1]
+        seed = seed_of(self.batch.result)
+        backward = self.version(unit, inner.backward, [of_saved, seed], {})
+        pair.bars = inner.returned()
+        text = Text(unit, source)
+        text.write(f"return {call_of(forward, names, displayed(names))}")
+        text.add(pair.forward, source.node.args, title("fwd", source, list(pair.active)))
+        self.write_backward(unit, source, pair, backward)
+
+    def write_backward(self, unit: Any, source: Source, pair: Any, backward: Any) -> None:
+        text = Text(unit, source)
+        saved, ans_bar = text.name("saved"), text.name("ans_bar")
+        called = call_of(backward, [saved, ans_bar], ans_bar)
+        single = len(pair.bars) == 1
+        parts = [backward.result] if single else backward.result.parts
+        pairs = zip(pair.bars, parts, strict=True)
+        axes = tuple(sum_of(self, self.batch.env[n], p, n, self.name) for n, p in pairs)
+        if any(a != 0 for a in axes):
+            called = (
+                f"rt.rule_sums({f'({called},)' if single else called}, {axes!r}){'[0]' * single}"
+            )
+        text.write(f"return {called}")
+        text.add(
+            pair.backward, backward_arguments(saved, ans_bar), title("bwd", source, list(pair.bars))
+        )
+
+    def write_tangent(self, unit: Any, source: Source, active: tuple[str, ...], name: str) -> None:
+        from redraft.transpile.transforms.forward import tangent_parameter, write_jvp_named
+
+        inner = unit.name_function(f"{self.name}_jvp")
+        write_jvp_named(unit, self.inner, active, inner)
+        names = self.parameters(source)
+        dots = {p: tangent_parameter(source.parameters, p) for p in active}
+        inner_dots = {p: tangent_parameter(self.inner.parameters, p) for p in active}
+        tangents = {inner_dots[p]: self.batch.env[p] for p in active}
+        version = self.version(unit, inner, self.batch.described(names), tangents)
+        text = Text(unit, source)
+        given = [*names, *(f"{inner_dots[p]}={d}" for p, d in dots.items())]
+        text.write(f"return {call_of(version, given, displayed(names))}")
+        text.add(name, with_dots(source, list(dots.values())), title("jvp", source, list(active)))
+
+    def version(self, unit: Any, name: str, values: list[Value], named: dict[str, Value]) -> Any:
+        """The batched version of a function of the unit."""
+        source = unit.read_again(unit.written[name])
+        return self.batch.of_source(unit, source, values, named)
+
+
+def seed_of(result: Value) -> Value:
+    """Description of the cotangent of a result."""
+    return batched_like(single(result)) if is_batched(result) else result
