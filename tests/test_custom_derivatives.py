@@ -512,3 +512,21 @@ def test_check_grads_arguments():
         rd.check_grads(np.sin, (X,), 1, modes=("back",))
     with pytest.raises(AssertionError):
         rd.check_grads(lambda x: np.sin(x) + 1e-3 * x, (X,), 1, atol=1e-14, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("tangent", "words"),
+    [
+        (lambda x, x_dot: x_dot * x_dot, "a product of values that depend on it"),
+        (lambda x, x_dot: x_dot + 1.0, "beside one that does"),
+        (lambda x, x_dot: np.sin(x_dot), "`np.sin` is not linear"),
+        (lambda x, x_dot: x_dot if np.sum(x_dot) > 0 else 2.0 * x_dot, "a comparison"),
+    ],
+)
+def test_tangents_that_have_no_transpose(tangent, words):
+    f = rd.custom_jvp(lambda x: np.sin(x))
+    f.defjvp(lambda p, t: (np.sin(p[0]), tangent(p[0], t[0])))
+    rd.jvp(f, (X,), (Y,))
+    with pytest.raises(rd.TransformError, match=f"not linear in the tangents.*{words}") as caught:
+        rd.grad(lambda x: np.sum(f(x)))(X)
+    assert caught.value.filename == __file__

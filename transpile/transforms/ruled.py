@@ -21,7 +21,8 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
-from redraft.transpile.errors import TransformError
+from redraft.transpile.analysis.linear import check_linear
+from redraft.transpile.errors import Span, TransformError
 from redraft.transpile.front.source import Source
 from redraft.transpile.transforms.build import add_written, definition, passed_on, title
 from redraft.transpile.transforms.forward import tangent_parameter
@@ -273,6 +274,14 @@ def name_of(function: Any, otherwise: str) -> str:
     return name if name.isidentifier() else otherwise
 
 
+def span_of(error: TransformError) -> Span | None:
+    """The place of an error."""
+    if error.lineno is None:
+        return None
+    end = (error.end_offset or error.offset) - 1
+    return Span(error.filename, error.lineno, error.offset - 1, end, error.text)
+
+
 def vararg_of(source: Source) -> str | None:
     """The parameter that takes any number of arguments."""
     vararg = source.node.args.vararg
@@ -398,10 +407,21 @@ class TangentRule(Rule):
         self.check_active(source, pair.active)
         dots = {p: tangent_parameter(source.parameters, p) for p in pair.active}
         linear = self.linear_source(unit, source, dots)
+        self.check_linear(unit, linear, tuple(dots.values()))
         inner = unit.pair(linear, tuple(dots.values()), has_aux=True)
         pair.bars = tuple(p for p in pair.active if dots[p] in inner.returned())
         self.write_forward(unit, source, pair, inner.forward, dots)
         self.write_backward(unit, source, pair, inner.backward)
+
+    def check_linear(self, unit: Any, linear: Source, dots: tuple[str, ...]) -> None:
+        """Refuse tangent code that has no transpose."""
+        try:
+            check_linear(linear, dots, unit, part=0)
+        except TransformError as error:
+            raise TransformError(
+                f"the rule of `{self.name}` is not linear in the tangents, so that it has no reverse mode: "
+                f"{error.msg}", span_of(error), "scale the tangents, or give a rule with `rd.custom_vjp`",
+            ) from None  # fmt: skip
 
     def linear_source(self, unit: Any, source: Source, dots: dict[str, str]) -> Source:
         """``f_tangent(x, y, x_dot, y_dot) -> (tangent, value)``, as a source."""
