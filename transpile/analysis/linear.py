@@ -528,7 +528,8 @@ class Walk:
             return self.called(node, callee)
         operands = [self.value(a) for a in (*node.args, *(k.value for k in node.keywords))]
         if callee is None and isinstance(node.func, gast.Attribute):
-            if core.is_name(node.func.value) and node.func.value.id == "rt":
+            of_runtime = core.is_name(node.func.value) and node.func.value.id == "rt"
+            if of_runtime and node.func.attr in {*LINEAR_CALLS, *TANGENT_CALLS}:
                 return self.run_time_call(node, operands)
             if node.func.attr in ("pop", "get", "copy", "values") and "callee" in node.__dict__:
                 return self.value(node.func.value).part(_key(node)).whole()
@@ -549,8 +550,6 @@ class Walk:
         """``rt.call_bwd(record, bar)`` is linear in `bar`, ``rt.call_jvp(dots, …)`` in `dots`."""
         name = node.func.attr
         place = LINEAR_CALLS.get(name, TANGENT_CALLS.get(name))
-        if place is None:
-            return self.reading(node)
         rest = joined([*operands[:place], *operands[place + 1 :]])
         if rest.degree > CONSTANT:
             return self.reading(node)
