@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import types
 from typing import Any
 
 import numpy as np
 
 from redraft.transpile.back.load import load
+from redraft.transpile.errors import SourceError
 from redraft.transpile.front.gradient_parts import gradient_parts
+from redraft.transpile.front.source import read_source
 from redraft.transpile.transforms.ruled import CotangentRule, GradientRule, Rule, TangentRule
 
 
@@ -209,9 +212,9 @@ class custom_gradient(Ruled):
             rule: Rule = GradientRule(self.name, forward=fun)
         else:
             rule = CotangentRule(self.name, forward=parts[0], backward=parts[1])
-        self._fun = carrying(
-            _function_of(fun if parts is None else parts[0], self.name, "[0]"), rule
-        )
+        value = _function_of(fun if parts is None else parts[0], self.name, "[0]")
+        self._fun = carrying(value, rule)
+        self._fun.redraft_place = place_of(fun)
 
     def missing(self) -> str:
         return f"`{self.name}` has no rule"
@@ -243,11 +246,26 @@ def _function_of(fun: Any, name: str, part: str = "") -> types.FunctionType:
     plain = signature.replace(parameters=parameters, return_annotation=signature.empty)
     text = f"def {name}{plain}:\n    return {called}({arguments}){part}\n"
     namespace = {called: fun, "np": np, "__name__": getattr(fun, "__module__", None) or "redraft"}
-    load(text, f"<call of {name} {id(fun)}>", namespace)
+    load(text, f"<call of {name} {next(_numbers)}>", namespace)
     made = namespace[name]
+    made.redraft_place = place_of(fun)
     defaults = [p.default for p in signature.parameters.values() if p.default is not p.empty]
     made.__defaults__ = tuple(defaults) or None
     return made
+
+
+_numbers = itertools.count(1)
+
+
+def place_of(fun: Any) -> str:
+    """``model.py:12``, where a function stands; nothing for what has no source."""
+    code = getattr(inspect.unwrap(fun), "__code__", None)
+    if code is None:
+        return ""
+    try:
+        return read_source(inspect.unwrap(fun)).place
+    except SourceError:
+        return f"{code.co_filename.rpartition('/')[2]}:{code.co_firstlineno}"
 
 
 def _positional(fun: Any, kind: str) -> list[inspect.Parameter]:

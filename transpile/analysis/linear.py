@@ -718,4 +718,29 @@ def check_linear(source: Source, names: Iterable[str], unit: Any, part: Any = No
             raise TransformError(message, source.span(source.node.body[-1]), HINT)
 
 
-__all__ = ["CONSTANT", "LINEAR", "OTHER", "ZERO", "Form", "check_linear", "linear_form"]
+def check_constant(source: Source, names: Iterable[str], unit: Any, part: Any) -> None:
+    """Refuse a function of which a part of the result depends on some of its parameters.
+
+    Args:
+        source, names, unit, part: as for `check_linear`.
+
+    Raises:
+        TransformError: at the end of the function.
+    """
+    names = list(names)
+    if linear_form(source, names, unit).part(part).degree > CONSTANT:
+        shown = " and ".join(f"`{n}`" for n in names)
+        place = source.span(source.node.body[-1])
+        raise TransformError(f"the value depends on {shown}", place, "compute it from the primals")
+
+
+__all__ = [
+    "CONSTANT",
+    "LINEAR",
+    "OTHER",
+    "ZERO",
+    "Form",
+    "check_constant",
+    "check_linear",
+    "linear_form",
+]

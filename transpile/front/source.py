@@ -176,6 +176,7 @@ def read_source(function: types.FunctionType) -> Source:
     source.plain_names = getattr(function, "redraft_plain_names", frozenset())
     source.batched = getattr(function, "redraft_batched", False)
     source.rule = getattr(function, "redraft_rule", None)
+    source.written_for = getattr(function, "redraft_place", "")
     normalize(source)
     return source
 

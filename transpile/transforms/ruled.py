@@ -16,12 +16,13 @@ the rule.
 from __future__ import annotations
 
 import dataclasses
+import types
 from typing import Any
 
 import gast
 
 from redraft.transpile import core
-from redraft.transpile.analysis.linear import check_linear
+from redraft.transpile.analysis.linear import check_constant, check_linear
 from redraft.transpile.errors import Span, TransformError
 from redraft.transpile.front.source import Source
 from redraft.transpile.transforms.build import add_written, definition, passed_on, title
@@ -405,6 +406,8 @@ class TangentRule(Rule):
     def write_pair(self, unit: Any, source: Source, pair: Any) -> None:
         """The pair of the tangent code, which is linear in the tangents: at tangents of zero."""
         self.check_active(source, pair.active)
+        if self.write_pair_of_rule(unit, source, pair):
+            return
         dots = {p: tangent_parameter(source.parameters, p) for p in pair.active}
         linear = self.linear_source(unit, source, dots)
         self.check_linear(unit, linear, tuple(dots.values()))
@@ -413,10 +416,66 @@ class TangentRule(Rule):
         self.write_forward(unit, source, pair, inner.forward, dots)
         self.write_backward(unit, source, pair, inner.backward)
 
-    def check_linear(self, unit: Any, linear: Source, dots: tuple[str, ...]) -> None:
-        """Refuse tangent code that has no transpose."""
+    def write_pair_of_rule(self, unit: Any, source: Source, pair: Any) -> bool:
+        """The pair of the rule itself, which gets the tangents as one tuple; False if it cannot be."""
+        rule = self.rule_source(unit)
+        _wanted, fixed = self.split(source)
+        if rule is None or len(rule.parameters) != len(fixed) + 2 or vararg_of(source):
+            return False
+        tangents = rule.parameters[-1]
+        self.check_linear(unit, rule, (tangents,), part=1)
+        inner = unit.pair(rule, (tangents,))
+        pair.bars = tuple(pair.active) if tangents in inner.returned() else ()
+        self.write_forward_of_rule(unit, source, pair, inner.forward)
+        self.write_backward_of_rule(unit, source, pair, inner.backward)
+        return True
+
+    def rule_source(self, unit: Any) -> Source | None:
+        """The source of the rule, if there is one rule and it is a Python function."""
+        if not isinstance(self.rule, types.FunctionType):
+            return None
+        source = unit.source_of(
+            self.rule, lambda message, hint: TransformError(message, None, hint)
+        )
+        arguments = source.node.args
+        plain = not (arguments.vararg or arguments.kwarg or arguments.kwonlyargs)
+        return source if plain and source.rule is None else None
+
+    def write_forward_of_rule(self, unit: Any, source: Source, pair: Any, called: str) -> None:
+        wanted, fixed = self.split(source)
+        text = Text(unit, source)
+        both, value, tangent, saved = map(text.name, ("both", "value", "tangent", "saved"))
+        zeros = displayed([f"rt.zeros_like({p})" for p in wanted])
+        given = ", ".join([*fixed, displayed(wanted), zeros])
+        text.write(f"{both}, {saved} = {called}({given})")
+        text.write(f"{value}, {tangent} = {both}")
+        text.write(f"rt.check_tangent({value}, {tangent}, {self.rule_name()!r})")
+        text.write(f"return {value}, {saved}")
+        docstring = title("fwd", source, list(pair.active)).replace(
+            f"{core.base(source.name)}_bwd", pair.backward
+        )
+        text.add(pair.forward, source.node.args, f"{docstring[:-1]}, by its rule.")
+
+    def write_backward_of_rule(self, unit: Any, source: Source, pair: Any, called: str) -> None:
+        wanted, _ = self.split(source)
+        text = Text(unit, source)
+        saved, ans_bar = text.name("saved"), text.name("ans_bar")
+        bars = {p: text.name(f"{core.base(p)}_bar") if p in pair.bars else "_" for p in wanted}
+        if pair.bars:
+            places = displayed(list(bars.values())).strip("()")
+            text.write(f"{places} = {called}({saved}, (None, {ans_bar}))")
+        text.write(f"return {', '.join(bars[p] for p in pair.bars) or '()'}")
+        docstring = title("bwd", source, list(pair.bars))
+        text.add(
+            pair.backward, backward_arguments(saved, ans_bar),
+            f"{docstring[:-1]}, by the transpose of its rule.",
+        )  # fmt: skip
+
+    def check_linear(self, unit: Any, linear: Source, dots: tuple[str, ...], part: int = 0) -> None:
+        """Refuse tangent code that has no transpose, and values that depend on tangents."""
         try:
-            check_linear(linear, dots, unit, part=0)
+            check_linear(linear, dots, unit, part)
+            check_constant(linear, dots, unit, 1 - part)
         except TransformError as error:
             raise TransformError(
                 f"the rule of `{self.name}` is not linear in the tangents, so that it has no reverse mode: "

@@ -244,6 +244,10 @@ class BatchedTangentRule(TangentRule):
     def functions(self) -> dict[str, Any]:
         return {}
 
+    def rule_source(self, unit: Any) -> None:
+        """None: the batched rule is not the user's function."""
+        return None
+
     def late(self, text: Text, rule: Any, axes: tuple, name: str, out: Any) -> str:
         """A rule as an object that batches it when it is called."""
         from redraft.transpile.vmap import Vmapped
