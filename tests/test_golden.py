@@ -26,6 +26,8 @@ FILES = [(case, transform) for case in CASES for transform in case.transforms]
 # JAX has no in-place update and no class of the user's as a container, and in `kinks` its NaN leaks
 # from the side that is not taken.
 NOT_IN_JAX = {"dataclass_params", "kinks", "method", "store_elements", "store_slices"}
+# functions that redraft wraps; tests/test_custom_derivatives.py and others compare such ones with JAX's
+NOT_IN_JAX |= {"custom_gradient", "custom_jvp", "custom_vjp"}
 
 KNOWN_AT_RUN_TIME = {"function_argument"}
 
