@@ -79,15 +79,15 @@ def fields_of(x: Any) -> dict[str, Any] | None:
     """Fields of a dataclass, NamedTuple, `Struct` or object of a registered class, else None."""
     if isinstance(x, Struct):
         return x.__dict__
+    names = getattr(type(x), "redraft_fields", None)
+    if names is not None:
+        return {name: getattr(x, name) for name in names}
     if is_registered(x):
         return registered_fields(x)
     if isinstance(x, tuple) and hasattr(x, "_fields"):
         return dict(zip(x._fields, x, strict=True))
     if dataclasses.is_dataclass(x) and not isinstance(x, type):
         return {f.name: getattr(x, f.name) for f in dataclasses.fields(x)}
-    names = getattr(type(x), "redraft_fields", None)
-    if names is not None:
-        return {name: getattr(x, name) for name in names}
     return None
 
 

@@ -46,6 +46,18 @@ class _Mark:
     """Stands for a child, to see where an object keeps it."""
 
 
+def flattener(x: Any) -> Any:
+    """What takes an object of a registered class apart: object -> (children, data)."""
+    return _registry[type(x)][0]
+
+
+def is_pytree_object(x: Any) -> bool:
+    """Is it an object with children: of a registered class, or a dataclass?"""
+    dataclasses = sys.modules.get("dataclasses")
+    is_dataclass = dataclasses is not None and dataclasses.is_dataclass(x)
+    return is_registered(x) or (is_dataclass and not isinstance(x, type))
+
+
 def rebuild_registered(x: Any, children: list[Any]) -> Any:
     """An object like `x` with other children."""
     flatten, unflatten = _registry[type(x)]

@@ -50,6 +50,7 @@ from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.scope import UNKNOWN, Scope, unjitted
 from redraft.transpile.front.source import Origin, Source
 from redraft.transpile.front.unseen import Unseen
+from redraft.transpile.function_values import is_function_value
 from redraft.transpile.primitives import table
 
 COLLECTORS = (list, tuple, sum, min, max, sorted)
@@ -621,6 +622,8 @@ class Expressions(Order, Unseen, Lifting):
         if hasattr(value, "redraft_kind"):
             inner = None if self.is_late(value.redraft_kind) else derivative(value, count)
             return (inner, []) if inner is not None else (None, [])
+        if is_function_value(value):
+            return Function(value.plain()[0]), [gast.Attribute(func, "saved", gast.Load())]
         method = getattr(type(value), "__call__", None)  # noqa: B004
         if is_python_function(method) and not isinstance(value, (type, functools_partial)):
             return Function(method), [func]
