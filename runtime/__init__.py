@@ -202,3 +202,11 @@ from redraft.runtime.shapes import (
 from redraft.runtime.special import digamma, polygamma
 from redraft.runtime.subset import Subset, merge
 from redraft.runtime.tree import leaves, register
+from redraft.runtime.values import (
+    example,
+    saved_per_example,
+    vjp_function,
+    with_batch_axes,
+    with_batch_axes_in_front,
+    with_saved,
+)

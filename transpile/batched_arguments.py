@@ -20,8 +20,15 @@ from redraft.transpile.analysis.batched import (
     Nothing,
     Value,
     describe,
+    with_data,
 )
 from redraft.transpile.front.source import Source
+from redraft.transpile.function_values import (
+    Fixed,
+    is_function_value,
+    residuals_of,
+    static_part,
+)
 from redraft.transpile.primitives.table import row_of
 
 Axes = Any  # an int, None, or a tuple, list or dict of axes
@@ -41,6 +48,11 @@ def described(x: Any, axes: Axes, name: str) -> Value:
     """The description of an argument; a function is what it is, so that its batch can be written."""
     if axes is None:
         return Known(x) if is_function(x) else describe(x)
+    if is_function_value(x):
+        saved = described(residuals_of(x), axes_of_residuals(axes, x, name), f"{name}.saved")
+        return with_data(x, saved)
+    if isinstance(x, Fixed):
+        return describe(x.value)
     if hasattr(x, "shape"):
         return Array(True, len(x.shape) - 1)
     if x is None:
@@ -89,10 +101,25 @@ def axes_of_parts(axes: Axes, x: Any, name: str) -> list[Axes]:
     return [axes[k] for k in x] if isinstance(x, dict) else list(axes)
 
 
+def axes_of_residuals(axes: Axes, x: Any, name: str) -> Axes:
+    """The axes of the residuals of a function value: one for all, or those that another one holds."""
+    if isinstance(axes, int):
+        return axes
+    if is_function_value(axes) and static_part(axes) == static_part(x):
+        return residuals_of(axes)
+    raise ValueError(
+        f"vmap in_axes specification must be a tree prefix of the corresponding value, got {axes!r} "
+        f"for `{name}`, a function with residuals"
+    )
+
+
 def note_sizes(x: Any, axes: Axes, name: str, found: list[Any]) -> None:
     """Sizes along the batch axes of all leaves of an argument."""
-    if axes is None or x is None:
+    if axes is None or x is None or isinstance(x, Fixed):
         return
+    if is_function_value(x):
+        of = axes_of_residuals(axes, x, name)
+        return note_sizes(residuals_of(x), of, f"{name}.saved", found)
     if isinstance(x, dict):
         for (key, part), of in zip(x.items(), axes_of_parts(axes, x, name), strict=True):
             note_sizes(part, of, f"{name}[{key!r}]", found)

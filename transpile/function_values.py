@@ -19,6 +19,7 @@ from __future__ import annotations
 import copy
 import functools
 import types
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -65,14 +66,67 @@ class Fixed:
         return f"Fixed({self.value!r})"
 
 
+class FunctionValue:
+    """Base of such classes.
+
+    A class says in ``code_of(static)`` which function with source a call with ``saved`` in front comes
+    down to; that function is the same for all objects with equal static parts.
+    """
+
+    redraft_fields = ("saved",)  # what carries derivatives
+    function: Any
+    saved: Any
+
+    @staticmethod
+    def code_of(static: Kept) -> Any:
+        """The function with source that takes ``saved``, and then the arguments of a call."""
+        raise NotImplementedError
+
+    def plain(self) -> tuple[Any, tuple]:
+        """A function with source, and the arguments to pass in front."""
+        check_residuals(self)
+        return self.code_of(static_part(self)), (self.saved,)
+
+    def with_saved(self, saved: Any) -> Any:
+        """The same code with other residuals."""
+        return from_parts(type(self), static_part(self), (marked(saved),))
+
+    @property
+    def __wrapped__(self) -> Any:
+        return self.function
+
+    @property
+    def source(self) -> str:
+        """The generated source."""
+        return source_of_code(self.function)
+
+
+def source_of_code(function: Any) -> str:
+    """The generated text that a function stands in."""
+    from redraft.transpile.api import by_file
+
+    text = getattr(function, "__redraft_source__", None)
+    return text if text is not None else by_file[function.__code__.co_filename].text
+
+
 def register(cls: type) -> None:
     """Make a class of functions with data a pytree node: its child is ``saved``."""
-    tree.register(cls, _flatten, functools.partial(_unflatten, cls))
+    tree.register(cls, _flatten, functools.partial(from_parts, cls))
 
 
 def is_function_value(x: Any) -> bool:
     """Is it an object of a class that was registered here?"""
     return tree.is_registered(x) and tree.flattener(x) is _flatten
+
+
+def residuals_of(function: Any) -> Any:
+    """The residuals, with what is static marked as `Fixed`."""
+    return _flatten(function)[0][0]
+
+
+def static_part(function: Any) -> Kept:
+    """The code of a function value, and the shapes that it was made for."""
+    return _flatten(function)[1]
 
 
 def _flatten(function: Any) -> tuple[tuple, Kept]:
@@ -83,7 +137,8 @@ def _flatten(function: Any) -> tuple[tuple, Kept]:
     return (marked(function.saved),), static
 
 
-def _unflatten(cls: type, static: Kept, children: Any) -> Any:
+def from_parts(cls: type, static: Kept, children: Any) -> Any:
+    """An object from its static part and its only child."""
     new = cls.__new__(cls)
     vars(new).update(static.value[0])
     # what is a leaf stays one, whatever stands in its place now
@@ -181,6 +236,52 @@ def _unflatten_record(static: Kept, children: Any) -> CallRecord:
 tree.register(Fixed, lambda x: ((), Kept(x.value)), lambda kept, _: Fixed(kept.value))
 tree.register(CallRecord, _flatten_record, _unflatten_record)
 tree.register(Pulled, lambda x: ((x.record,), None), lambda _, parts: Pulled(*parts))
+
+
+# --- batches
+
+
+def example_of(x: Any) -> Any:
+    """What one example of a batch looks like: the shapes and dtypes without the first axis."""
+
+    def without_axis(leaf: Any) -> Any:
+        if not np.ndim(leaf):
+            return leaf
+        one = np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape[1:])
+        return one if one.ndim else leaf.dtype.type(0)
+
+    return mapped(without_axis, described(x))
+
+
+def per_example(saved: Any, size: Any, spread: Any) -> Any:
+    """Residuals that are the same for all examples, for each of `size` ones."""
+    return unmarked(
+        mapped(lambda leaf: leaf if leaf is None else spread(leaf, size), marked(saved))
+    )
+
+
+def with_axes(function: Any, axes: Any, incoming: bool) -> Any:
+    """A function value with the batch axes of its residuals moved to the front, or from there."""
+    from redraft.runtime import numpy as rnp
+
+    held = residuals_of(function)
+    of = residuals_of(axes) if is_function_value(axes) else mapped(lambda leaf: axes, held)
+    places = iter_leaves(of)
+
+    def moved(leaf: Any) -> Any:
+        axis = next(places)
+        if leaf is None or axis is None:
+            return leaf
+        return rnp.moveaxis(leaf, *((axis, 0) if incoming else (0, axis)))
+
+    return from_parts(type(function), static_part(function), (mapped(moved, held),))
+
+
+def iter_leaves(x: Any) -> Iterator[Any]:
+    """The leaves of a structure, None included, in order."""
+    found: list[Any] = []
+    mapped(found.append, x)
+    return iter(found)
 
 
 # --- static parts
@@ -307,4 +408,6 @@ class Identity:
         return id(self.value)
 
 
-__all__ = ["Fixed", "Kept", "check_residuals", "described", "is_function_value", "register"]
+__all__ = [
+    "Fixed", "FunctionValue", "Kept", "check_residuals", "described", "is_function_value", "register",
+]  # fmt: skip

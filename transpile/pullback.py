@@ -9,15 +9,21 @@ import numpy
 
 from redraft import runtime
 from redraft.runtime.owned import detach
-from redraft.runtime.tree import flattener
 from redraft.transpile.back.load import file_name, load
-from redraft.transpile.function_values import Kept, check_residuals, register
+from redraft.transpile.function_values import (
+    FunctionValue,
+    Kept,
+    check_residuals,
+    from_parts,
+    marked,
+    register,
+    residual_shapes,
+    static_part,
+)
 
 
-class Pullback:
+class Pullback(FunctionValue):
     """The function that `vjp` returns: cotangent of the result -> cotangents of the primals."""
-
-    redraft_fields = ("saved",)  # what carries derivatives
 
     def __init__(
         self, function: Any, saved: Any, value: Any, primals: tuple, places: list[Any]
@@ -25,20 +31,10 @@ class Pullback:
         self.function, self.saved, self.value = function, saved, value
         self.primals, self.places = primals, places
 
-    @property
-    def __wrapped__(self) -> Any:
-        return self.function
-
-    @property
-    def source(self) -> str:
-        """The generated source."""
-        return self.function.__redraft_source__
-
-    def plain(self) -> tuple[Any, tuple]:
-        """A function with source, and the arguments to pass in front."""
-        check_residuals(self)
-        static = flattener(self)(self)[1]
-        return plain_function(static), (self.saved,)
+    @staticmethod
+    def code_of(static: Kept) -> Any:
+        """The pullback as a function of its residuals and the cotangent."""
+        return plain_function(static)
 
     def __call__(self, ans_bar: Any) -> tuple:
         check_residuals(self)
@@ -95,6 +91,16 @@ def plain_function(static: Kept) -> Any:
     place = getattr(function, "__name__", "a constant")
     load("\n".join(lines) + "\n", file_name("pullback", place), namespace)
     return namespace["pullback"]
+
+
+def vjp_function(
+    function: Any, saved: Any, value: Any, primals: tuple, places: tuple, depth: int
+) -> Pullback:
+    """A pullback for a batch of residuals; `value` and `primals` are those of one example."""
+    made = Pullback(function, None, value, primals, list(places))
+    shapes = [shape[depth:] for shape in residual_shapes(saved)]
+    static = Kept((static_part(made).value[0], shapes))
+    return from_parts(Pullback, static, (marked(saved),))
 
 
 def check_like(value: Any, like: Any, what: str, of: str) -> None:

@@ -1023,7 +1023,7 @@ class StagedTools(Stand):
 
 
 # calls of functions, checks of users' rules, and collectives, which only say that they have no axis here
-AS_THEY_ARE = ("redraft.runtime.apply", "redraft.runtime.collectives", "redraft.runtime.rules")
+AS_THEY_ARE = tuple(f"redraft.runtime.{n}" for n in ("apply", "collectives", "rules", "values"))
 
 
 class Helpers(Stand):

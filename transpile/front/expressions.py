@@ -565,6 +565,11 @@ class Expressions(Order, Unseen, Lifting):
             if transformed is not None:
                 return transformed, []
         value = self.scope.value(func)
+        if self.transform_kind(func) in TRANSFORM_OPTIONS:
+            raise self.refuse(
+                node, "a transformation of a function that is not known when the source is written",
+                "pass a function by its name, with options that are literals",
+            )  # fmt: skip
         if value is not UNKNOWN:
             found = self.known_callee(value, func, len(node.args))
             if found is not None:

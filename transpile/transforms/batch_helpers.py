@@ -23,9 +23,10 @@ from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_cotangents import BatchedCotangents
 from redraft.transpile.transforms.batch_names import Result
 from redraft.transpile.transforms.batch_same import SameShapes
+from redraft.transpile.transforms.batch_values import BatchedFunctionValues
 
 
-class BatchedHelpers(BatchedCotangents, SameShapes):
+class BatchedHelpers(BatchedCotangents, SameShapes, BatchedFunctionValues):
     """The part of `Batcher` that knows the helpers of generated derivatives."""
 
     def helper(self, function: Any) -> Any:
@@ -43,7 +44,9 @@ class BatchedHelpers(BatchedCotangents, SameShapes):
                 rt.rule_pair: self.call_checked, rt.check_tangent: self.call_rule_specs,
                 rt.rule_bars: self.call_checked, rt.rule_seed: self.call_checked,
                 rt.rule_specs: self.call_rule_specs, rt.rule_sums: self.call_rule_sums, rt.only_cotangent: self.call_only_cotangent,
-                rt.unsum: self.call_unsum, rt.add_field: self.call_add_field, rt.Struct: self.call_Struct,
+                rt.unsum: self.call_unsum, rt.example: self.call_example,
+                rt.vjp_function: self.call_vjp_function, rt.saved_per_example: self.call_saved_per_example,
+                rt.add_field: self.call_add_field, rt.Struct: self.call_Struct,
             }.get(function)  # fmt: skip
         except TypeError:
             return None
