@@ -7,6 +7,7 @@ _root = _Path(__file__).resolve().parent.parent
 if (_root / "transpile" / "api.py").exists():
     __path__.append(str(_root))
 
+from redraft import tree, tree_util  # noqa: E402
 from redraft.runtime.collectives import (  # noqa: E402
     all_gather,
     all_to_all,
@@ -20,7 +21,7 @@ from redraft.runtime.collectives import (  # noqa: E402
     psum_scatter,
 )
 from redraft.runtime.specs import ShapeDtypeStruct  # noqa: E402
-from redraft.runtime.tree import register as register_pytree_node  # noqa: E402
+from redraft.runtime.tree_util import register_pytree_node  # noqa: E402
 from redraft.transpile.api import grad, jvp, source, value_and_grad, vjp  # noqa: E402
 from redraft.transpile.check_grads import check_grads  # noqa: E402
 from redraft.transpile.custom import primitive  # noqa: E402
@@ -63,6 +64,8 @@ __all__ = [
     "psum_scatter",
     "register_pytree_node",
     "source",
+    "tree",
+    "tree_util",
     "value_and_grad",
     "vjp",
     "vmap",

@@ -202,6 +202,14 @@ from redraft.runtime.shapes import (
 from redraft.runtime.special import digamma, polygamma
 from redraft.runtime.subset import Subset, merge
 from redraft.runtime.tree import leaves, register
+from redraft.runtime.tree_util import (
+    bar_parts,
+    tree_bar,
+    tree_parts,
+    tree_paths,
+    tree_structure,
+    tree_unflatten,
+)
 from redraft.runtime.values import (
     example,
     saved_per_example,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any
 
@@ -67,18 +68,32 @@ def rebuild_registered(x: Any, children: list[Any]) -> Any:
 _registry: dict[type, tuple[Any, Any]] = {}
 
 
-def register(cls: type, flatten: Any, unflatten: Any) -> None:
+def register(cls: type, flatten: Any, unflatten: Any, names: tuple[str, ...] | None = None) -> None:
     """Register a class as a pytree node, here and with optree.
 
     Args:
         cls: the class.
         flatten: object -> (children, data).
         unflatten: (data, children) -> object.
+        names: attributes that hold the children, if they are such.
+
+    Raises:
+        ValueError: it is registered already.
     """
     import optree
 
+    if cls in _registry:
+        raise ValueError(f"`{cls.__name__}` is registered as a pytree node already")
+    with contextlib.suppress(ValueError):  # a dataclass that was met before
+        optree.unregister_pytree_node(cls, namespace="redraft")
+    if names is None:
+        optree.register_pytree_node(cls, flatten, unflatten, namespace="redraft")
+    else:
+        optree.register_pytree_node(
+            cls, lambda x: (*flatten(x), names), unflatten,
+            path_entry_type=optree.GetAttrEntry, namespace="redraft",
+        )  # fmt: skip
     _registry[cls] = (flatten, unflatten)
-    optree.register_pytree_node(cls, flatten, unflatten, namespace="redraft")
 
 
 def leaves(x: Any) -> list[Any]:

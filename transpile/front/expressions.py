@@ -49,6 +49,7 @@ from redraft.transpile.front.order import Order, with_own_names
 from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.scope import UNKNOWN, Scope, unjitted
 from redraft.transpile.front.source import Origin, Source
+from redraft.transpile.front.trees import Trees
 from redraft.transpile.front.unseen import Unseen
 from redraft.transpile.function_values import is_function_value
 from redraft.transpile.primitives import table
@@ -70,7 +71,7 @@ class Construct:
     fields: list[str]
 
 
-class Expressions(Order, Unseen, Lifting):
+class Expressions(Order, Unseen, Trees, Lifting):
     """Lowers expressions into `self.out`; see the module's docstring."""
 
     source: Source
@@ -565,11 +566,6 @@ class Expressions(Order, Unseen, Lifting):
             if transformed is not None:
                 return transformed, []
         value = self.scope.value(func)
-        if self.transform_kind(func) in TRANSFORM_OPTIONS:
-            raise self.refuse(
-                node, "a transformation of a function that is not known when the source is written",
-                "pass a function by its name, with options that are literals",
-            )  # fmt: skip
         if value is not UNKNOWN:
             found = self.known_callee(value, func, len(node.args))
             if found is not None:
@@ -708,6 +704,9 @@ class Expressions(Order, Unseen, Lifting):
         value = self.scope.value(node.func)
         if value is UNKNOWN:
             return None
+        opened = self.tree_call(node, value)
+        if opened is not None:
+            return opened
         kind = getattr(value, "redraft_transform", None)
         if kind == "jvp":
             return self.jvp_call(node)

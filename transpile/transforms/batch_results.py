@@ -142,6 +142,8 @@ class Outgoing:
         self, node: gast.expr, value: FunctionWithData, axes: Axes, what: str
     ) -> gast.expr | None:
         """A function value, with the axes of its residuals in place."""
+        if len(value.parts) > 1:
+            raise TransformError(f"{what} is a partial", None, "return what it gives")
         saved = gast.Attribute(core.copy(node), "saved", gast.Load())
         new = Saved(self.batcher).changed(saved, value.parts[0], 0, what)
         if new is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import gast
 
+from redraft.runtime.tree_util import Partial
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     FunctionWithData,
@@ -17,7 +18,7 @@ from redraft.transpile.analysis.batched import (
 )
 from redraft.transpile.front.callee import Function
 from redraft.transpile.primitives import table
-from redraft.transpile.transforms.batch_names import Result
+from redraft.transpile.transforms.batch_names import Result, part_at
 from redraft.transpile.transforms.batch_results import Saved
 
 
@@ -28,8 +29,11 @@ class BatchedFunctionValues:
         self: Any, node: gast.Call, function: Any, known: FunctionWithData
     ) -> Result:
         """A call of a function value: its code is called with the residuals in front."""
-        if any(isinstance(a, gast.Starred) for a in node.args) or node.keywords:
+        starred = any(isinstance(a, gast.Starred) for a in node.args)
+        if starred or (node.keywords and known.cls is not Partial):
             raise self.refuse(node, "`*` and keywords in a call of a pullback", "write `pull(ct)`")
+        if known.cls is Partial:
+            return self.call_partial(node, function, known)
         if known.code is None:
             raise self.refuse(
                 node, "a call of a pullback that a batched function has returned",
@@ -40,6 +44,21 @@ class BatchedFunctionValues:
         args = [(saved, known.parts[0]), *map(self.expression, node.args)]
         new = gast.copy_location(gast.Call(None, [n for n, _ in args], []), node)
         return self.source_call(node, source, new, args, {})
+
+    def call_partial(self: Any, node: gast.Call, partial: Any, known: FunctionWithData) -> Result:
+        """A call of a `Partial` among the arguments: its arguments come first."""
+        held, named = (
+            [
+                (part_at(gast.Attribute(core.copy(partial), name, gast.Load()), i, key), part)
+                for i, (key, part) in enumerate(zip(of.keys, of.parts, strict=True))
+            ]
+            for name, of in zip(known.keys, known.parts, strict=True)
+        )
+        keywords = dict(zip(known.parts[1].keys, named, strict=True))
+        keywords |= {k.arg: self.expression(k.value) for k in node.keywords}
+        args = [*held, *map(self.expression, node.args)]
+        func = gast.Attribute(partial, "func", gast.Load())
+        return self.call(node, known.code.value, func, args, keywords)
 
     def call_example(self: Any, node: gast.Call) -> Result:
         """``rt.example(x)``: an example of an example."""
