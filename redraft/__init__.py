@@ -24,6 +24,7 @@ from redraft.runtime.specs import ShapeDtypeStruct  # noqa: E402
 from redraft.runtime.tree_util import register_pytree_node  # noqa: E402
 from redraft.transpile.api import grad, jvp, source, value_and_grad, vjp  # noqa: E402
 from redraft.transpile.check_grads import check_grads  # noqa: E402
+from redraft.transpile.closure_convert import closure_convert  # noqa: E402
 from redraft.transpile.custom import primitive  # noqa: E402
 from redraft.transpile.custom_rules import custom_gradient, custom_jvp, custom_vjp  # noqa: E402
 from redraft.transpile.errors import SourceError, TransformError  # noqa: E402
@@ -45,6 +46,7 @@ __all__ = [
     "axis_index",
     "axis_size",
     "check_grads",
+    "closure_convert",
     "custom_gradient",
     "custom_jvp",
     "custom_vjp",
@@ -75,6 +77,7 @@ __all__ = [
     "while_bound",
 ]
 for _transform in (
-    grad, value_and_grad, jvp, vjp, vmap, jacfwd, jacrev, hessian, insert_grad_of, while_bound
+    grad, value_and_grad, jvp, vjp, vmap, jacfwd, jacrev, hessian, insert_grad_of, while_bound,
+    closure_convert,
 ):  # fmt: skip
     _transform.redraft_transform = _transform.__name__  # how the front end recognises them

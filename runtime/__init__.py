@@ -43,6 +43,7 @@ from redraft.runtime.batching import (
     spread,
     spread_inside,
 )
+from redraft.runtime.closures import closure_bar, closure_consts, closure_converted, consts_bar
 from redraft.runtime.collectives import (
     all_gather,
     all_to_all,

@@ -79,7 +79,9 @@ def _located(error: Exception) -> Exception:
     text = str(error)
     if text.startswith("jit: "):
         text = text.removeprefix("jit: ").partition("; name it in static_argnums")[0]
-        return TypeError(f"eval_shape: {text}; give such arguments by a lambda or functools.partial")
+        return TypeError(
+            f"eval_shape: {text}; give such arguments by a lambda or functools.partial"
+        )
     place = jitting.place_of(error)
     if place is None or _is_raised_by_user(error):
         return error

@@ -1029,7 +1029,8 @@ class StagedTools(Stand):
 
 # calls of functions, checks of users' rules, and collectives, which only say that they have no axis here
 AS_THEY_ARE = tuple(
-    f"redraft.runtime.{n}" for n in ("apply", "collectives", "rules", "tree_util", "values")
+    f"redraft.runtime.{n}"
+    for n in ("apply", "closures", "collectives", "rules", "tree_util", "values")
 )
 
 

@@ -708,6 +708,8 @@ class Expressions(Order, Unseen, Trees, Lifting):
         if opened is not None:
             return opened
         kind = getattr(value, "redraft_transform", None)
+        if kind == "closure_convert":
+            return self.closure_convert_call(node)
         if kind == "jvp":
             return self.jvp_call(node)
         if kind == "vjp":

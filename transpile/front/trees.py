@@ -97,6 +97,21 @@ class Trees:
         new = gast.Call(core.name("reduce"), [node.args[0], core.name(leaves.id), *first], [])
         return self.reduce_call(gast.copy_location(new, node))
 
+    def closure_convert_call(self: Any, node: gast.Call) -> gast.expr:
+        """``closure_convert(f, x)``: the arrays that `f` captures are differentiated, its code is not."""
+        if node.keywords or any(isinstance(a, gast.Starred) for a in node.args) or not node.args:
+            raise self.refuse(
+                node, "`closure_convert` with these arguments", "write `closure_convert(f, x, …)`"
+            )
+        function, *examples = map(self.atom, node.args)
+        call = self.row_call("rt.closure_converted", core.copy(function), *examples)
+        converted = self.temporary(gast.copy_location(call, node), "converted")
+        call = self.row_call("rt.closure_consts", core.copy(function))
+        consts = self.temporary(gast.copy_location(call, node), "consts")
+        self.coarse.names.add(consts.id)
+        pair = [core.name(converted.id), core.name(consts.id)]
+        return gast.copy_location(gast.Tuple(pair, gast.Load()), node)
+
     def tree_leaves_call(self: Any, node: gast.Call) -> gast.expr:
         return self.opened(node, node.args[:1])[1][0]
 
