@@ -29,6 +29,7 @@ from redraft.transpile.custom import primitive  # noqa: E402
 from redraft.transpile.custom_rules import custom_gradient, custom_jvp, custom_vjp  # noqa: E402
 from redraft.transpile.errors import SourceError, TransformError  # noqa: E402
 from redraft.transpile.eval_shape import eval_shape  # noqa: E402
+from redraft.transpile.fwd_and_bwd import fwd_and_bwd  # noqa: E402
 from redraft.transpile.jacobian import hessian, jacfwd, jacrev  # noqa: E402
 from redraft.transpile.jacobian import jacrev as jacobian  # noqa: E402
 from redraft.transpile.jit import jit  # noqa: E402
@@ -51,6 +52,7 @@ __all__ = [
     "custom_jvp",
     "custom_vjp",
     "eval_shape",
+    "fwd_and_bwd",
     "grad",
     "hessian",
     "insert_grad_of",

@@ -23,6 +23,8 @@ from redraft.transpile import core
 from redraft.transpile.api import Transformed
 from redraft.transpile.back.emit import print_function
 from redraft.transpile.back.load import file_name, load
+from redraft.transpile.front.expressions import has_literal_defaults
+from redraft.transpile.front.source import read_source
 from redraft.transpile.primitives import table
 
 KEPT = 256
@@ -70,7 +72,8 @@ def converted(fun: Any, example_args: tuple) -> Any:
         if key not in _converted:
             if len(_converted) >= KEPT:
                 _converted.clear()
-            namespace = {**writing.names, "rt": runtime, "__name__": __name__}
+            module = getattr(fun, "__module__", None) or "redraft"
+            namespace = {**writing.names, "rt": runtime, "__name__": module}
             load(text, file_name(name, getattr(fun, "__name__", "a function")), namespace)
             namespace[name].__redraft_source__ = text
             _converted[key] = namespace[name]
@@ -138,13 +141,11 @@ class Writing:
         """A function with closure variables: the same code with these as leading parameters."""
         if table.row_of(fun) is not None:
             return self.constant(fun, "function"), []
-        if any(
-            closure_consts(v)
-            for v in (*(fun.__defaults__ or ()), *(fun.__kwdefaults__ or {}).values())
-        ):
+        defaults = (*(fun.__defaults__ or ()), *(fun.__kwdefaults__ or {}).values())
+        if any(map(closure_consts, defaults)) and not has_literal_defaults(read_source(fun).node):
             raise TypeError(
-                f"closure_convert: `{fun.__name__}` has arrays or floating-point numbers for defaults, which "
-                "would not be differentiated; let it read a variable around it instead"
+                f"closure_convert: `{fun.__name__}` has arrays for defaults, which would not be "
+                "differentiated; let it read a variable around it instead"
             )
         lifted, names = lifted_function(fun)
         held = {k: self.value(v) for k, v in captured_by(fun).items()}  # type: ignore[union-attr]

@@ -47,6 +47,16 @@ class Pullback(FunctionValue):
         ]
         return tuple(detach(held))
 
+    def of_primals(self, selected: tuple[int, ...]) -> Pullback:
+        """The same function for some of the primals, in this order: those that have cotangents."""
+        where = {place: new for new, place in enumerate(selected)}
+        primals = tuple(self.primals[place] for place in selected)
+        places = []
+        for place in self.places:
+            one = isinstance(place, int)
+            places.append(where[place] if one else tuple(map(where.get, place)))
+        return Pullback(self.function, self.saved, self.value, primals, places)
+
     def by_place(self, function: Any, ans_bar: Any) -> dict[int, Any]:
         """The cotangents that the backward function gives, by position of the primal."""
         if function is None:
@@ -55,10 +65,11 @@ class Pullback(FunctionValue):
         bars = [bars] if len(self.places) == 1 else list(bars) if self.places else []
         found: dict[int, Any] = {}
         for place, bar in zip(self.places, bars, strict=True):
-            if isinstance(place, range):  # the elements of *args
-                found.update(zip(place, bar, strict=True))
-            else:
+            if isinstance(place, int):
                 found[place] = bar
+            else:  # the elements of *args
+                found.update(zip(place, bar, strict=True))
+        found.pop(None, None)  # type: ignore[call-overload]
         return found
 
 
@@ -77,17 +88,19 @@ def plain_function(static: Kept) -> Any:
     names = [f"bar{i}" for i in range(len(places))]
     parts = [f"rt.zeros_like(primals[{i}])" for i in range(len(primals))]
     for name, place in zip(names, places, strict=True):
-        if isinstance(place, range):  # the elements of *args
-            for i in place:
-                parts[i] = f"rt.like({name}[{i - place.start}], primals[{i}])"
-        else:
+        if isinstance(place, int):
             parts[place] = f"rt.like({name}, primals[{place}])"
+            continue
+        for item, i in enumerate(place):  # the elements of *args
+            if i is not None:
+                parts[i] = f"rt.like({name}[{item}], primals[{i}])"
     lines = ["def pullback(saved, cotangent):"]
     if names:
         lines.append(f"    {', '.join(names)} = backward(saved, cotangent)")
     lines.append(f"    return ({', '.join(parts)},)")
     function = held["function"]
-    namespace = {"backward": function, "primals": primals, "rt": runtime, "__name__": __name__}
+    namespace = {"backward": function, "primals": primals, "rt": runtime}
+    namespace["__name__"] = getattr(function, "__module__", None) or "redraft"
     place = getattr(function, "__name__", "a constant")
     load("\n".join(lines) + "\n", file_name("pullback", place), namespace)
     return namespace["pullback"]

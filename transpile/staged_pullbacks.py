@@ -8,6 +8,7 @@ from redraft import runtime
 from redraft.runtime.cotangents import captured_by
 from redraft.runtime.tensors import holds_tensor
 from redraft.transpile import api
+from redraft.transpile import fwd_and_bwd as two_parts
 from redraft.transpile.function_values import check_residuals, described
 from redraft.transpile.pullback import Pullback, check_like
 from redraft.transpile.staged import helper, staged
@@ -28,6 +29,13 @@ def vjp(fun: Any, *primals: Any, has_aux: bool = False) -> tuple:
     value, saved = staged(generated.function)(*leading, *primals, **keywords)
     value, aux = (value[0], value[1:]) if has_aux else (value, ())
     return (value, api.pullback(generated, saved, value, primals), *aux)
+
+
+def fwd_and_bwd(fun: Any, *args: Any, has_aux: bool = False, **options: Any) -> Any:
+    """`rd.fwd_and_bwd` on tensors."""
+    if options or two_parts.are_argnums(args):
+        return two_parts.fwd_and_bwd(fun, *args, has_aux=has_aux, **options)
+    return vjp(fun, *args, has_aux=has_aux)
 
 
 def captures_tensors(fun: Any) -> bool:

@@ -22,6 +22,7 @@ from redraft.transpile.staged import Ready, helper, staged
 def staged_special(function: Any) -> Any:
     """The staged form of a transformation or of a transformed function; None of anything else."""
     from redraft.transpile import staged_pullbacks
+    from redraft.transpile.fwd_and_bwd import Forward, fwd_and_bwd
     from redraft.transpile.jacobian import Jacobian
     from redraft.transpile.vmap import Vmapped
 
@@ -37,6 +38,10 @@ def staged_special(function: Any) -> Any:
         return Ready(lambda *args, **kwargs: jacobian(function, args, kwargs))
     if function is api.jvp:
         return Ready(jvp)
+    if isinstance(function, Forward):
+        return staged(function.fun)
+    if function is fwd_and_bwd:
+        return Ready(staged_pullbacks.fwd_and_bwd)
     if function is api.vjp:
         return Ready(staged_pullbacks.vjp)
     return None

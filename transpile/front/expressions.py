@@ -712,7 +712,7 @@ class Expressions(Order, Unseen, Trees, Lifting):
             return self.closure_convert_call(node)
         if kind == "jvp":
             return self.jvp_call(node)
-        if kind == "vjp":
+        if kind == "vjp" or (kind == "fwd_and_bwd" and takes_primals(node)):
             return self.vjp_call(node)
         if len(node.args) >= 1 and isinstance(node.args[0], gast.GeneratorExp):
             if value in COLLECTORS or table.row_of(value) is not None:
@@ -945,6 +945,16 @@ def derivative(value: Any, count: int | None) -> Transformed | None:
     if value.relative:
         options["argnums"] = value._absolute(count)
     return Transformed(value.redraft_kind, Function(inner), options)
+
+
+def takes_primals(node: gast.Call) -> bool:
+    """Is this ``fwd_and_bwd(f, x, …)``, which means ``vjp(f, x, …)``, and not the form with argnums?"""
+    given = [table.literal(a) for a in node.args[1:]]
+    return (
+        bool(given)
+        and table.UNKNOWN in given
+        and not any(k.arg == "argnums" for k in node.keywords)
+    )
 
 
 def _is_variadic(function: Any) -> bool:

@@ -48,9 +48,7 @@ class BatchedHelpers(BatchedCotangents, SameShapes, BatchedFunctionValues, Batch
                 rt.rule_pair: self.call_checked, rt.check_tangent: self.call_rule_specs,
                 rt.rule_bars: self.call_checked, rt.rule_seed: self.call_checked,
                 rt.rule_specs: self.call_rule_specs, rt.rule_sums: self.call_rule_sums, rt.only_cotangent: self.call_only_cotangent,
-                rt.unsum: self.call_unsum, rt.example: self.call_example,
-                rt.vjp_function: self.call_vjp_function, rt.saved_per_example: self.call_saved_per_example,
-                rt.add_field: self.call_add_field, rt.Struct: self.call_Struct,
+                rt.unsum: self.call_unsum, rt.add_field: self.call_add_field, rt.Struct: self.call_Struct,
             }.get(function)  # fmt: skip
         except TypeError:
             return None

@@ -28,7 +28,11 @@ from redraft.transpile.analysis.batched import (
     is_batched,
 )
 from redraft.transpile.front.callee import Function, Transformed
-from redraft.transpile.front.expressions import TRANSFORM_OPTIONS, has_literal_defaults
+from redraft.transpile.front.expressions import (
+    TRANSFORM_OPTIONS,
+    has_literal_defaults,
+    takes_primals,
+)
 from redraft.transpile.front.lifting import Lifter
 from redraft.transpile.front.scope import UNKNOWN
 from redraft.transpile.front.source import Source
@@ -196,8 +200,15 @@ class BatchedTransformations(BatchedCalls):
         if function is UNKNOWN:
             return None
         kind = getattr(function, "redraft_transform", None)
-        handlers = {"jvp": self.call_jvp, "vjp": self.call_vjp}
+        handlers = {
+            "jvp": self.call_jvp,
+            "vjp": self.call_vjp,
+            "fwd_and_bwd": self.call_fwd_and_bwd,
+        }
         return handlers.get(kind)
+
+    def call_fwd_and_bwd(self, node: gast.Call) -> Result | None:
+        return self.call_vjp(node) if takes_primals(node) else None
 
     def call_jvp(self, node: gast.Call) -> Result:
         """``rd.jvp(g, (x,), (v,))`` is a call of the generated tangent function."""
