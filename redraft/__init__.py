@@ -33,6 +33,7 @@ from redraft.transpile.fwd_and_bwd import fwd_and_bwd  # noqa: E402
 from redraft.transpile.jacobian import hessian, jacfwd, jacrev  # noqa: E402
 from redraft.transpile.jacobian import jacrev as jacobian  # noqa: E402
 from redraft.transpile.jit import jit  # noqa: E402
+from redraft.transpile.make_source import make_source  # noqa: E402
 from redraft.transpile.primitives.table import TableError  # noqa: E402
 from redraft.transpile.scopes import insert_grad_of, while_bound  # noqa: E402
 from redraft.transpile.vmap import vmap, vmap_by_loop  # noqa: E402
@@ -61,6 +62,7 @@ __all__ = [
     "jacrev",
     "jit",
     "jvp",
+    "make_source",
     "pmax",
     "pmean",
     "pmin",

@@ -39,10 +39,17 @@ def eval_shape(fun: Callable, *args: Any, **kwargs: Any) -> Any:
     """
     if not callable(fun):
         raise TypeError(f"eval_shape expects a function, got {type(fun).__name__}")
-    args = tuple(jit_call.mapped(_without_memory, x) for x in args)
+    return shapes_of(fun, args, kwargs, ())
+
+
+def shapes_of(fun: Callable, args: tuple, kwargs: dict[str, Any], static: tuple[int, ...]) -> Any:
+    """As `eval_shape`; arguments at the positions `static` are part of the program."""
+    args = tuple(
+        x if i in static else jit_call.mapped(_without_memory, x) for i, x in enumerate(args)
+    )
     kwargs = {k: jit_call.mapped(_without_memory, x) for k, x in kwargs.items()}
     try:
-        lowered = jitting.jit(fun).lower(*args, **kwargs)
+        lowered = jitting.jit(fun, static_argnums=static).lower(*args, **kwargs)
     except TransformError:
         raise
     except (TypeError, ValueError, IndexError) as error:
