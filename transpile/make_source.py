@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -101,12 +102,14 @@ class Program:
         active |= set(source.parameters[: len(self.target.leading)])
         self.main = self.add(source, active, ranks)
 
-    def add(self, source: Source, active: set[str], ranks: dict[str, int]) -> Form:
+    def add(
+        self, source: Source, active: set[str], ranks: dict[str, int], name: str | None = None
+    ) -> Form:
         """The core form of a function, after it those of the functions that it calls."""
-        form = self.forms[source.name] = Form(source, active, ranks, self.source_of)
+        form = self.forms[source.name] = Form(source, active, ranks, self.source_of, name)
         for name, inner in form.callees:
             if inner.name not in self.forms:
-                self.add(inner, set(inner.parameters), {}).called_as = name
+                self.add(inner, set(inner.parameters), {}, name)
         return form
 
     def source_of(self, callee: Any) -> Source | None:
@@ -130,7 +133,8 @@ class Program:
 
     def header(self) -> Iterator[str]:
         """What the program is of, and what is known of its arguments."""
-        yield f"{core.base(self.main.source.name)} ({self.main.source.place}) in the core language"
+        place = re.sub(r" \d{6,}", "", self.main.source.place)  # (no address of an object)
+        yield f"{core.base(self.main.source.name)} ({place}) in the core language"
         own = self.main.source.parameters[len(self.target.leading) :]
         for i, (name, value) in enumerate(zip(own, self.args, strict=False)):
             shown = repr(value) if i in self.static else described(value)
@@ -141,6 +145,8 @@ class Program:
     def shapes(self) -> Notes:
         """Dtypes and shapes by line, found by tracing the text itself; what cannot be traced has none."""
         found: Notes = {}
+        if len({form.name for form in self.forms.values()}) < len(self.forms):
+            return found  # namesakes: what a name means depends on the function
 
         def note(name: str, line: int, value: Any) -> Any:
             shown = described(value)
@@ -169,9 +175,7 @@ class Program:
                 {k: c.cell_contents for k, c in form.source.cells.items() if _filled(c)}
             )
             namespace.update(form.source.modules)
-            namespace.update(
-                {f.called_as: made[n] for n, f in self.forms.items() if n in made and f.called_as}
-            )
+            namespace.update(made)
             namespace["note_value"] = note
             load(form.with_notes(), file_name(form.name, form.source.place), namespace)
             made[form.name] = namespace[form.name]
@@ -195,15 +199,17 @@ class Form:
     """
 
     def __init__(
-        self, source: Source, active: set[str], ranks: dict[str, int], source_of: Callable
-    ) -> None:
+        self, source: Source, active: set[str], ranks: dict[str, int], source_of: Callable,
+        called_as: str | None = None,
+    ) -> None:  # fmt: skip
         self.source, self.active, self.ranks = source, active, ranks
         self.lowerer = Lowerer(source, active, [])
         self.body = [s for s in self.lowerer.lower() if not _is_docstring(s)] or [gast.Pass()]
-        self.name, self.called_as = core.base(source.name), None
+        self.name = called_as or core.base(source.name)
+        self.called_as = called_as
         self.shown = core.copy(self.body)
         self.callees = list(self.called(source_of))
-        self.shown = readable(self.shown)
+        self.shown = readable(without_unread(self.shown))
         self.text = self.printed()
 
     def printed(self) -> str:
@@ -232,6 +238,7 @@ class Form:
                     node.func = core.name(core.base(inner.name))
                 if isinstance(node, CapturingCall):
                     node.args = [*map(core.copy, node.captured), *node.args]
+                    node.func = core.name(f"{self.name}_{core.base(inner.name)}")
                     node.__class__ = gast.Call  # what it captures is among its arguments now
                 yield node.func.id, inner
 
@@ -244,13 +251,12 @@ class Form:
             find_facts(body, self.source, self.lowerer.scope, self.active, self.ranks)
         except TransformError:
             return {}
-        found = {}
-        statements = assignments(ast.parse(self.text))
-        for (line, _), statement in zip(statements, _assigned(body), strict=False):
-            rank = getattr(getattr(statement, "result", None), "rank", None)
-            if rank is not None:
-                found[line] = f"rank {rank}"
-        return found
+        lines, statements = assignments(ast.parse(self.text)), _assigned(without_unread(body))
+        if len(lines) != len(statements):
+            return {}
+        ranks = (getattr(getattr(s, "result", None), "rank", None) for s in statements)
+        pairs = zip(lines, ranks, strict=True)
+        return {line: f"rank {rank}" for (line, _), rank in pairs if rank is not None}
 
     def with_notes(self) -> str:
         """The text with each value that gets a name handed to `note_value`."""
@@ -262,13 +268,23 @@ class Form:
         return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
 
 
+def without_unread(body: list[gast.stmt]) -> list[gast.stmt]:
+    """The lines without nested functions that are called by other names, with what they capture."""
+    inner = [s for s in body if isinstance(s, gast.FunctionDef)]
+    read = core.reads([s for s in body if s not in inner])
+    return [s for s in body if s not in inner or s.name in read]
+
+
 def assignments(tree: ast.Module) -> list[tuple[int, str]]:
     """Last line and name of each assignment to one name, in the order of the text."""
-    found = [
-        (node.end_lineno or node.lineno, node.targets[0].id)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-    ]
+    found = []
+    todo: list[ast.AST] = list(tree.body[0].body)  # type: ignore[attr-defined]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found.append((node.end_lineno or node.lineno, node.targets[0].id))
+        if not isinstance(node, ast.FunctionDef):
+            todo += ast.iter_child_nodes(node)
     return sorted(found)
 
 
