@@ -7,6 +7,7 @@ _root = _Path(__file__).resolve().parent.parent
 if (_root / "transpile" / "api.py").exists():
     __path__.append(str(_root))
 
+from redraft import tree, tree_util  # noqa: E402
 from redraft.runtime.collectives import (  # noqa: E402
     all_gather,
     all_to_all,
@@ -20,15 +21,19 @@ from redraft.runtime.collectives import (  # noqa: E402
     psum_scatter,
 )
 from redraft.runtime.specs import ShapeDtypeStruct  # noqa: E402
-from redraft.runtime.tree import register as register_pytree_node  # noqa: E402
+from redraft.runtime.tree_util import register_pytree_node  # noqa: E402
 from redraft.transpile.api import grad, jvp, source, value_and_grad, vjp  # noqa: E402
 from redraft.transpile.check_grads import check_grads  # noqa: E402
+from redraft.transpile.closure_convert import closure_convert  # noqa: E402
 from redraft.transpile.custom import primitive  # noqa: E402
 from redraft.transpile.custom_rules import custom_gradient, custom_jvp, custom_vjp  # noqa: E402
 from redraft.transpile.errors import SourceError, TransformError  # noqa: E402
+from redraft.transpile.eval_shape import eval_shape  # noqa: E402
+from redraft.transpile.fwd_and_bwd import fwd_and_bwd  # noqa: E402
 from redraft.transpile.jacobian import hessian, jacfwd, jacrev  # noqa: E402
 from redraft.transpile.jacobian import jacrev as jacobian  # noqa: E402
 from redraft.transpile.jit import jit  # noqa: E402
+from redraft.transpile.make_source import make_source  # noqa: E402
 from redraft.transpile.primitives.table import TableError  # noqa: E402
 from redraft.transpile.scopes import insert_grad_of, while_bound  # noqa: E402
 from redraft.transpile.vmap import vmap, vmap_by_loop  # noqa: E402
@@ -43,9 +48,12 @@ __all__ = [
     "axis_index",
     "axis_size",
     "check_grads",
+    "closure_convert",
     "custom_gradient",
     "custom_jvp",
     "custom_vjp",
+    "eval_shape",
+    "fwd_and_bwd",
     "grad",
     "hessian",
     "insert_grad_of",
@@ -54,6 +62,7 @@ __all__ = [
     "jacrev",
     "jit",
     "jvp",
+    "make_source",
     "pmax",
     "pmean",
     "pmin",
@@ -63,6 +72,8 @@ __all__ = [
     "psum_scatter",
     "register_pytree_node",
     "source",
+    "tree",
+    "tree_util",
     "value_and_grad",
     "vjp",
     "vmap",
@@ -70,6 +81,7 @@ __all__ = [
     "while_bound",
 ]
 for _transform in (
-    grad, value_and_grad, jvp, vjp, vmap, jacfwd, jacrev, hessian, insert_grad_of, while_bound
+    grad, value_and_grad, jvp, vjp, vmap, jacfwd, jacrev, hessian, insert_grad_of, while_bound,
+    closure_convert,
 ):  # fmt: skip
     _transform.redraft_transform = _transform.__name__  # how the front end recognises them

@@ -43,6 +43,7 @@ from redraft.runtime.batching import (
     spread,
     spread_inside,
 )
+from redraft.runtime.closures import closure_bar, closure_consts, closure_converted, consts_bar
 from redraft.runtime.collectives import (
     all_gather,
     all_to_all,
@@ -202,3 +203,19 @@ from redraft.runtime.shapes import (
 from redraft.runtime.special import digamma, polygamma
 from redraft.runtime.subset import Subset, merge
 from redraft.runtime.tree import leaves, register
+from redraft.runtime.tree_util import (
+    bar_parts,
+    tree_bar,
+    tree_parts,
+    tree_paths,
+    tree_structure,
+    tree_unflatten,
+)
+from redraft.runtime.values import (
+    example,
+    saved_per_example,
+    vjp_function,
+    with_batch_axes,
+    with_batch_axes_in_front,
+    with_saved,
+)

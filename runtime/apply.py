@@ -37,13 +37,15 @@ class CallRecord:
         backward: the generated backward function.
         residuals: what it needs of the forward run.
         arrangement: turns its results into the cotangents of the call's operands.
+        node: as a pytree, its children and static part, if it was made of these.
     """
 
-    __slots__ = ("arrangement", "backward", "residuals")
+    __slots__ = ("arrangement", "backward", "node", "residuals")
     redraft_fields = ("residuals",)
 
     def __init__(self, backward: Any, residuals: Any, arrangement: Any) -> None:
         self.backward, self.residuals, self.arrangement = backward, residuals, arrangement
+        self.node: Any = None
 
 
 class Reader:
@@ -142,7 +144,8 @@ def staging(function: Any) -> Any:
 def call_bwd(record: CallRecord, ans_bar: Any) -> list[Any]:
     """Cotangents of the differentiated operands, in the order of the mask."""
     arrangement = record.arrangement
-    return arrangement.operands(record.backward(record.residuals, arrangement.seed(ans_bar)))
+    backward = staging(record.backward)
+    return arrangement.operands(backward(record.residuals, arrangement.seed(ans_bar)))
 
 
 @dataclasses.dataclass
@@ -150,6 +153,11 @@ class Pulled:
     """What ``rd.vjp`` returns inside a transformed function; calls of ``f(*args)`` alone."""
 
     record: CallRecord
+
+    @property
+    def source(self) -> str:
+        """The generated source of the function that it calls."""
+        return self.record.backward.__redraft_source__
 
     def __call__(self, ans_bar: Any) -> tuple:
         return tuple(call_bwd(self.record, ans_bar)[0])

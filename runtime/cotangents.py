@@ -8,6 +8,7 @@ of the variables that it captures; the cotangent of what is no number is None.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -79,16 +80,31 @@ def fields_of(x: Any) -> dict[str, Any] | None:
     """Fields of a dataclass, NamedTuple, `Struct` or object of a registered class, else None."""
     if isinstance(x, Struct):
         return x.__dict__
-    if is_registered(x):
+    names = getattr(type(x), "redraft_fields", None)
+    if names is not None:
+        return {name: getattr(x, name) for name in names}
+    if is_registered(x) and not is_partial(x):
         return registered_fields(x)
     if isinstance(x, tuple) and hasattr(x, "_fields"):
         return dict(zip(x._fields, x, strict=True))
     if dataclasses.is_dataclass(x) and not isinstance(x, type):
         return {f.name: getattr(x, f.name) for f in dataclasses.fields(x)}
-    names = getattr(type(x), "redraft_fields", None)
-    if names is not None:
-        return {name: getattr(x, name) for name in names}
     return None
+
+
+def is_partial(x: Any) -> bool:
+    """Is it a ``functools.partial`` that is a pytree? Its cotangent is that of any partial."""
+    return isinstance(x, functools.partial) and is_registered(x)
+
+
+def partial_like(function: Any, x_bar: Any, x: Any) -> Any:
+    """The cotangent of such a partial as a partial."""
+    bars = zeros_like(x) if x_bar is None else x_bar
+    if isinstance(bars, functools.partial):
+        bars = captured_by(bars)
+    return rebuild_registered(
+        x, [function(tuple(bars["args"]), x.args), function(bars["keywords"], x.keywords)]
+    )
 
 
 def fields(x: Any) -> dict[str, Any]:
@@ -134,7 +150,6 @@ def zeros_of_fields(x: Any) -> Any:
 
 def captured_by(x: Any) -> dict[str, Any] | None:
     """Variables that a function value carries with it, by name."""
-    import functools
     import types
 
     if isinstance(x, types.FunctionType):
@@ -211,6 +226,8 @@ def like(x_bar: Any, x: Any) -> Any:
         return kind(map(like, x_bar, x))
     if isinstance(x, NUMBERS):
         return 0.0 if x_bar is None else x_bar
+    if is_partial(x):
+        return partial_like(like, x_bar, x)
     if x_bar is None:
         return None if not isinstance(x, (list, tuple, dict)) else like(zeros_like(x), x)
     fields = fields_of(x)
@@ -516,6 +533,8 @@ def as_gradient(x_bar: Any, x: Any) -> Any:
         if isinstance(x_bar, (complex, np.complexfloating)) and not isinstance(x, complex):
             return x_bar.real
         return 0.0 if x_bar is None else x_bar
+    if is_partial(x):
+        return partial_like(as_gradient, x_bar, x)
     if x_bar is None:
         return None
     if x.__class__ is list or x.__class__ is tuple:

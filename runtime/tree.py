@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any
 
@@ -46,6 +47,18 @@ class _Mark:
     """Stands for a child, to see where an object keeps it."""
 
 
+def flattener(x: Any) -> Any:
+    """What takes an object of a registered class apart: object -> (children, data)."""
+    return _registry[type(x)][0]
+
+
+def is_pytree_object(x: Any) -> bool:
+    """Is it an object with children: of a registered class, or a dataclass?"""
+    dataclasses = sys.modules.get("dataclasses")
+    is_dataclass = dataclasses is not None and dataclasses.is_dataclass(x)
+    return is_registered(x) or (is_dataclass and not isinstance(x, type))
+
+
 def rebuild_registered(x: Any, children: list[Any]) -> Any:
     """An object like `x` with other children."""
     flatten, unflatten = _registry[type(x)]
@@ -55,18 +68,32 @@ def rebuild_registered(x: Any, children: list[Any]) -> Any:
 _registry: dict[type, tuple[Any, Any]] = {}
 
 
-def register(cls: type, flatten: Any, unflatten: Any) -> None:
+def register(cls: type, flatten: Any, unflatten: Any, names: tuple[str, ...] | None = None) -> None:
     """Register a class as a pytree node, here and with optree.
 
     Args:
         cls: the class.
         flatten: object -> (children, data).
         unflatten: (data, children) -> object.
+        names: attributes that hold the children, if they are such.
+
+    Raises:
+        ValueError: it is registered already.
     """
     import optree
 
+    if cls in _registry:
+        raise ValueError(f"`{cls.__name__}` is registered as a pytree node already")
+    with contextlib.suppress(ValueError):  # a dataclass that was met before
+        optree.unregister_pytree_node(cls, namespace="redraft")
+    if names is None:
+        optree.register_pytree_node(cls, flatten, unflatten, namespace="redraft")
+    else:
+        optree.register_pytree_node(
+            cls, lambda x: (*flatten(x), names), unflatten,
+            path_entry_type=optree.GetAttrEntry, namespace="redraft",
+        )  # fmt: skip
     _registry[cls] = (flatten, unflatten)
-    optree.register_pytree_node(cls, flatten, unflatten, namespace="redraft")
 
 
 def leaves(x: Any) -> list[Any]:

@@ -25,6 +25,7 @@ from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.scope import rules_of
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.function import Unit, write_unit
+from redraft.transpile.function_values import is_function_value
 from redraft.transpile.primitives import table
 from redraft.transpile.pullback import Pullback, check_like
 
@@ -159,7 +160,7 @@ def target_of(fun: Any, count: int | None = None, arguments: tuple | None = None
         return Target(generated.function, known.leading, known.keywords, generated)
     if getattr(type(fun), "redraft_identity", False):
         return target_of(fun.fun, count, arguments)
-    if isinstance(fun, Pullback):
+    if is_function_value(fun):
         return Target(*fun.plain())
     if table.row_of(fun) is not None:
         return Target(primitive_function(fun))
@@ -762,12 +763,17 @@ def vjp(fun: Any, *primals: Any, has_aux: bool = False) -> tuple:
     aux = ()
     if has_aux:
         value, *aux = value
+    return (value, pullback(generated, saved, value, primals), *aux)
+
+
+def pullback(generated: Generated, saved: Any, value: Any, primals: tuple) -> Pullback:
+    """The function that pulls cotangents back, from what the forward function has left."""
     pair = generated.pair
     by_name = dict(_places(generated, len(primals)))
     places = [by_name[n] for n in pair.returned()]
     backward = generated.namespace[pair.backward]
     backward.__redraft_source__ = generated.text
-    return (value, Pullback(backward, saved, value, primals, places), *aux)
+    return Pullback(backward, saved, value, primals, places)
 
 
 def source(function: Any) -> str:

@@ -10,18 +10,28 @@ from typing import Any
 import gast
 import numpy as np
 
+from redraft.runtime.tree_util import Partial
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     BATCHED,
     PLAIN,
     Array,
+    FunctionWithData,
     Items,
     Known,
     Nothing,
     Value,
     describe,
+    with_data,
 )
 from redraft.transpile.front.source import Source
+from redraft.transpile.function_values import (
+    Fixed,
+    Kept,
+    is_function_value,
+    residuals_of,
+    static_part,
+)
 from redraft.transpile.primitives.table import row_of
 
 Axes = Any  # an int, None, or a tuple, list or dict of axes
@@ -41,6 +51,17 @@ def described(x: Any, axes: Axes, name: str) -> Value:
     """The description of an argument; a function is what it is, so that its batch can be written."""
     if axes is None:
         return Known(x) if is_function(x) else describe(x)
+    if is_function_value(x):
+        saved = described(residuals_of(x), axes_of_residuals(axes, x, name), f"{name}.saved")
+        return with_data(x, saved)
+    if isinstance(x, Fixed):
+        return describe(x.value)
+    if isinstance(x, Partial):
+        one_axis(axes, name)
+        parts = (described(x.args, axes, name), described(x.keywords, axes, name))
+        return FunctionWithData(
+            "object", ("args", "keywords"), parts, cls=Partial, code=Kept(x.func)
+        )
     if hasattr(x, "shape"):
         return Array(True, len(x.shape) - 1)
     if x is None:
@@ -89,10 +110,36 @@ def axes_of_parts(axes: Axes, x: Any, name: str) -> list[Axes]:
     return [axes[k] for k in x] if isinstance(x, dict) else list(axes)
 
 
+def one_axis(axes: Axes, name: str) -> None:
+    """Refuse different axes for the arguments of a partial."""
+    if not isinstance(axes, int):
+        raise ValueError(
+            f"vmap in_axes of the partial `{name}` must be an int or None, got {axes!r}"
+        )
+
+
+def axes_of_residuals(axes: Axes, x: Any, name: str) -> Axes:
+    """The axes of the residuals of a function value: one for all, or those that another one holds."""
+    if isinstance(axes, int):
+        return axes
+    if is_function_value(axes) and static_part(axes) == static_part(x):
+        return residuals_of(axes)
+    raise ValueError(
+        f"vmap in_axes specification must be a tree prefix of the corresponding value, got {axes!r} "
+        f"for `{name}`, a function with residuals"
+    )
+
+
 def note_sizes(x: Any, axes: Axes, name: str, found: list[Any]) -> None:
     """Sizes along the batch axes of all leaves of an argument."""
-    if axes is None or x is None:
+    if axes is None or x is None or isinstance(x, Fixed):
         return
+    if isinstance(x, Partial):
+        one_axis(axes, name)
+        return note_sizes([*x.args, *x.keywords.values()], axes, name, found)
+    if is_function_value(x):
+        of = axes_of_residuals(axes, x, name)
+        return note_sizes(residuals_of(x), of, f"{name}.saved", found)
     if isinstance(x, dict):
         for (key, part), of in zip(x.items(), axes_of_parts(axes, x, name), strict=True):
             note_sizes(part, of, f"{name}[{key!r}]", found)

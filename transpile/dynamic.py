@@ -23,7 +23,7 @@ import numpy as np
 from redraft import runtime
 from redraft.runtime import apply
 from redraft.runtime.apply import add, zeros_like
-from redraft.runtime.cotangents import captured_by
+from redraft.runtime.cotangents import Struct, captured_by
 from redraft.transpile import core
 from redraft.transpile.api import Generated, Transformed, _shift, by_file
 from redraft.transpile.back.load import load
@@ -36,6 +36,7 @@ from redraft.transpile.front.objects import is_part, object_names
 from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.function import Unit, write_unit
+from redraft.transpile.function_values import is_function_value
 from redraft.transpile.primitives import table
 
 _cache: dict[Any, Any] = {}
@@ -96,6 +97,8 @@ def take_apart(
         return _partial(function, count, given)
     if isinstance(function, Transformed):
         return _transformed(function, count, given, args)
+    if is_function_value(function):
+        return _function_value(function, count, given)
     if getattr(type(function), "redraft_identity", False):
         return take_apart(function.fun, count, given)
     if isinstance(function, type(functools.lru_cache(int))):
@@ -289,6 +292,20 @@ def _transformed(
         inner.rebuild,
         inner.split,
         inner.captured,
+    )
+
+
+def _function_value(function: Any, count: int | None, given: tuple[str, ...]) -> Parts:
+    """A pullback and its kin: code, and the residuals as its first argument."""
+    code, leading = function.plain()
+    inner = take_apart(code, None if count is None else count + len(leading), given)
+    return Parts(
+        inner.callee,
+        inner.key,
+        list(leading),
+        inner.keywords,
+        lambda bars, named: Struct({"saved": bars[0] if bars else None}),
+        lambda held: ([None if held is None else held.saved], {}),
     )
 
 
@@ -527,7 +544,9 @@ def _generated(
 # --- reverse mode
 
 
-def pair_of(function: Any, mask: tuple[int, ...], args: tuple, kwargs: Named) -> tuple[Any, ...]:
+def pair_of(
+    function: Any, mask: tuple[int, ...], args: tuple, kwargs: Named, has_aux: bool = False
+) -> tuple[Any, ...]:
     """Forward function, backward function, names of its results, places, and what to pass."""
     function = replacing(function, args, kwargs)
     parts = take_apart(function, len(args), tuple(kwargs), args)
@@ -535,12 +554,15 @@ def pair_of(function: Any, mask: tuple[int, ...], args: tuple, kwargs: Named) ->
 
     def pick(unit: Unit, source: Source) -> Any:
         # whether the caller selects among the results is not known here: be prepared for it
-        pair = unit.pair(source, places.active, masked=True, suspects=places.active)
+        pair = unit.pair(source, places.active, has_aux, masked=True, suspects=places.active)
         generated = Generated(unit, source, pair.forward)
-        return generated, generated.function, generated.namespace[pair.backward], pair.returned()
+        backward = generated.namespace[pair.backward]
+        backward.__redraft_source__ = generated.text
+        return generated, generated.function, backward, pair.returned()
 
     names = object_names([*parts.leading, *args, *kwargs.values()])
-    _, forward, backward, returned = _generated(parts, "vjp", places.active, names, pick)
+    kind = "vjp with aux" if has_aux else "vjp"
+    _, forward, backward, returned = _generated(parts, kind, places.active, names, pick)
     return forward, backward, returned, places
 
 
@@ -552,8 +574,7 @@ def forward_of(function: Any, mask: tuple[int, ...], args: tuple, kwargs: Named)
         return forward_by(plan_of(function, args, kwargs), mask)
     forward, backward, returned, places = pair_of(function, mask, args, kwargs)
     parts = places.parts
-    forward, backward = apply.staging(forward), apply.staging(backward)
-    value, saved = forward(*parts.leading, *args, **{**parts.keywords, **kwargs})
+    value, saved = apply.staging(forward)(*parts.leading, *args, **{**parts.keywords, **kwargs})
     return value, apply.CallRecord(backward, saved, Arrangement(returned, places))
 
 

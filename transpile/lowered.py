@@ -12,19 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from redraft.runtime.specs import ShapeDtypeStruct
 from redraft.runtime.tensors import is_tensor, require_tensorflow
 from redraft.transpile import jit as jitting
 from redraft.transpile import jit_call
 
 DIALECTS = ("stablehlo", "hlo")
-
-
-@dataclasses.dataclass(frozen=True)
-class ShapeDtype:
-    """Shape and dtype of a result."""
-
-    shape: tuple
-    dtype: np.dtype
 
 
 def lower(jitted: Any, args: tuple, kwargs: dict[str, Any]) -> Lowered:
@@ -81,7 +74,7 @@ class Lowered:
         def described(x: Any) -> Any:
             if x.__class__ is jit_call.Result:
                 shape, dtype = shapes[x.number]
-                return ShapeDtype(shape, np.dtype(dtype))
+                return ShapeDtypeStruct(shape, np.dtype(dtype))
             return x.value.copy() if x.__class__ is jit_call.Constant else x
 
         return jitting.mapped(described, self._entry.answer)
@@ -219,4 +212,4 @@ def _shown(part: Any) -> str:
     return "another structure" if isinstance(part, tuple) else repr(part)
 
 
-__all__ = ["Compiled", "Lowered", "ShapeDtype", "lower"]
+__all__ = ["Compiled", "Lowered", "lower"]

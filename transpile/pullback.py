@@ -10,9 +10,19 @@ import numpy
 from redraft import runtime
 from redraft.runtime.owned import detach
 from redraft.transpile.back.load import file_name, load
+from redraft.transpile.function_values import (
+    FunctionValue,
+    Kept,
+    check_residuals,
+    from_parts,
+    marked,
+    register,
+    residual_shapes,
+    static_part,
+)
 
 
-class Pullback:
+class Pullback(FunctionValue):
     """The function that `vjp` returns: cotangent of the result -> cotangents of the primals."""
 
     def __init__(
@@ -21,57 +31,89 @@ class Pullback:
         self.function, self.saved, self.value = function, saved, value
         self.primals, self.places = primals, places
 
-    @property
-    def __wrapped__(self) -> Any:
-        return self.function
-
-    @property
-    def source(self) -> str:
-        """The generated source."""
-        return self.function.__redraft_source__
-
-    @functools.cached_property
-    def _plain(self) -> Any:
-        """The pullback as a function of its residuals and the cotangent, with source."""
-        names = [f"bar{i}" for i in range(len(self.places))]
-        parts = [f"zeros[{i}]" for i in range(len(self.primals))]
-        for name, place in zip(names, self.places, strict=True):
-            if isinstance(place, range):  # the elements of *args
-                for i in place:
-                    parts[i] = f"{name}[{i - place.start}]"
-            else:
-                parts[place] = name
-        lines = ["def pullback(saved, zeros, cotangent):"]
-        if names:
-            lines.append(f"    {', '.join(names)} = backward(saved, cotangent)")
-        lines.append(f"    return ({', '.join(parts)},)")
-        namespace = {"backward": self.function, "__name__": __name__}
-        place = getattr(self.function, "__name__", "a constant")
-        load("\n".join(lines) + "\n", file_name("pullback", place), namespace)
-        return namespace["pullback"]
-
-    def plain(self) -> tuple[Any, tuple]:
-        """A function with source, and the arguments to pass in front."""
-        return self._plain, (self.saved, tuple(map(runtime.zeros_like, self.primals)))
+    @staticmethod
+    def code_of(static: Kept) -> Any:
+        """The pullback as a function of its residuals and the cotangent."""
+        return plain_function(static)
 
     def __call__(self, ans_bar: Any) -> tuple:
+        check_residuals(self)
         check_like(ans_bar, self.value, "the cotangent", "the result")
-        by_place: dict[int, Any] = {}
-        if self.function is not None:
-            bars = self.function(self.saved, ans_bar)
-            bars = [bars] if len(self.places) == 1 else list(bars) if self.places else []
-            for place, bar in zip(self.places, bars, strict=True):
-                if isinstance(place, range):  # the elements of *args
-                    by_place.update(zip(place, bar, strict=True))
-                else:
-                    by_place[place] = bar
-            bars = bar = None
+        by_place = self.by_place(self.function, ans_bar)
         zero = runtime.zeros_like
         held = [
             runtime.as_gradient(by_place.pop(i) if i in by_place else zero(x), x)
             for i, x in enumerate(self.primals)
         ]
         return tuple(detach(held))
+
+    def of_primals(self, selected: tuple[int, ...]) -> Pullback:
+        """The same function for some of the primals, in this order: those that have cotangents."""
+        where = {place: new for new, place in enumerate(selected)}
+        primals = tuple(self.primals[place] for place in selected)
+        places = []
+        for place in self.places:
+            one = isinstance(place, int)
+            places.append(where[place] if one else tuple(map(where.get, place)))
+        return Pullback(self.function, self.saved, self.value, primals, places)
+
+    def by_place(self, function: Any, ans_bar: Any) -> dict[int, Any]:
+        """The cotangents that the backward function gives, by position of the primal."""
+        if function is None:
+            return {}
+        bars = function(self.saved, ans_bar)
+        bars = [bars] if len(self.places) == 1 else list(bars) if self.places else []
+        found: dict[int, Any] = {}
+        for place, bar in zip(self.places, bars, strict=True):
+            if isinstance(place, int):
+                found[place] = bar
+            else:  # the elements of *args
+                found.update(zip(place, bar, strict=True))
+        found.pop(None, None)  # type: ignore[call-overload]
+        return found
+
+
+register(Pullback)
+
+
+@functools.lru_cache(maxsize=256)
+def plain_function(static: Kept) -> Any:
+    """A pullback as a function of its residuals and the cotangent, with source.
+
+    Args:
+        static: the static part of the pullback.
+    """
+    held = static.value[0]
+    places, primals = held["places"], held["primals"]
+    names = [f"bar{i}" for i in range(len(places))]
+    parts = [f"rt.zeros_like(primals[{i}])" for i in range(len(primals))]
+    for name, place in zip(names, places, strict=True):
+        if isinstance(place, int):
+            parts[place] = f"rt.like({name}, primals[{place}])"
+            continue
+        for item, i in enumerate(place):  # the elements of *args
+            if i is not None:
+                parts[i] = f"rt.like({name}[{item}], primals[{i}])"
+    lines = ["def pullback(saved, cotangent):"]
+    if names:
+        lines.append(f"    {', '.join(names)} = backward(saved, cotangent)")
+    lines.append(f"    return ({', '.join(parts)},)")
+    function = held["function"]
+    namespace = {"backward": function, "primals": primals, "rt": runtime}
+    namespace["__name__"] = getattr(function, "__module__", None) or "redraft"
+    place = getattr(function, "__name__", "a constant")
+    load("\n".join(lines) + "\n", file_name("pullback", place), namespace)
+    return namespace["pullback"]
+
+
+def vjp_function(
+    function: Any, saved: Any, value: Any, primals: tuple, places: tuple, depth: int
+) -> Pullback:
+    """A pullback for a batch of residuals; `value` and `primals` are those of one example."""
+    made = Pullback(function, None, value, primals, list(places))
+    shapes = [shape[depth:] for shape in residual_shapes(saved)]
+    static = Kept((static_part(made).value[0], shapes))
+    return from_parts(Pullback, static, (marked(saved),))
 
 
 def check_like(value: Any, like: Any, what: str, of: str) -> None:

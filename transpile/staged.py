@@ -26,7 +26,7 @@ import gast
 import numpy as np
 
 from redraft import runtime
-from redraft.runtime import memory
+from redraft.runtime import memory, tree_util
 from redraft.runtime import numpy as rnp
 from redraft.runtime.growing import Growing
 from redraft.runtime.memory import TRACE, VIEWS
@@ -827,12 +827,17 @@ def _cell(function: types.FunctionType, name: str) -> Any:
     return function.__closure__[function.__code__.co_freevars.index(name)]
 
 
+TREE_FUNCTIONS = (tree_util.tree_map, tree_util.tree_map_with_path, tree_util.tree_reduce)
+
+
 def of_runtime(function: Any) -> Any:
     """A helper of generated code, or a Python function with a row."""
     name = function.__name__
+    if function in TREE_FUNCTIONS:
+        return lambda f, *args, **kwargs: function(staged(f), *args, **kwargs)
     if getattr(runtime, name, None) is function:
         return getattr(helper, name)
-    if (function.__module__ or "").startswith("redraft.runtime.apply"):
+    if function.__module__ in AS_THEY_ARE:
         return function
     return Checked(_dispatching(function), name, function)
 
@@ -1023,7 +1028,10 @@ class StagedTools(Stand):
 
 
 # calls of functions, checks of users' rules, and collectives, which only say that they have no axis here
-AS_THEY_ARE = ("redraft.runtime.apply", "redraft.runtime.collectives", "redraft.runtime.rules")
+AS_THEY_ARE = tuple(
+    f"redraft.runtime.{n}"
+    for n in ("apply", "closures", "collectives", "rules", "tree_util", "values")
+)
 
 
 class Helpers(Stand):

@@ -7,6 +7,7 @@ tensors.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from redraft import runtime
@@ -20,6 +21,8 @@ from redraft.transpile.staged import Ready, helper, staged
 
 def staged_special(function: Any) -> Any:
     """The staged form of a transformation or of a transformed function; None of anything else."""
+    from redraft.transpile import staged_pullbacks
+    from redraft.transpile.fwd_and_bwd import Forward, fwd_and_bwd
     from redraft.transpile.jacobian import Jacobian
     from redraft.transpile.vmap import Vmapped
 
@@ -28,15 +31,19 @@ def staged_special(function: Any) -> Any:
     if isinstance(function, api.Gradient):
         return Ready(lambda *args, **kwargs: gradient(function, args, kwargs))
     if isinstance(function, api.Pullback):
-        return Ready(function)
+        return Ready(functools.partial(staged_pullbacks.pulled, function))
     if isinstance(function, Vmapped):
         return Ready(lambda *args, **kwargs: batched(function, args, kwargs))
     if isinstance(function, Jacobian):
         return Ready(lambda *args, **kwargs: jacobian(function, args, kwargs))
     if function is api.jvp:
         return Ready(jvp)
+    if isinstance(function, Forward):
+        return staged(function.fun)
+    if function is fwd_and_bwd:
+        return Ready(staged_pullbacks.fwd_and_bwd)
     if function is api.vjp:
-        return Ready(vjp)
+        return Ready(staged_pullbacks.vjp)
     return None
 
 
@@ -160,38 +167,6 @@ def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
     given = {tangent_parameter(every, name): x_dot for name, x_dot in given.items()}
     value, tangent, *aux = staged(generated.function)(*leading, *primals, **keywords, **given)
     return (value, helper.as_gradient(tangent, value), *aux)
-
-
-def vjp(fun: Any, *primals: Any, has_aux: bool = False) -> tuple:
-    """`rd.vjp` on tensors; the pullback can be called while the same function is traced."""
-    active = _active(primals)
-    if not active:
-        return api.vjp(fun, *primals, has_aux=has_aux)
-    generated = api._written(fun, "vjp", primals, active, has_aux)
-    leading, keywords = generated.target.leading, generated.target.keywords
-    value, saved = staged(generated.function)(*leading, *primals, **keywords)
-    aux: list[Any] = []
-    if has_aux:
-        value, *aux = value
-    pair = generated.pair
-    by_name = dict(api._places(generated, len(primals)))
-    places = [by_name[n] for n in pair.returned()]
-    backward = staged(generated.namespace[pair.backward])
-
-    def pull(ans_bar: Any) -> tuple:
-        bars = backward(saved, ans_bar)
-        bars = [bars] if len(places) == 1 else list(bars) if places else []
-        found: dict[int, Any] = {}
-        for place, bar in zip(places, bars, strict=True):
-            found.update(
-                zip(place, bar, strict=True) if isinstance(place, range) else [(place, bar)]
-            )
-        return tuple(
-            helper.as_gradient(found[i] if i in found else helper.zeros_like(x), x)
-            for i, x in enumerate(primals)
-        )
-
-    return (value, Ready(pull), *aux)
 
 
 RUN_TIME: dict[str, Any] = {}

@@ -17,6 +17,8 @@ from redraft.runtime.tensors import is_tensor
 from redraft.runtime.tree import leaves
 from redraft.transpile.analysis.batched import (
     Array,
+    FunctionWithData,
+    Items,
     Value,
     describe,
     single,
@@ -46,6 +48,7 @@ from redraft.transpile.batched_gradients import in_types_of_arguments
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.source import read_source
 from redraft.transpile.function import Unit, write_unit
+from redraft.transpile.function_values import is_function_value, iter_leaves, residuals_of
 from redraft.transpile.transforms.batch_entry import drop_unused, write_entry
 
 KEPT = 64  # sources of one batched function, for different kinds of arguments
@@ -155,9 +158,8 @@ def _map_leaves(function: Callable, x: Any, axes: Axes) -> Any:
 
 
 def _check_in_axes(axes: Axes) -> None:
-    if (axes is not None and not isinstance(axes, (int, tuple, list, dict))) or isinstance(
-        axes, bool
-    ):
+    known = axes is None or isinstance(axes, (int, tuple, list, dict)) or is_function_value(axes)
+    if not known or isinstance(axes, bool):
         raise TypeError(
             "vmap in_axes must be an int, None, a tuple of entries for the positional arguments, or "
             f"a dict by parameter name, but got {axes!r}"
@@ -171,6 +173,9 @@ def _check_tree(axes: Axes, what: str) -> None:
             _check_tree(part, what)
     elif isinstance(axes, (tuple, list)):
         for part in axes:
+            _check_tree(part, what)
+    elif is_function_value(axes):
+        for part in iter_leaves(residuals_of(axes)):
             _check_tree(part, what)
     elif axes is not None and (isinstance(axes, bool) or not isinstance(axes, (int, np.integer))):
         raise TypeError(f"vmap {what} must hold ints and None, got {axes!r}")
@@ -408,6 +413,10 @@ def target_for(fun: Any, values: Any) -> Target:
         if all(a is None or isinstance(a, int) for a in axes):
             inner = tuple(_one(v, a is not None) for v, a in zip(values, axes, strict=True))
             return _target(fun.generated(inner, (), tuple(axes), ()))
+    if isinstance(fun, Vmapped) and any(isinstance(v, FunctionWithData) for v in values):
+        axes, _ = fun.axes_of((None,) * len(values), {})
+        inner = tuple(_inside(v, a is not None) for v, a in zip(values, axes, strict=True))
+        return _target(fun.generated(inner, (), tuple(map(hashable, axes)), ()))
     if isinstance(fun, Gradient):
         return _target(_gradient(fun, values))
     if isinstance(fun, Jacobian):
@@ -432,6 +441,15 @@ def _gradient(fun: Gradient, values: Any) -> Generated:
 def _target(generated: Generated) -> Target:
     known = generated.target
     return Target(generated.function, known.leading, known.keywords, generated)
+
+
+def _inside(value: Value, batched: bool) -> Value:
+    """As `_one`, with what is known of function values and their residuals."""
+    if isinstance(value, Items):
+        return dataclasses.replace(value, parts=tuple(_inside(v, batched) for v in value.parts))
+    if not isinstance(value, Array) or value.rank == 0:  # (a length or an axis among residuals)
+        return value
+    return _one(value, batched)
 
 
 def _one(value: Array, batched: bool) -> Array:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from redraft.transpile.function_values import is_function_value, static_part
+
 
 @dataclass(frozen=True)
 class Array:
@@ -55,6 +57,16 @@ class Items:
 
 
 @dataclass(frozen=True)
+class FunctionWithData(Items):
+    """A function value such as a pullback: an object of class `cls` whose residuals are described.
+
+    `code` is its static part (transpile/function_values.py).
+    """
+
+    code: Any = None
+
+
+@dataclass(frozen=True)
 class Many:
     """A list, tuple or dict of parts that are alike."""
 
@@ -91,12 +103,14 @@ class Pullback(Closure):
     """What `rd.vjp` returns, beside the value: `name` holds what the backward function needs.
 
     `saved` describes that, and `bars` has the name of every cotangent that the backward function
-    gives, or a variable that holds zeros.
+    gives, or a variable that holds zeros. `value` is the variable that holds the function as an
+    object, if the batched function returns it.
     """
 
     pair: Any = None
     saved: Any = None
     bars: tuple[tuple[str, bool], ...] = ()
+    value: str | None = None
 
 
 @dataclass(frozen=True)
@@ -237,7 +251,16 @@ def describe(value: Any) -> Value:
         return Items(type(value).__name__, tuple(range(len(parts))), parts)
     if type(value) is dict:
         return Items("dict", tuple(value), tuple(map(describe, value.values())))
+    if is_function_value(value):
+        return with_data(value, describe(value.saved))
     return PLAIN
+
+
+def with_data(function: Any, saved: Value) -> FunctionWithData:
+    """The description of a function value, from that of its residuals."""
+    return FunctionWithData(
+        "object", ("saved",), (saved,), cls=type(function), code=static_part(function)
+    )
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def writes_arguments(function: Any, dependencies: list[Dependency]) -> bool:
 def _text_of(function: Any) -> Text | None:
     if isinstance(function, Source):
         return _text(function)
-    if not is_python_function(function):
+    if not is_python_function(function) or hasattr(function, "redraft_transform"):
         return None
     code = function.__code__
     if code not in _texts:

@@ -49,7 +49,9 @@ from redraft.transpile.front.order import Order, with_own_names
 from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.scope import UNKNOWN, Scope, unjitted
 from redraft.transpile.front.source import Origin, Source
+from redraft.transpile.front.trees import Trees
 from redraft.transpile.front.unseen import Unseen
+from redraft.transpile.function_values import is_function_value
 from redraft.transpile.primitives import table
 
 COLLECTORS = (list, tuple, sum, min, max, sorted)
@@ -69,7 +71,7 @@ class Construct:
     fields: list[str]
 
 
-class Expressions(Order, Unseen, Lifting):
+class Expressions(Order, Unseen, Trees, Lifting):
     """Lowers expressions into `self.out`; see the module's docstring."""
 
     source: Source
@@ -621,6 +623,8 @@ class Expressions(Order, Unseen, Lifting):
         if hasattr(value, "redraft_kind"):
             inner = None if self.is_late(value.redraft_kind) else derivative(value, count)
             return (inner, []) if inner is not None else (None, [])
+        if is_function_value(value):
+            return Function(value.plain()[0]), [gast.Attribute(func, "saved", gast.Load())]
         method = getattr(type(value), "__call__", None)  # noqa: B004
         if is_python_function(method) and not isinstance(value, (type, functools_partial)):
             return Function(method), [func]
@@ -700,10 +704,15 @@ class Expressions(Order, Unseen, Lifting):
         value = self.scope.value(node.func)
         if value is UNKNOWN:
             return None
+        opened = self.tree_call(node, value)
+        if opened is not None:
+            return opened
         kind = getattr(value, "redraft_transform", None)
+        if kind == "closure_convert":
+            return self.closure_convert_call(node)
         if kind == "jvp":
             return self.jvp_call(node)
-        if kind == "vjp":
+        if kind == "vjp" or (kind == "fwd_and_bwd" and takes_primals(node)):
             return self.vjp_call(node)
         if len(node.args) >= 1 and isinstance(node.args[0], gast.GeneratorExp):
             if value in COLLECTORS or table.row_of(value) is not None:
@@ -936,6 +945,16 @@ def derivative(value: Any, count: int | None) -> Transformed | None:
     if value.relative:
         options["argnums"] = value._absolute(count)
     return Transformed(value.redraft_kind, Function(inner), options)
+
+
+def takes_primals(node: gast.Call) -> bool:
+    """Is this ``fwd_and_bwd(f, x, …)``, which means ``vjp(f, x, …)``, and not the form with argnums?"""
+    given = [table.literal(a) for a in node.args[1:]]
+    return (
+        bool(given)
+        and table.UNKNOWN in given
+        and not any(k.arg == "argnums" for k in node.keywords)
+    )
 
 
 def _is_variadic(function: Any) -> bool:

@@ -19,6 +19,7 @@ from redraft.transpile.primitives import (
     shape,
     special,
     structure,
+    trees,
 )
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "shape",
     "special",
     "structure",
+    "trees",
 ]

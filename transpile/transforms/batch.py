@@ -92,6 +92,7 @@ class Batches:
     changes: bool = False
     describes: bool = False  # nothing is batched: results are looked at, and no function is written
     descriptions: dict[Any, Value] = field(default_factory=dict)
+    returns_functions: bool = False  # pullbacks are made objects, since some are results
 
     def described(self, env: Env) -> Env:
         """What versions are distinguished by: strings matter only if the axis has a name."""

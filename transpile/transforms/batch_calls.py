@@ -16,6 +16,7 @@ from redraft.transpile.analysis.batched import (
     Array,
     Closure,
     Entries,
+    FunctionWithData,
     Items,
     Known,
     Many,
@@ -31,6 +32,7 @@ from redraft.transpile.front.callee import Function
 from redraft.transpile.front.effects import writes_arguments
 from redraft.transpile.front.scope import UNKNOWN
 from redraft.transpile.front.source import Source
+from redraft.transpile.function_values import is_function_value
 from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_items import BatchedItems
 from redraft.transpile.transforms.batch_names import (
@@ -159,6 +161,8 @@ class BatchedCalls(BatchedItems):
             known = self.env.get(node.func.id)
             if isinstance(known, Closure):
                 return self.called_by_name(node, known)
+            if isinstance(known, FunctionWithData):
+                return self.call_with_data(node, core.copy(node.func), known)
             if isinstance(known, Known):
                 function = known.function
                 while getattr(type(function), "redraft_identity", False):  # jitted
@@ -290,7 +294,7 @@ class BatchedCalls(BatchedItems):
         if is_record(function):
             return self.construction(node, function, new, args, keywords)
         leading: list[Any] = []
-        if hasattr(function, "redraft_kind") or isinstance(function, functools.partial):
+        if carries_arguments(function):
             source, leading, extra = self.callable_source(node, function)
             keywords = {**{k: (self.constant(v), shared_all(describe(v))) for k, v in extra.items()},
                         **keywords}  # fmt: skip
@@ -391,6 +395,15 @@ class BatchedCalls(BatchedItems):
         known |= {k: v for k, (_, v) in keywords.items()}
         known = {f: known.get(f, PLAIN) for f in fields}
         return new, Items("object", tuple(known), tuple(map(shared_all, known.values())), cls=cls)
+
+
+def carries_arguments(function: Any) -> bool:
+    """Is it a function with data that a call passes on: a partial, a pullback, a derivative of one?"""
+    return (
+        hasattr(function, "redraft_kind")
+        or isinstance(function, functools.partial)
+        or is_function_value(function)
+    )
 
 
 def is_record(function: Any) -> bool:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gast
-import numpy as np
 
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     PLAIN,
     Array,
-    Closure,
-    Entries,
+    FunctionWithData,
     Items,
-    Known,
-    Many,
-    Nothing,
     Value,
     is_batched,
 )
@@ -32,6 +28,7 @@ from redraft.transpile.function import Unit
 from redraft.transpile.transforms.batch import Batcher, Batches, add_function
 from redraft.transpile.transforms.batch_layout import fold_answer
 from redraft.transpile.transforms.batch_names import display_of, part_at
+from redraft.transpile.transforms.batch_results import Outgoing, returns_function
 from redraft.transpile.transforms.build import calling
 
 
@@ -52,6 +49,14 @@ def write_entry(
         batches = Batches(unit, axis_name, compact=compact, copies=True)
         batcher = Batcher(batches, source, env)
         body = batcher.function()
+    if returns_function(batcher.result):
+        written = {version.name for version in batches.versions.values()}
+        unit.functions[:] = [f for f in unit.functions if f.name not in written]
+        unit.names -= written
+        batches = Batches(unit, axis_name, compact=compact, copies=batches.copies)
+        batches.returns_functions = True
+        batcher = Batcher(batches, source, env)
+        body = batcher.function()
     returned = body[-1]
     returned.value = Outgoing(batcher).placed(
         returned.value, batcher.result, out_axes, "the result"
@@ -62,7 +67,7 @@ def write_entry(
             if axes not in (0, None):
                 raise ValueError(f"vmap in_axes: `{parameter}` must have its batch axis in front")
             continue
-        node = incoming(core.name(parameter), env[parameter], axes)
+        node = incoming(core.name(parameter), env[parameter], axes, batcher.constant)
         if node is not None:
             lines.append(core.assign(parameter, node))
     if axis_size is not None and not any(map(is_batched, env.values())):
@@ -126,10 +131,12 @@ def drop_unused(unit: Unit, entry: str, among: set[str]) -> None:
     unit.functions[:] = [f for f in unit.functions if f.name in wanted or f.name not in among]
 
 
-def incoming(node: gast.expr, value: Value, axes: Axes) -> gast.expr | None:
+def incoming(node: gast.expr, value: Value, axes: Axes, constant: Callable) -> gast.expr | None:
     """An argument with its batch axes in front; None if they are."""
     if axes is None or axes == 0 or not is_batched(value):
         return None
+    if isinstance(value, FunctionWithData):
+        return core.call("rt.with_batch_axes_in_front", node, constant(axes))
     if isinstance(value, Array):
         return core.call("np.moveaxis", node, core.constant(int(axes)), core.constant(0))
     if isinstance(value, Items):
@@ -143,7 +150,7 @@ def incoming(node: gast.expr, value: Value, axes: Axes) -> gast.expr | None:
         parts, changed = [], False
         for i, key in enumerate(value.keys):
             part = part_at(core.copy(node), i, key)
-            new = incoming(core.copy(part), value.parts[i], of[i])
+            new = incoming(core.copy(part), value.parts[i], of[i], constant)
             changed |= new is not None
             parts.append(part if new is None else new)
         if changed and value.kind == "object":
@@ -153,106 +160,3 @@ def incoming(node: gast.expr, value: Value, axes: Axes) -> gast.expr | None:
             )  # fmt: skip
         return display_of(value, parts) if changed else None
     return None
-
-
-class Outgoing:
-    """Puts the batch axes of the result where `out_axes` wants them."""
-
-    def __init__(self, batcher: Batcher) -> None:
-        self.batcher = batcher
-
-    def placed(self, node: gast.expr, value: Value, axes: Axes, what: str) -> gast.expr:
-        new = self.changed(node, value, axes, what)
-        return node if new is None else new
-
-    def changed(self, node: gast.expr, value: Value, axes: Axes, what: str) -> gast.expr | None:
-        """The node with its axes in place; None if they are."""
-        if isinstance(value, Nothing):
-            return None
-        if isinstance(value, (Closure, Known)):
-            raise TransformError(
-                f"{what} of a function under vmap is a function", None, "return arrays"
-            )
-        if isinstance(axes, (tuple, list, dict)):
-            if not isinstance(value, Items):
-                if isinstance(value, Many):
-                    raise ValueError(
-                        "vmap out_axes: the length of the result is not known; use one int"
-                    )
-                raise ValueError(
-                    f"vmap out_axes specification must be a tree prefix of the result, got {axes!r} for "
-                    f"{what}, which is an array or number"
-                )
-        if isinstance(value, Array):
-            return self.array(node, value, axes, what)
-        if isinstance(value, Items):
-            return self.container(node, value, axes, what)
-        if isinstance(value, Entries):
-            raise TransformError(
-                f"{what} of a function under vmap is a list that is longer for some examples", None,
-                "return what is computed from it, or an array with `np.nan` for what is missing",
-            )  # fmt: skip
-        part = self.changed(core.name("part"), value.part, axes, what)
-        if part is None:
-            return None
-        if value.kind == "dict":
-            raise TransformError("a dict of unknown keys has its batch axes moved", None, "use 0")
-        return gast.ListComp(part, [gast.comprehension(core.store("part"), node, [], 0)])
-
-    def array(self, node: gast.expr, value: Array, axes: Axes, what: str) -> gast.expr | None:
-        if not value.batched:
-            if axes is None:
-                return None
-            node = self.batcher.for_each(node)
-            return node if axes == 0 else self.moved(node, axes)
-        if axes is None:
-            raise ValueError(
-                f"vmap has a mapped result but out_axes is None: {what} differs from example to example"
-            )
-        return None if axes == 0 else self.moved(node, axes)
-
-    def moved(self, node: gast.expr, axis: int) -> gast.expr:
-        return core.call("np.moveaxis", node, core.constant(0), core.constant(int(axis)))
-
-    def container(self, node: gast.expr, value: Items, axes: Axes, what: str) -> gast.expr | None:
-        of = self.axes_of_parts(value, axes, what)
-        display = isinstance(node, (gast.Tuple, gast.List, gast.Dict))
-        owner = node if display or core.is_name(node) else core.name(self.batcher.free("ans"))
-        parts, any_new = [], False
-        for i, key in enumerate(value.keys):
-            part = part_at(core.copy(owner), i, key)
-            if value.kind == "object":
-                part = gast.Attribute(core.copy(owner), key, gast.Load())
-            new = self.changed(core.copy(part), value.parts[i], of[i], f"part {key!r} of {what}")
-            any_new |= new is not None
-            parts.append(part if new is None else new)
-        if not any_new:
-            return None
-        if value.kind == "object":
-            raise TransformError(
-                "an object with fields that are not batched is the result", None, "return a dict"
-            )
-        if owner is not node:
-            value_node = gast.NamedExpr(core.store(owner.id), node)
-            first = part_at(owner, 0, value.keys[0])
-            for part in core.walk(parts[0]):
-                if core.same(part, first):
-                    part.value = value_node
-                    break
-        return display_of(value, parts)
-
-    def axes_of_parts(self, value: Items, axes: Axes, what: str) -> list[Axes]:
-        if axes is None or isinstance(axes, (int, np.integer)):
-            return [axes] * len(value.keys)
-        if isinstance(axes, dict) and value.kind == "dict" and set(axes) == set(value.keys):
-            return [axes[k] for k in value.keys]
-        if (
-            isinstance(axes, (tuple, list))
-            and value.kind != "dict"
-            and len(axes) == len(value.keys)
-        ):
-            return list(axes)
-        raise ValueError(
-            f"vmap out_axes specification must be a tree prefix of the result, got {axes!r} for {what}, "
-            f"a {value.kind} of {len(value.keys)}"
-        )

@@ -23,13 +23,18 @@ from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_cotangents import BatchedCotangents
 from redraft.transpile.transforms.batch_names import Result
 from redraft.transpile.transforms.batch_same import SameShapes
+from redraft.transpile.transforms.batch_trees import BatchedTrees
+from redraft.transpile.transforms.batch_values import BatchedFunctionValues
 
 
-class BatchedHelpers(BatchedCotangents, SameShapes):
+class BatchedHelpers(BatchedCotangents, SameShapes, BatchedFunctionValues, BatchedTrees):
     """The part of `Batcher` that knows the helpers of generated derivatives."""
 
     def helper(self, function: Any) -> Any:
         """What rewrites a call of a helper, if it needs more than a rule of the table."""
+        over_trees = self.tree_helper(function)
+        if over_trees is not None:
+            return over_trees
         try:
             return {
                 rt.seed: self.call_seed, rt.like: self.call_like, rt.zeros_like: self.call_zeros_like,

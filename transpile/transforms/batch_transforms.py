@@ -20,6 +20,7 @@ from redraft.transpile.analysis.batched import (
     Applied,
     Array,
     Closure,
+    FunctionWithData,
     Items,
     Known,
     Pullback,
@@ -27,13 +28,18 @@ from redraft.transpile.analysis.batched import (
     is_batched,
 )
 from redraft.transpile.front.callee import Function, Transformed
-from redraft.transpile.front.expressions import TRANSFORM_OPTIONS, has_literal_defaults
+from redraft.transpile.front.expressions import (
+    TRANSFORM_OPTIONS,
+    has_literal_defaults,
+    takes_primals,
+)
 from redraft.transpile.front.lifting import Lifter
 from redraft.transpile.front.scope import UNKNOWN
 from redraft.transpile.front.source import Source
 from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_calls import BatchedCalls
-from redraft.transpile.transforms.batch_names import Result
+from redraft.transpile.transforms.batch_names import Result, display_of, part_at
+from redraft.transpile.transforms.batch_results import Saved
 
 
 class BatchedTransformations(BatchedCalls):
@@ -107,7 +113,9 @@ class BatchedTransformations(BatchedCalls):
     def derived_call(self, node: gast.Call, function: Any) -> Result | None:
         """A call of what an expression gives: of a derivative, or of a pullback."""
         if isinstance(function, gast.Subscript):
-            value = self.expression(function)[1]
+            owner, value = self.expression(function)
+            if isinstance(value, FunctionWithData):
+                return self.call_with_data(node, owner, value)
             if not isinstance(value, Pullback):
                 return None
             self.check_own(node, value)
@@ -192,8 +200,15 @@ class BatchedTransformations(BatchedCalls):
         if function is UNKNOWN:
             return None
         kind = getattr(function, "redraft_transform", None)
-        handlers = {"jvp": self.call_jvp, "vjp": self.call_vjp}
+        handlers = {
+            "jvp": self.call_jvp,
+            "vjp": self.call_vjp,
+            "fwd_and_bwd": self.call_fwd_and_bwd,
+        }
         return handlers.get(kind)
+
+    def call_fwd_and_bwd(self, node: gast.Call) -> Result | None:
+        return self.call_vjp(node) if takes_primals(node) else None
 
     def call_jvp(self, node: gast.Call) -> Result:
         """``rd.jvp(g, (x,), (v,))`` is a call of the generated tangent function."""
@@ -234,10 +249,29 @@ class BatchedTransformations(BatchedCalls):
         self.emit(gast.Assign([places], new, None))
         of_value, of_saved = known.parts
         self.env[value], self.env[saved] = of_value, of_saved
-        pulled = Pullback(saved, pair, of_saved, bars)
+        pulled = Pullback(saved, pair, of_saved, bars, self.pullback_object(
+            pair, (value, of_value), saved, args, own))  # fmt: skip
         self.made_here.append(pulled)
         display = gast.Tuple([core.name(value), core.name(saved)], gast.Load())
         return display, Items("tuple", (0, 1), (of_value, pulled))
+
+    def pullback_object(
+        self, pair: Any, value: tuple[str, Value], saved: str, args: list[Result], own: Any
+    ) -> str | None:
+        """A variable with the pullback as an object, if one is returned by the batched function."""
+        if not self.batches.returns_functions:
+            return None
+        of_value = example_node(core.name(value[0]), value[1])
+        primals = gast.Tuple([example_node(core.copy(n), k) for n, k in args], gast.Load())
+        places = [core.constant(own.index(name)) for name in pair.returned()]
+        name = self.free(f"{saved}_function")
+        residuals = Saved(self).placed(core.name(saved), self.env[saved], 0, "the residuals")
+        made = core.call(
+            "rt.vjp_function", core.name(pair.backward), residuals, of_value, primals,
+            gast.Tuple(places, gast.Load()),
+        )  # fmt: skip
+        self.emit(core.assign(name, made))
+        return name
 
     def names_of_pair(self, node: gast.Call) -> tuple[str, str]:
         """Names for a value and its pullback: those of ``value, pull = rd.vjp(g, x)``."""
@@ -286,6 +320,23 @@ class BatchedTransformations(BatchedCalls):
         self.emit(gast.Assign([gast.Tuple([*map(core.store, names)], gast.Store())], new, None))
         self.env.update(zip(names, known.parts, strict=True))
         return {r: (core.name(n), k) for r, n, k in zip(returned, names, known.parts, strict=True)}
+
+
+def example_node(node: gast.expr, known: Value) -> gast.expr:
+    """An expression for what one example's value looks like."""
+    if not is_batched(known):
+        return node
+    if (
+        isinstance(known, Items)
+        and not all(map(is_batched, known.parts))
+        and known.kind != "object"
+    ):
+        parts = zip(known.keys, known.parts, strict=True)
+        return display_of(
+            known,
+            [example_node(part_at(core.copy(node), i, k), p) for i, (k, p) in enumerate(parts)],
+        )
+    return core.call("rt.example", node)
 
 
 def bare(callee: Any) -> Any:
