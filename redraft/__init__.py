@@ -20,6 +20,7 @@ from redraft.runtime.collectives import (  # noqa: E402
     psum_scatter,
 )
 from redraft.runtime.specs import ShapeDtypeStruct  # noqa: E402
+from redraft.runtime.stop_gradient import stop_gradient  # noqa: E402
 from redraft.runtime.tree import register as register_pytree_node  # noqa: E402
 from redraft.transpile.api import grad, jvp, source, value_and_grad, vjp  # noqa: E402
 from redraft.transpile.check_grads import check_grads  # noqa: E402
@@ -63,6 +64,7 @@ __all__ = [
     "psum_scatter",
     "register_pytree_node",
     "source",
+    "stop_gradient",
     "value_and_grad",
     "vjp",
     "vmap",

@@ -16,6 +16,8 @@ import tensorflow as tf
 from redraft.runtime import cotangents, examples, shapes
 from redraft.runtime import numpy as rnp
 from redraft.runtime.growing import Growing, Segment
+from redraft.runtime.memory import current
+from redraft.runtime.stop_gradient import each_leaf, frozen
 from redraft.runtime.tensors import is_tensor
 from redraft.runtime.tf_arrays import (
     broadcast_to,
@@ -310,6 +312,22 @@ def with_leaf(walk: Callable, name: str) -> Callable:
 
 
 STRUCTURES = read_again()
+
+
+def stopped(x: Any) -> Any:
+    """`stop_gradient` on tensors: views, which a trace takes for views."""
+    return each_leaf(_stopped_leaf, x)
+
+
+def _stopped_leaf(x: Any) -> Any:
+    if isinstance(x, Growing):
+        return x.with_parts(list(x.parts))
+    if not is_tensor(x):
+        return frozen(x)
+    view, memory = tf.stop_gradient(x), current()
+    if memory is not None:
+        memory.link(view, x)
+    return view
 
 
 def structured(name: str, *args: Any) -> Any:
