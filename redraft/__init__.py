@@ -31,7 +31,12 @@ from redraft.transpile.jacobian import hessian, jacfwd, jacrev  # noqa: E402
 from redraft.transpile.jacobian import jacrev as jacobian  # noqa: E402
 from redraft.transpile.jit import jit  # noqa: E402
 from redraft.transpile.primitives.table import TableError  # noqa: E402
-from redraft.transpile.scopes import insert_grad_of, while_bound  # noqa: E402
+from redraft.transpile.scopes import (  # noqa: E402
+    insert_grad_of,
+    named_call,
+    named_scope,
+    while_bound,
+)
 from redraft.transpile.vmap import vmap, vmap_by_loop  # noqa: E402
 
 __all__ = [
@@ -55,6 +60,8 @@ __all__ = [
     "jacrev",
     "jit",
     "jvp",
+    "named_call",
+    "named_scope",
     "pmax",
     "pmean",
     "pmin",

@@ -8,6 +8,7 @@ from typing import Any
 
 from redraft.transpile import core
 from redraft.transpile.errors import Span
+from redraft.transpile.front.named_scopes import label_of
 
 
 def place_of_line(generated: Any, line: int) -> Span | None:
@@ -59,9 +60,34 @@ def marks_of(file: str) -> dict[int, str]:
     return marks
 
 
-def mark_unset(function: Any, parsed: Any) -> None:
-    """Carry the marks of variables without a value over to what the text of a function parses to."""
+def labels_of(file: str) -> dict[int, str]:
+    """The names of the scopes that lines of a derivative belong to."""
+    from redraft.transpile.api import by_file as generated_by_file
+
+    generated = generated_by_file.get(file)
+    labels: dict[int, str] = {}
+    if generated is None or not generated.has_scopes:
+        return labels
+    tree = core.parse(generated.text)
+    for function, printed in zip(generated.unit.functions, tree.body, strict=False):
+        for statement, shown in _pairs(function.body, printed.body[1:]):
+            label = label_of(statement)
+            if label:
+                labels.setdefault(shown.lineno, label)
+    return labels
+
+
+def mark_again(function: Any, parsed: Any) -> dict[int, tuple[str, ...]]:
+    """Carry marks of variables without a value over to what the text of a function parses to.
+
+    Returns the scopes of its lines.
+    """
+    scopes = {}
     first = parsed.body[0]
     has_docstring = len(parsed.body) > len(function.body) and hasattr(first, "value")
     for statement, shown in _pairs(function.body, parsed.body[has_docstring:]):
         shown.unset = getattr(statement, "unset", False)
+        label = label_of(statement)
+        if label:
+            scopes[shown.lineno] = (label,)
+    return scopes

@@ -62,6 +62,7 @@ class Source:
         plain_names: attributes that are fields here, whatever they mean on arrays.
         written_for: the place of the user's function, if redraft wrote this one for it.
         rule: how it is differentiated, if not by its text (transforms/ruled.py).
+        scopes: lines -> names of the scopes that they stand in (named_scopes.py).
     """
 
     node: gast.FunctionDef
@@ -83,6 +84,7 @@ class Source:
     plain_names: frozenset[str] = frozenset()
     written_for: str = ""
     rule: Any = None
+    scopes: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def derives(self) -> bool:
@@ -118,9 +120,15 @@ class Source:
     def parameters(self) -> list[str]:
         return parameter_names(self.node.args)
 
+    def scope_at(self, node: Any) -> tuple[str, ...]:
+        """The scopes that a statement of the source stands in."""
+        return self.scopes.get(getattr(node, "lineno", 0), ())
+
     def segment(self, node: Any) -> str:
         """Text of a statement on one line; of a compound statement, its first line."""
-        last = node.body[0].lineno - 1 if _is_compound(node) else node.end_lineno
+        last = node.end_lineno
+        if _is_compound(node):
+            last = getattr(node, "first_line", node.body[0].lineno) - 1
         lines = self.lines[node.lineno - 1 : max(last, node.lineno)]
         if not lines:
             return ""
