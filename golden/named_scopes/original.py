@@ -4,13 +4,15 @@ import numpy as np
 
 import redraft as rd
 
+TRANSFORMS = ("grad", "jit")
+
 
 @rd.named_scope("embed")
 def embed(words, table):
     return table[words] * np.sqrt(2.0)
 
 
-def loss(table, w, words):
+def named_scopes(table, w, words):
     h = embed(words, table)
     with rd.named_scope("encoder"):
         for i in range(2):
