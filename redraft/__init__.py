@@ -1,5 +1,6 @@
 """redraft: rewrite plain Python/NumPy functions into readable derivatives."""
 
+import os as _os
 from pathlib import Path as _Path
 
 # In a checkout the compiler's folders stand beside this one (setup.cfg maps them onto the package).
@@ -26,6 +27,7 @@ from redraft.transpile.api import grad, jvp, source, value_and_grad, vjp  # noqa
 from redraft.transpile.check_grads import check_grads  # noqa: E402
 from redraft.transpile.custom import primitive  # noqa: E402
 from redraft.transpile.custom_rules import custom_gradient, custom_jvp, custom_vjp  # noqa: E402
+from redraft.transpile.debug import debug_nans  # noqa: E402
 from redraft.transpile.errors import SourceError, TransformError  # noqa: E402
 from redraft.transpile.jacobian import hessian, jacfwd, jacrev  # noqa: E402
 from redraft.transpile.jacobian import jacrev as jacobian  # noqa: E402
@@ -52,6 +54,7 @@ __all__ = [
     "custom_gradient",
     "custom_jvp",
     "custom_vjp",
+    "debug_nans",
     "grad",
     "hessian",
     "insert_grad_of",
@@ -82,3 +85,5 @@ for _transform in (
     grad, value_and_grad, jvp, vjp, vmap, jacfwd, jacrev, hessian, insert_grad_of, while_bound
 ):  # fmt: skip
     _transform.redraft_transform = _transform.__name__  # how the front end recognises them
+if _os.environ.get("REDRAFT_DEBUG_NANS", "").lower() in ("1", "true", "on", "yes"):
+    debug_nans(True)

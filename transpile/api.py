@@ -22,6 +22,7 @@ from redraft.transpile import (
 )
 from redraft.transpile.back.emit import print_function
 from redraft.transpile.back.load import file_name, load
+from redraft.transpile.debug import watch
 from redraft.transpile.errors import SourceError, TransformError
 from redraft.transpile.front.named_scopes import label_of
 from redraft.transpile.front.objects import object_names
@@ -78,6 +79,7 @@ class Generated:
         self.pair = self.selection = self.places = None
         self.count = 0
         by_file[self.file] = self
+        watch(self)
 
     def _namespace(self, source: Source) -> dict[str, Any]:
         namespace: dict[str, Any] = {"np": numpy, "rt": runtime}

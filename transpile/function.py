@@ -239,10 +239,9 @@ class Unit:
 
         text = print_function(written.node)
         node = core.parse_gast(text).body[0]
-        scopes = mark_again(written.node, node)
         file = f"<redraft {written.name} of {written.user_place}>"
         source = Source(node, file, text.splitlines(True), written.globals)
-        source.scopes = scopes
+        mark_again(written.node, node, source)
         source.cells, source.captured = written.cells, written.captured
         source.extras, source.renamed = written.extras, written.renamed
         source.plain_names = written.plain_names
