@@ -112,7 +112,7 @@ def cases():
             yield pytest.param(program, name, marks=marks, id=f"{program.__name__}-{name}")
 
 
-@pytest.mark.parametrize(("program", "name"), cases())
+@pytest.mark.parametrize(("program", "name"), list(cases()))
 def test_same_as_jax(program, name):
     compose, args = COMPOSITIONS[name]
     want = compose(jax, program(jnp, jax.lax.stop_gradient))(*args)
