@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from redraft.runtime.tensors import is_tensor
 from redraft.runtime.tree import is_registered, rebuild_registered, registered_fields
 
 
@@ -33,6 +34,10 @@ def stop_gradient(x: Any) -> Any:
 
 def frozen(x: Any) -> Any:
     """A read-only view of an array; anything else as it is."""
+    if is_tensor(x) or hasattr(x, "with_parts"):
+        from redraft.runtime import tf_structure
+
+        return tf_structure.stopped(x)
     if not isinstance(x, np.ndarray):
         return x
     view = x.view()

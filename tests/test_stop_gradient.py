@@ -273,6 +273,20 @@ def test_changes_in_place_are_refused(f):
             transform(f)(X)
 
 
+def through_a_name(x):
+    y = x * 2.0
+    stop = rd.stop_gradient
+    z = stop(y)
+    z[0] = 3.0
+    return np.sum(y * z)
+
+
+@pytest.mark.parametrize("f", [by_index, in_a_tuple, in_a_loop, in_a_helper, through_a_name])
+def test_changes_in_place_are_refused_under_jit(f):
+    with pytest.raises(rd.TransformError, match="into what `stop_gradient` gave"):
+        rd.jit(f)(X)
+
+
 def test_a_copy_may_change():
     def f(x):
         y = x * 2.0

@@ -251,5 +251,5 @@ primitive(
 )
 no_derivative(
     "rt.stop_gradient(x)", view_of="x", like="x", gives="like x", rank=lambda call: call.rank("x"),
-    batch="rt.stop_gradient(x)", tf="tf_structure.stopped(x)",
+    batch="rt.stop_gradient(x)", tf="tf_structure.stop_gradient(x)",
 )  # fmt: skip
