@@ -93,7 +93,9 @@ class _Opener:
     def name_of(self, node: Any) -> str | None:
         """The name of the scope that a ``with`` enters; the text of an expression that is no constant."""
         if not isinstance(node, gast.Call):
-            return None
+            made = self.scope.value(node)  # a scope of the module's, made before
+            is_scope = getattr(made, "redraft_transform", None) == "named_scope"
+            return getattr(made, "name", None) if is_scope else None
         value = self.scope.value(node.func)
         if value is self.unknown or getattr(value, "redraft_transform", None) != "named_scope":
             return None
@@ -123,4 +125,5 @@ def label_of(statement: Any) -> str | None:
     path = scope_of(statement)
     if not path:
         return None if path is None else ""
-    return "/".join(path) + (", backward" if getattr(statement, "backward", False) else "")
+    names = " ".join("/".join(filter(None, path)).split())  # on one line, whatever the names are
+    return names and names + (", backward" if getattr(statement, "backward", False) else "")
