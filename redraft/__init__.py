@@ -1,5 +1,6 @@
 """redraft: rewrite plain Python/NumPy functions into readable derivatives."""
 
+import os as _os
 from pathlib import Path as _Path
 
 # In a checkout the compiler's folders stand beside this one (setup.cfg maps them onto the package).
@@ -21,12 +22,14 @@ from redraft.runtime.collectives import (  # noqa: E402
     psum_scatter,
 )
 from redraft.runtime.specs import ShapeDtypeStruct  # noqa: E402
+from redraft.runtime.stop_gradient import stop_gradient  # noqa: E402
 from redraft.runtime.tree_util import register_pytree_node  # noqa: E402
 from redraft.transpile.api import grad, jvp, source, value_and_grad, vjp  # noqa: E402
 from redraft.transpile.check_grads import check_grads  # noqa: E402
 from redraft.transpile.closure_convert import closure_convert  # noqa: E402
 from redraft.transpile.custom import primitive  # noqa: E402
 from redraft.transpile.custom_rules import custom_gradient, custom_jvp, custom_vjp  # noqa: E402
+from redraft.transpile.debug import debug_nans  # noqa: E402
 from redraft.transpile.errors import SourceError, TransformError  # noqa: E402
 from redraft.transpile.eval_shape import eval_shape  # noqa: E402
 from redraft.transpile.fwd_and_bwd import fwd_and_bwd  # noqa: E402
@@ -35,7 +38,12 @@ from redraft.transpile.jacobian import jacrev as jacobian  # noqa: E402
 from redraft.transpile.jit import jit  # noqa: E402
 from redraft.transpile.make_source import make_source  # noqa: E402
 from redraft.transpile.primitives.table import TableError  # noqa: E402
-from redraft.transpile.scopes import insert_grad_of, while_bound  # noqa: E402
+from redraft.transpile.scopes import (  # noqa: E402
+    insert_grad_of,
+    named_call,
+    named_scope,
+    while_bound,
+)
 from redraft.transpile.vmap import vmap, vmap_by_loop  # noqa: E402
 
 __all__ = [
@@ -52,6 +60,7 @@ __all__ = [
     "custom_gradient",
     "custom_jvp",
     "custom_vjp",
+    "debug_nans",
     "eval_shape",
     "fwd_and_bwd",
     "grad",
@@ -63,6 +72,8 @@ __all__ = [
     "jit",
     "jvp",
     "make_source",
+    "named_call",
+    "named_scope",
     "pmax",
     "pmean",
     "pmin",
@@ -72,6 +83,7 @@ __all__ = [
     "psum_scatter",
     "register_pytree_node",
     "source",
+    "stop_gradient",
     "tree",
     "tree_util",
     "value_and_grad",
@@ -85,3 +97,5 @@ for _transform in (
     closure_convert,
 ):  # fmt: skip
     _transform.redraft_transform = _transform.__name__  # how the front end recognises them
+if _os.environ.get("REDRAFT_DEBUG_NANS", "").lower() in ("1", "true", "on", "yes"):
+    debug_nans(True)

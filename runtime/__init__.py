@@ -201,6 +201,7 @@ from redraft.runtime.shapes import (
     untranspose,
 )
 from redraft.runtime.special import digamma, polygamma
+from redraft.runtime.stop_gradient import stop_gradient
 from redraft.runtime.subset import Subset, merge
 from redraft.runtime.tree import leaves, register
 from redraft.runtime.tree_util import (

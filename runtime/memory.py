@@ -71,6 +71,7 @@ class Memory:
         self.stale: set[int] = set()
         self.newer: dict[int, Any] = {}  # id of a tensor -> the one that took its place
         self.fixed: set[int] = set()  # memory of the caller's arguments
+        self.read_only: set[int] = set()  # ids of what `stop_gradient` gave
         self.order: Order | None = None  # of the rolled loop that is being traced
         self.chosen: list[tuple[np.ndarray, np.ndarray]] = []  # as they were, see `choose`
 
@@ -122,6 +123,10 @@ class Memory:
     def changed(self, x: Any, new: Any) -> None:
         """`new` is what the memory of `x` holds from now on; all that shared it is stale."""
         home = self.memory_of(x)
+        if id(x) in self.read_only:
+            raise TensorError(
+                "assignment into what `stop_gradient` gave, which is read-only; write `x = x.copy()` first"
+            )
         if home in self.fixed:
             raise TensorError(
                 "assignment into an argument of the function under `jit`: the caller's array would "

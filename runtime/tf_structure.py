@@ -16,6 +16,8 @@ import tensorflow as tf
 from redraft.runtime import cotangents, examples, shapes
 from redraft.runtime import numpy as rnp
 from redraft.runtime.growing import Growing, Segment
+from redraft.runtime.memory import current, is_array
+from redraft.runtime.stop_gradient import stop_gradient as of_any_leaf
 from redraft.runtime.tensors import is_tensor
 from redraft.runtime.tf_arrays import (
     broadcast_to,
@@ -310,6 +312,24 @@ def with_leaf(walk: Callable, name: str) -> Callable:
 
 
 STRUCTURES = read_again()
+
+
+def stop_gradient(x: Any) -> Any:
+    """The same function as on arrays: it looks at each leaf itself."""
+    return of_any_leaf(x)
+
+
+def stopped(x: Any) -> Any:
+    """`stop_gradient` of a tensor, or of a list that a trace follows; a trace lets nobody write into it."""
+    if isinstance(x, Growing):
+        return x.with_parts(list(x.parts))
+    memory = current()
+    if memory is None or not is_array(x):
+        return x
+    view = tf.stop_gradient(x)
+    memory.link(view, x)
+    memory.read_only.add(id(view))
+    return view
 
 
 def structured(name: str, *args: Any) -> Any:

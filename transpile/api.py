@@ -16,10 +16,15 @@ import numpy
 from redraft import runtime
 from redraft.runtime.cotangents import as_tangent
 from redraft.runtime.owned import ONE_NAME, detach, is_settled, references
-from redraft.transpile import primitives  # noqa: F401  (fills the table)
+from redraft.transpile import (
+    core,
+    primitives,  # noqa: F401  (fills the table)
+)
 from redraft.transpile.back.emit import print_function
 from redraft.transpile.back.load import file_name, load
+from redraft.transpile.debug import watch
 from redraft.transpile.errors import SourceError, TransformError
+from redraft.transpile.front.named_scopes import label_of
 from redraft.transpile.front.objects import object_names
 from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.scope import rules_of
@@ -56,6 +61,9 @@ class Generated:
     def __init__(self, unit: Unit, source: Source, name: str) -> None:
         self.unit, self.name, self.origin = unit, name, source.place
         self.text = "\n\n".join(print_function(f) for f in unit.functions)
+        self.has_scopes = any(
+            label_of(s) for f in unit.functions for s in core.walk_statements(f.body)
+        )
         self.file = file_name(name, source.place)
         self.names = _global_names(unit.functions)
         self.source = source
@@ -72,6 +80,7 @@ class Generated:
         self.pair = self.selection = self.places = None
         self.count = 0
         by_file[self.file] = self
+        watch(self)
 
     def _namespace(self, source: Source) -> dict[str, Any]:
         namespace: dict[str, Any] = {"np": numpy, "rt": runtime}
@@ -120,8 +129,6 @@ def _cell_value(cell: Any) -> Any:
 
 
 def _global_names(functions: list[gast.FunctionDef]) -> set[str]:
-    from redraft.transpile import core
-
     return {n.id for f in functions for n in core.free_names(f) if isinstance(n.ctx, gast.Load)}
 
 

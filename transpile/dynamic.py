@@ -209,7 +209,7 @@ def _lifted(source: Source, names: tuple[str, ...]) -> Source:
     cells = {k: v for k, v in source.cells.items() if k not in names}
     lifted = Source(node, source.file, source.lines, source.globals, cells)
     lifted.extras, lifted.renamed, lifted.outer = source.extras, source.renamed, source.outer
-    lifted.plain_names = source.plain_names
+    lifted.plain_names, lifted.scopes = source.plain_names, source.scopes
     lifted.captured = names
     return lifted
 

@@ -15,7 +15,7 @@ from redraft.transpile.analysis.liveness import mark_live
 from redraft.transpile.analysis.scalars import infer_scalars
 from redraft.transpile.analysis.singular import Suspects
 from redraft.transpile.analysis.versions import number_versions
-from redraft.transpile.back.lines import mark_unset
+from redraft.transpile.back.lines import mark_again
 from redraft.transpile.errors import SourceError, TransformError
 from redraft.transpile.front.callee import Function, Primitive, Transformed
 from redraft.transpile.front.effects import writes_arguments
@@ -239,9 +239,9 @@ class Unit:
 
         text = print_function(written.node)
         node = core.parse_gast(text).body[0]
-        mark_unset(written.node, node)
         file = f"<redraft {written.name} of {written.user_place}>"
         source = Source(node, file, text.splitlines(True), written.globals)
+        mark_again(written.node, node, source)
         source.cells, source.captured = written.cells, written.captured
         source.extras, source.renamed = written.extras, written.renamed
         source.plain_names = written.plain_names

@@ -30,6 +30,7 @@ from redraft.runtime import memory, tree_util
 from redraft.runtime import numpy as rnp
 from redraft.runtime.growing import Growing
 from redraft.runtime.memory import TRACE, VIEWS
+from redraft.runtime.scopes import scopes
 from redraft.runtime.tensors import TensorError, holds_tensor, is_tensor
 from redraft.transpile import core
 from redraft.transpile.back.emit import print_function
@@ -628,6 +629,8 @@ def staged(function: Any) -> Any:
         if isinstance(function.__self__, Growing):
             return function
         return functools.partial(staged(function.__func__), function.__self__)
+    if getattr(function, "redraft_named", False):
+        return staged(function.fun)
     if isinstance(function, functools.partial):
         return functools.partial(staged(function.func), *function.args, **function.keywords)
     special = _special(function)
@@ -1076,7 +1079,7 @@ def _of_structures(name: str) -> Callable:
 
 OWN_HELPERS = {
     "set_at": set_at, "add_at": add_at, "add_field": add_field, "update": update,
-    "put_back": put_back, "shown": shown, "known": known, "refused": refused, **CONTROL,
+    "put_back": put_back, "scopes": scopes, "shown": shown, "known": known, "refused": refused, **CONTROL,
 }  # fmt: skip
 helper = Helpers()
 op = Operators()

@@ -11,6 +11,8 @@ from typing import Any
 import astor
 import gast
 
+from redraft.transpile.front.named_scopes import label_of
+
 MARGIN = 46
 WIDTH = 100
 
@@ -33,15 +35,20 @@ def _source(node: Any) -> str:
     return text.rstrip("\n")
 
 
-def _print_block(body: list[gast.stmt], depth: int, lines: list[str], last: list[Any]) -> None:
+def _print_block(
+    body: list[gast.stmt], depth: int, lines: list[str], last: list[Any], scope: str = ""
+) -> None:
+    """Print the statements of a block; `scope` is that of the statement around it."""
     indent = "    " * depth
     for statement in body:
         if getattr(statement, "first_forward", False):
             lines.append(f"{indent}# forward")
         if getattr(statement, "first_backward", False):
             lines.append(f"{indent}# backward")
+            scope = ""
+        scope = _begin_scope(statement, scope, indent, lines)
         if isinstance(statement, (gast.If, gast.For, gast.While, gast.With)):
-            _print_compound(statement, depth, lines, last)
+            _print_compound(statement, depth, lines, last, scope)
             continue
         text = [indent + line for line in _source(statement).splitlines()]
         comment = _comment(statement, last)
@@ -50,26 +57,42 @@ def _print_block(body: list[gast.stmt], depth: int, lines: list[str], last: list
         lines.extend(text)
 
 
-def _print_compound(statement: Any, depth: int, lines: list[str], last: list[Any]) -> None:
+def _begin_scope(statement: gast.stmt, scope: str, indent: str, lines: list[str]) -> str:
+    """Write the name of a scope where its lines begin, and an empty line where they end."""
+    own = label_of(statement)
+    if own is None or own == scope:
+        return scope
+    if own:
+        lines.append(f"{indent}# {own}")
+    elif not lines[-1].lstrip().startswith("#"):
+        lines.append("")
+    return own
+
+
+def _print_compound(
+    statement: Any, depth: int, lines: list[str], last: list[Any], scope: str
+) -> None:
     indent = "    " * depth
     if isinstance(statement, gast.If) and statement.orelse and len(statement.orelse) == 1:
-        _print_if_chain(statement, depth, lines, last)
+        _print_if_chain(statement, depth, lines, last, scope)
         return
     head = _head(statement)
     lines.append(indent + head)
-    _print_block(statement.body, depth + 1, lines, last)
+    _print_block(statement.body, depth + 1, lines, last, scope)
     if getattr(statement, "orelse", None):
         lines.append(f"{indent}else:")
-        _print_block(statement.orelse, depth + 1, lines, last)
+        _print_block(statement.orelse, depth + 1, lines, last, scope)
 
 
-def _print_if_chain(statement: gast.If, depth: int, lines: list[str], last: list[Any]) -> None:
+def _print_if_chain(
+    statement: gast.If, depth: int, lines: list[str], last: list[Any], scope: str
+) -> None:
     indent = "    " * depth
     word = "if"
     node: Any = statement
     while True:
         lines.append(f"{indent}{word}{_head(node)[2:]}")
-        _print_block(node.body, depth + 1, lines, last)
+        _print_block(node.body, depth + 1, lines, last, scope)
         word = "elif"
         if len(node.orelse) == 1 and isinstance(node.orelse[0], gast.If):
             node = node.orelse[0]
@@ -77,7 +100,7 @@ def _print_if_chain(statement: gast.If, depth: int, lines: list[str], last: list
         break
     if node.orelse:
         lines.append(f"{indent}else:")
-        _print_block(node.orelse, depth + 1, lines, last)
+        _print_block(node.orelse, depth + 1, lines, last, scope)
 
 
 def _head(statement: Any) -> str:

@@ -13,6 +13,7 @@ from redraft.transpile.front.callee import is_python_function
 from redraft.transpile.front.coarse import MUTATORS
 from redraft.transpile.front.scope import Dependency, Scope
 from redraft.transpile.front.source import Source, read_source
+from redraft.transpile.primitives import table
 
 # functions that write into their first argument, and methods or functions that give views
 CHANGES_FIRST = frozenset({
@@ -56,7 +57,7 @@ def writes_arguments(function: Any, dependencies: list[Dependency]) -> bool:
     todo, seen = [function], set()
     while todo:
         current = todo.pop()
-        text = None if id(current) in seen else _text_of(current)
+        text = None if id(current) in seen or _only_reads(current) else _text_of(current)
         seen.add(id(current))
         if text is None:
             continue
@@ -66,6 +67,12 @@ def writes_arguments(function: Any, dependencies: list[Dependency]) -> bool:
             scope = Scope(_names_of(current, text), text.local, dependencies)
             todo += map(scope.value, text.calls)
     return False
+
+
+def _only_reads(function: Any) -> bool:
+    """Does the table say so?"""
+    row = table.row_of(function)
+    return row is not None and row.kind == "no_derivative"
 
 
 def _text_of(function: Any) -> Text | None:

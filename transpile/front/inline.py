@@ -68,7 +68,12 @@ def _short_formula(source: Source) -> gast.expr | None:
         arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults
         or source.node.decorator_list or source.rule is not None
     )  # fmt: skip
-    if not plain or len(body) != 1 or not isinstance(body[0], gast.Return):
+    if (
+        not plain
+        or any(source.scopes.values())
+        or len(body) != 1
+        or not isinstance(body[0], gast.Return)
+    ):
         return None
     value = body[0].value
     if value is None or not all(isinstance(n, PLAIN) for n in core.walk(value)):

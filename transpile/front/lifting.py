@@ -41,6 +41,7 @@ class Lifting:
             definition, self.source.file, self.source.lines, self.source.globals, self.source.cells
         )
         lifted.shift, lifted.owner = self.source.shift, self.source
+        lifted.scopes = self.source.scopes
         lifted.extras, lifted.renamed = self.source.extras, self.source.renamed
         lifted.local_functions = self.local_functions
         free = self.captured_by(definition, set())

@@ -19,6 +19,7 @@ import numpy
 from redraft import runtime
 from redraft.transpile import core
 from redraft.transpile.front.annotations import check_annotated_shapes
+from redraft.transpile.front.named_scopes import open_scopes
 
 BUILTINS = (
     "bool", "dict", "enumerate", "len", "list", "max", "min", "range", "reversed", "slice", "sum", "tuple",
@@ -31,6 +32,7 @@ RESERVED: dict[str, Any] = {
 
 def normalize(source: Any) -> None:
     """Rewrite the source's tree in place; see the module's docstring."""
+    open_scopes(source)
     hoist_imports(source)
     bind_defaults(source)
     decorate_by_lines(source)

@@ -62,6 +62,8 @@ class Source:
         plain_names: attributes that are fields here, whatever they mean on arrays.
         written_for: the place of the user's function, if redraft wrote this one for it.
         rule: how it is differentiated, if not by its text (transforms/ruled.py).
+        scopes: lines -> names of the scopes that they stand in (named_scopes.py).
+        behind: lines -> the statements that they were printed from, if redraft wrote the function.
     """
 
     node: gast.FunctionDef
@@ -83,6 +85,8 @@ class Source:
     plain_names: frozenset[str] = frozenset()
     written_for: str = ""
     rule: Any = None
+    scopes: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    behind: dict[int, Any] = field(default_factory=dict)
 
     @property
     def derives(self) -> bool:
@@ -118,9 +122,15 @@ class Source:
     def parameters(self) -> list[str]:
         return parameter_names(self.node.args)
 
+    def scope_at(self, node: Any) -> tuple[str, ...]:
+        """The scopes that a statement of the source stands in."""
+        return self.scopes.get(getattr(node, "lineno", 0), ())
+
     def segment(self, node: Any) -> str:
         """Text of a statement on one line; of a compound statement, its first line."""
-        last = node.body[0].lineno - 1 if _is_compound(node) else node.end_lineno
+        last = node.end_lineno
+        if _is_compound(node):
+            last = getattr(node, "first_line", node.body[0].lineno) - 1
         lines = self.lines[node.lineno - 1 : max(last, node.lineno)]
         if not lines:
             return ""
@@ -150,7 +160,7 @@ def read_source(function: types.FunctionType) -> Source:
     Raises:
         SourceError: there is no source text, it changed, or it is ambiguous.
     """
-    code = getattr(function, "__code__", None)
+    code = getattr(function, "redraft_code", getattr(function, "__code__", None))
     if code is None:
         raise SourceError(
             f"`{getattr(function, '__name__', function)!s}` has no Python source and no rule",
@@ -164,7 +174,7 @@ def read_source(function: types.FunctionType) -> Source:
             None,
             "define it in a file or a notebook cell; for `exec`, register the text in `linecache`",
         )
-    node = _find_node(code, "".join(lines))
+    node = find_definition(code, "".join(lines))
     if code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR | inspect.CO_COROUTINE):
         raise _not_ordinary(code, node, lines)
     # gast's converter builds new nodes and leaves the cached tree alone
@@ -209,7 +219,7 @@ def _functions_by_line(text: str) -> dict[int, list[ast.AST]]:
     return found
 
 
-def _find_node(code: types.CodeType, text: str) -> ast.AST:
+def find_definition(code: types.CodeType, text: str) -> ast.AST:
     try:
         candidates = _functions_by_line(text).get(code.co_firstlineno, [])
     except SyntaxError:

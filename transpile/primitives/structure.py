@@ -249,3 +249,7 @@ primitive(
     vjp={"x": "rt.stack_items(x, ans_bar)"},
     jvp={"x": "rt.as_items(x_dot)"},
 )
+no_derivative(
+    "rt.stop_gradient(x)", view_of="x", like="x", gives="like x", rank=lambda call: call.rank("x"),
+    batch="rt.stop_gradient(x)", tf="tf_structure.stop_gradient(x)",
+)  # fmt: skip

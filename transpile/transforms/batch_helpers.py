@@ -39,6 +39,7 @@ class BatchedHelpers(BatchedCotangents, SameShapes, BatchedFunctionValues, Batch
             return {
                 rt.seed: self.call_seed, rt.like: self.call_like, rt.zeros_like: self.call_zeros_like,
                 rt.own: self.call_same, rt.snapshot: self.call_same, rt.cleared: self.call_cleared,
+                rt.stop_gradient: self.call_itself,
                 rt.add: self.call_add, rt.refuse_in_place: self.call_refuse_in_place,
                 rt.stack_items: self.call_stack_items, rt.basis: self.call_basis,
                 rt.jacobian_of_rows: self.call_jacobian_of_rows, rt.pack: self.call_pack,
@@ -199,6 +200,11 @@ class BatchedHelpers(BatchedCotangents, SameShapes, BatchedFunctionValues, Batch
         value, known = self.expression(node.args[0])
         if isinstance(known, Array):
             known = replace(known, owned=True)  # a new array
+        return gast.Call(core.copy(node.func), [value], []), known
+
+    def call_itself(self, node: gast.Call) -> Result | None:
+        """A helper that gives the very object that it gets."""
+        value, known = self.expression(node.args[0])
         return gast.Call(core.copy(node.func), [value], []), known
 
     def call_refuse_in_place(self, node: gast.Call) -> Result | None:

@@ -37,6 +37,7 @@ from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.settle import binds_within, settle_bindings
 from redraft.transpile.front.source import Source
 from redraft.transpile.primitives import table
+from redraft.transpile.transforms.stage_scopes import with_scopes
 
 OPERATORS = {
     gast.Add: "add", gast.Sub: "sub", gast.Mult: "mul", gast.Div: "truediv",
@@ -60,7 +61,9 @@ LENGTHS = frozenset({"shape", "size", "nbytes"})
 JUMPS = (gast.Break, gast.Continue)
 LIST_METHODS = frozenset({"append", "extend", "pop"})
 UPDATES = frozenset({"at", "add_at", "set_at", "add_field"})
-OWN_NAMES = ("op", "at", "rows", "array", "py", "staged", "then", "otherwise", "test", "body")
+OWN_NAMES = (
+    "op", "at", "rows", "array", "py", "staged", "then", "otherwise", "test", "body", "here",
+)  # fmt: skip
 
 
 class Stager:
@@ -235,6 +238,7 @@ class Stager:
         self.node.body = self.block(_without_docstring(self.node.body))
         for name in sorted(self.unsure, reverse=True):
             self.node.body.insert(0, core.assign(name, core.dotted("rt.undefined")))
+        self.node.body = with_scopes(self.node.body, self.source, self.names["here"])
         if self.outer:
             self.node.body.insert(0, gast.Nonlocal(sorted(self.outer)))
         return self.node
