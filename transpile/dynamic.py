@@ -141,12 +141,18 @@ _sources: dict[Any, Source] = {}
 def _closure(function: types.FunctionType, count: int | None, given: tuple[str, ...]) -> Parts:
     if hasattr(function, "redraft_rule"):
         return _ruled(function, count, given)
-    captured = {k: v for k, v in (captured_by(function) or {}).items() if _is_data(v)}
+    every = {k: v for k, v in (captured_by(function) or {}).items() if _is_data(v)}
+    free = function.__code__.co_freevars
+    fixed = {k: v for k, v in every.items() if k in free and carries_nothing(v)}
+    captured = {k: v for k, v in every.items() if k not in fixed}
     names = tuple(captured)
-    key = (function.__code__, id(function.__globals__), names)
+    key = (function.__code__, id(function.__globals__), names, *fixed.items())
     source = _sources.get(key)
     if source is None:
         source = _lifted(read_source(function), names)
+        source.cells |= {k: types.CellType(v) for k, v in fixed.items()}  # the key says which
+        while len(_sources) > MANY:
+            _sources.pop(next(iter(_sources)))
         _sources[key] = source
     keywords = _defaults(function, source, count, given)
     outer = source.outer
@@ -165,6 +171,34 @@ def _closure(function: types.FunctionType, count: int | None, given: tuple[str, 
     return Parts(
         Function(source), key, list(captured.values()), keywords, rebuild, split, len(names)
     )
+
+
+def carries_nothing(value: Any, seen: tuple = ()) -> bool:
+    """Is it a function without data of its own, so that a name may stand for it in generated text?"""
+    if any(value is other for other in seen):  # a recursive function holds itself
+        return True
+    seen = (*seen, value)
+    while getattr(type(value), "redraft_identity", False):
+        if hasattr(type(value), "redraft_ruled"):
+            return True
+        value = value.fun
+    if isinstance(value, Transformed):
+        return carries_nothing(value.fun, seen)
+    if not isinstance(value, types.FunctionType):
+        return False
+    if hasattr(value, "redraft_rule"):
+        return True
+    if value.__defaults__ or value.__kwdefaults__:
+        return False
+    return all(_holds_nothing(cell, seen) for cell in value.__closure__ or ())
+
+
+def _holds_nothing(cell: Any, seen: tuple) -> bool:
+    try:
+        value = cell.cell_contents
+        return isinstance(value, types.ModuleType) or carries_nothing(value, seen)
+    except ValueError:
+        return False
 
 
 def _ruled(function: types.FunctionType, count: int | None, given: tuple[str, ...]) -> Parts:

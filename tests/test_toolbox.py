@@ -1,0 +1,151 @@
+"""The tools of the derivative toolbox, one inside another, under the transformations.
+
+Each wrapper leaves value and derivatives of a function as they are; so whatever is built of them must give
+what the plain function gives.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import redraft as rd
+
+X, Y = np.array([0.3, -0.4, 0.9]), np.array([1.0, 2.0, -1.5])
+STACKED = np.stack([X, Y, X - Y, X * Y])
+
+
+def plain(x):
+    y = np.sin(x) * x
+    for _ in range(3):
+        y = y + 0.3 * np.tanh(y) * x
+    return y
+
+
+def with_reverse_rule(f):
+    wrapped = rd.custom_vjp(f)
+
+    def backward(x, y_bar):
+        return rd.vjp(f, x)[1](y_bar)
+
+    wrapped.defvjp(lambda x: (f(x), x), backward)
+    return wrapped
+
+
+def with_forward_rule(f):
+    wrapped = rd.custom_jvp(f)
+
+    @wrapped.defjvp
+    def rule(primals, tangents):
+        return rd.jvp(f, primals, tangents)
+
+    return wrapped
+
+
+def with_gradient(f):
+    @rd.custom_gradient
+    def wrapped(x):
+        def pull(y_bar):
+            return (rd.vjp(f, x)[1](y_bar)[0],)
+
+        return f(x), pull
+
+    return wrapped
+
+
+def in_a_scope(f):
+    @rd.named_scope("scope")
+    def wrapped(x):
+        with rd.named_scope("inner"):
+            y = f(x)
+        return y
+
+    return wrapped
+
+
+def linearized(f):
+    def wrapped(x):
+        y, along = rd.linearize(f, x)
+        return y + 0.0 * along(x)
+
+    return wrapped
+
+
+def with_a_constant(f):
+    def wrapped(x):
+        return f(x) + 0.0 * rd.stop_gradient(f(x))
+
+    return wrapped
+
+
+WRAPPERS = {
+    "custom_vjp": with_reverse_rule,
+    "custom_jvp": with_forward_rule,
+    "custom_gradient": with_gradient,
+    "named_call": lambda f: rd.named_call(f, name="called"),
+    "named_scope": in_a_scope,
+    "stop_gradient": with_a_constant,
+    "jit": rd.jit,
+}
+
+REVERSE_ONLY = {"custom_vjp", "custom_gradient"}
+
+
+def total(f):
+    return lambda x: np.sum(f(x) ** 2)
+
+
+def weighted(f, weights):
+    return lambda x: np.sum(f(x) * weights)
+
+
+CHAINS = {
+    "value": lambda f: f(X),
+    "grad": lambda f: rd.grad(total(f))(X),
+    "vjp": lambda f: rd.vjp(f, X)[1](Y),
+    "jvp": lambda f: rd.jvp(f, (X,), (Y,))[1],
+    "vmap": lambda f: rd.vmap(f)(STACKED),
+    "vmap of grad": lambda f: rd.vmap(rd.grad(total(f)))(STACKED),
+    "grad of vmap": lambda f: rd.grad(total(rd.vmap(f)))(STACKED),
+    "grad of grad": lambda f: rd.grad(weighted(rd.grad(total(f)), Y))(X),
+    "jvp of grad": lambda f: rd.jvp(rd.grad(total(f)), (X,), (Y,))[1],
+    "jacrev": lambda f: rd.jacrev(f)(X),
+    "jacfwd": lambda f: rd.jacfwd(f)(X),
+    "vmap of jacrev": lambda f: rd.vmap(rd.jacrev(f))(STACKED),
+    "grad of vmap of grad": lambda f: rd.grad(weighted(rd.vmap(rd.grad(total(f))), STACKED))(STACKED),
+}
+FORWARD = {"jvp", "jvp of grad", "jacfwd", "hessian"}
+COMPILED = {
+    f"jit of {name}": (lambda chain: lambda f: rd.jit(lambda: chain(f))())(chain)
+    for name, chain in CHAINS.items()
+}
+WANTED = {name: chain(plain) for name, chain in CHAINS.items()}
+
+NESTED = [(a, b) for a, b in itertools.product(WRAPPERS, repeat=2)]
+
+
+def built(names):
+    f = plain
+    for name in reversed(names):
+        f = WRAPPERS[name](f)
+    return f
+
+
+def has_forward_mode(names):
+    return not REVERSE_ONLY & set(names)
+
+
+def checked(names, chain, name):
+    """The result of a chain is that of the plain function, or forward mode is refused."""
+    f = built(names)
+    if name in FORWARD and not has_forward_mode(names):
+        with pytest.raises(rd.TransformError, match="has a rule for reverse mode"):
+            chain(f)
+        return
+    np.testing.assert_allclose(chain(f), WANTED[name], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("names", NESTED, ids="-".join)
+def test_wrapped_function_is_the_function(names, name):
+    checked(names, CHAINS[name], name)
