@@ -18,6 +18,7 @@ import functools
 import linecache
 import threading
 import types
+import weakref
 from typing import Any
 
 from redraft.runtime.nan_watch import INFINITE, NAN, Origin, Switch, Watch
@@ -26,9 +27,8 @@ from redraft.transpile import core
 WATCH, MAKE = "watch__", "make_watch__"
 MUTATORS = frozenset({"append", "extend", "insert"})
 _lock = threading.RLock()
-_plain: dict[
-    types.FunctionType, types.CodeType
-] = {}  # functions that are watched -> their own code
+# functions that are watched -> their own code
+_plain: weakref.WeakKeyDictionary[Any, types.CodeType] = weakref.WeakKeyDictionary()
 
 
 # --- the switch
@@ -72,7 +72,7 @@ def switch(on: bool) -> None:
             for generated in list(by_file.values()):
                 watch(generated)
         else:
-            for function, code in _plain.items():
+            for function, code in list(_plain.items()):
                 function.__code__ = code
             _plain.clear()
         watch_calls(on)
