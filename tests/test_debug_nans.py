@@ -298,6 +298,49 @@ def test_functions_as_values():
     assert names_line(one_over, found(rd.grad(lambda x: apply(one_over, x)), X))
 
 
+@rd.custom_vjp
+def with_a_rule(x):
+    return np.log(x + 1.0)
+
+
+def rule_forward(x):
+    return with_a_rule(x), x
+
+
+def rule_backward(x, bar):
+    slope = 1.0 / x  #!
+    return (bar * slope,)
+
+
+with_a_rule.defvjp(rule_forward, rule_backward)
+
+
+def uses_a_rule(x):
+    return np.sum(with_a_rule(x) * (x + 1.0))
+
+
+@pytest.mark.parametrize("name", ["grad", "value_and_grad", "vjp", "jit of grad"])
+def test_rules_of_the_users_own_are_looked_into(name):
+    assert names_line(rule_backward, found(TRANSFORMS[name], uses_a_rule))
+
+
+SCALE = 1.0
+
+
+def scaled(x):
+    return x * SCALE
+
+
+def test_functions_that_are_looked_into_read_their_globals_when_they_run(monkeypatch):
+    def f(x):
+        return np.sum(x) * float(scaled(2.0))
+
+    derivative = rd.grad(f)
+    assert np.all(derivative(X) == 2.0)
+    monkeypatch.setitem(globals(), "SCALE", 3.0)
+    assert np.all(derivative(X) == 6.0)
+
+
 # The switch
 
 

@@ -52,6 +52,7 @@ Point = collections.namedtuple("Point", "x y")
 
 # Rows whose samples say too little for this test, or that have none
 MORE = {
+    "rt.stop_gradient": lambda rng: [(rng.normal(size=3),), ([rng.normal(size=2), (0.5, None)],)],
     **{f"np.bitwise_{name}": calls((N, K), (B, C), (N, 3)) for name in ("and", "or", "xor")},
     **{f"np.logical_{name}": calls((B, C), (N, V[:1]), (V, 0)) for name in ("and", "or", "xor")},
     **{f"np.{n}": calls(V, NANS, N, B, Z) for n in ("isnan", "isinf", "isfinite", "isreal", "iscomplex",

@@ -101,7 +101,7 @@ COMPOSITIONS = {
 }
 
 
-SLOW = ("jacfwd_jacfwd", "vmap_hessian", "grad_of_grad_of_grad")
+SLOW = ("grad_vmap", "grad_grad", "jacfwd_jacfwd", "vmap_hessian", "grad_of_grad_of_grad")
 FEW = ("grad", "jvp", "vjp", "vmap")  # of functions that are known only when they are called
 
 

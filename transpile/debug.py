@@ -18,6 +18,7 @@ import functools
 import linecache
 import threading
 import types
+import weakref
 from typing import Any
 
 from redraft.runtime.nan_watch import INFINITE, NAN, Origin, Switch, Watch
@@ -26,9 +27,8 @@ from redraft.transpile import core
 WATCH, MAKE = "watch__", "make_watch__"
 MUTATORS = frozenset({"append", "extend", "insert"})
 _lock = threading.RLock()
-_plain: dict[
-    types.FunctionType, types.CodeType
-] = {}  # functions that are watched -> their own code
+# functions that are watched -> their own code
+_plain: weakref.WeakKeyDictionary[Any, types.CodeType] = weakref.WeakKeyDictionary()
 
 
 # --- the switch
@@ -72,7 +72,7 @@ def switch(on: bool) -> None:
             for generated in list(by_file.values()):
                 watch(generated)
         else:
-            for function, code in _plain.items():
+            for function, code in list(_plain.items()):
                 function.__code__ = code
             _plain.clear()
         watch_calls(on)
@@ -85,7 +85,9 @@ def watch(generated: Any) -> None:
     with _lock:
         if not hasattr(generated, "watched"):
             forward = {pair.forward for pair in generated.unit.pairs.values()}
-            generated.watched = watched_codes(generated.text, generated.file, forward)
+            generated.watched = watched_codes(
+                generated.text, generated.file, forward, generated.namespace
+            )
         generated.namespace[MAKE] = functools.partial(Watch, generated.file)
         for name, code in generated.watched.items():
             function = generated.namespace.get(name)
@@ -97,17 +99,43 @@ def watch(generated: Any) -> None:
 # --- the code
 
 
-def watched_codes(text: str, file: str, forward: set[str]) -> dict[str, types.CodeType]:
-    """Code of the functions of a text, with reports; `forward` ones return residuals, too."""
+def watched_codes(
+    text: str, file: str, forward: set[str], names: dict[str, Any]
+) -> dict[str, types.CodeType]:
+    """Code of the functions of a text, with reports.
+
+    Args:
+        text, file: the generated text, and its name.
+        forward: names of functions that return residuals, too.
+        names: its namespace; stand-ins for functions of the user's that it calls are put into it.
+    """
     tree = core.parse(text)
     found = {}
     for function in tree.body:
         if isinstance(function, ast.FunctionDef):
+            look_into_calls(function, names)
             instrument(function, function.name in forward)
             code = compile(ast.Module([function], []), file, "exec", dont_inherit=True)
             codes = [c for c in code.co_consts if isinstance(c, types.CodeType)]
             found[function.name] = next(c for c in codes if c.co_name == function.name)
     return found
+
+
+def look_into_calls(function: ast.FunctionDef, names: dict[str, Any]) -> None:
+    """Call stand-ins for the user's functions, such as the rules of a `custom_vjp`."""
+    from redraft.transpile.debug_calls import looked_into
+
+    own = {n.arg for n in ast.walk(function) if isinstance(n, ast.arg)}
+    own |= {
+        n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
+    for node in ast.walk(function):
+        called = node.func if isinstance(node, ast.Call) else None
+        if isinstance(called, ast.Name) and called.id not in own:
+            stand_in = looked_into(names.get(called.id))
+            if stand_in is not None:
+                names[f"{called.id}__watched"] = stand_in
+                called.id = f"{called.id}__watched"
 
 
 def instrument(function: ast.FunctionDef, has_residuals: bool) -> None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import ast
 import copy
+import dis
 import functools
+import inspect
 import linecache
 import sys
 import types
+import weakref
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,7 @@ from redraft.runtime.nan_watch import NotFinite, Watch, kind_of
 from redraft.runtime.tensors import is_tensor
 from redraft.transpile import debug
 from redraft.transpile.back import origins
+from redraft.transpile.errors import SourceError
 from redraft.transpile.front.source import find_definition
 
 _plain: dict[type, Any] = {}  # classes whose calls are watched -> their own `__call__`
@@ -129,13 +133,11 @@ def _is_library(function: types.FunctionType) -> bool:
 
 def _with_reports(function: types.FunctionType, known: dict[Any, Any]) -> Any:
     code = function.__code__
-    lines = linecache.getlines(code.co_filename, function.__globals__)
-    if not lines:
+    if code not in _codes:
+        _codes[code] = _code_with_reports(function)
+    new = _codes[code]
+    if new is None:
         return None
-    node = copy.deepcopy(find_definition(code, "".join(lines)))
-    definition = node if isinstance(node, ast.FunctionDef) else _as_definition(node)
-    debug.instrument(definition, False)
-    new = _compiled(definition, code)
     names = dict(function.__globals__)
     names[debug.MAKE] = functools.partial(Watch, code.co_filename)
     made = types.FunctionType(
@@ -149,6 +151,48 @@ def _with_reports(function: types.FunctionType, known: dict[Any, Any]) -> Any:
         if callable(value) and not isinstance(value, type):
             names[name] = watched(value, known)
     return made
+
+
+_codes: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+NOT_ORDINARY = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
+def _code_with_reports(function: types.FunctionType) -> types.CodeType | None:
+    """Code with reports; None if there is no text, or if the function would be another one."""
+    code = function.__code__
+    lines = linecache.getlines(code.co_filename, function.__globals__)
+    binds_globals = any(
+        step.opname in ("STORE_GLOBAL", "DELETE_GLOBAL") for step in dis.get_instructions(code)
+    )
+    if not lines or binds_globals or code.co_flags & NOT_ORDINARY:
+        return None
+    try:
+        node = copy.deepcopy(find_definition(code, "".join(lines)))
+    except SourceError:
+        return None
+    definition = node if isinstance(node, ast.FunctionDef) else _as_definition(node)
+    debug.instrument(definition, False)
+    return _compiled(definition, code)
+
+
+class Looked:
+    """A function of the user's that generated code calls, looked into while the switch is on.
+
+    It is made anew for each call, from the globals of that time.
+    """
+
+    def __init__(self, function: types.FunctionType) -> None:
+        self.function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return watched(self.function)(*args, **kwargs)
+
+
+def looked_into(value: Any) -> Looked | None:
+    """The stand-in for what generated code calls by name, if it is a function of the user's."""
+    if isinstance(value, types.FunctionType) and not _is_library(value):
+        return Looked(value)
+    return None
 
 
 def _as_definition(node: ast.Lambda) -> ast.FunctionDef:
