@@ -122,14 +122,20 @@ class Batches:
         self, source: Source, env: Env, refuse: Any, masked: bool = False, unit: str | None = None
     ) -> Version:
         """As `version`, for a function that is called from outside of batched code."""
-        names, count = set(self.unit.names), len(self.unit.functions)
         found = self.version(source, env, refuse, masked, unit)
         if self.need_copies:
-            self.unit.names, self.unit.functions[count:] = names, []
-            self.versions.clear()
+            self.forget(dict(self.versions))
             self.copies = True
             found = self.version(source, env, refuse, masked, unit)
         return found
+
+    def forget(self, versions: dict[Any, Version]) -> None:
+        """Remove versions from the unit; derivatives that were written on the way stay."""
+        names = {version.name for version in versions.values()}
+        self.unit.functions[:] = [f for f in self.unit.functions if f.name not in names]
+        self.unit.names -= names
+        for key in versions:
+            self.versions.pop(key, None)
 
     def version(
         self, source: Source, env: Env, refuse: Any, masked: bool = False, unit: str | None = None
@@ -152,9 +158,10 @@ class Batches:
         base = core.base(source.name)
         found = Version(self.unit.name_function(f"{base}_vmap"), guessed(env))
         self.versions[key] = found
-        start = len(self.unit.functions)
+        before = set(self.versions)
         for _ in range(4):  # a recursive function: until what it is taken to give is what it gives
-            del self.unit.functions[start:]
+            self.forget({k: v for k, v in self.versions.items() if k not in before})
+            self.unit.functions[:] = [f for f in self.unit.functions if f.name != found.name]
             found.used, size = False, found.size
             result = write_batched(self, source, env, found, masked, unit)
             stable = not found.used or size == found.size

@@ -39,20 +39,17 @@ def write_entry(
     """Write the batched function that is called: with the batch axes where the caller has them."""
     source = calling(source)
     name = unit.name_function(f"{core.base(source.name)}_vmap")
-    names, count = set(unit.names), len(unit.functions)
     batches = Batches(unit, axis_name, compact=compact)
     env = batches.described(env)
     batcher = Batcher(batches, source, env)
     body = batcher.function()
     if batches.need_copies:
-        unit.names, unit.functions[count:] = names, []
+        batches.forget(dict(batches.versions))
         batches = Batches(unit, axis_name, compact=compact, copies=True)
         batcher = Batcher(batches, source, env)
         body = batcher.function()
     if returns_function(batcher.result):
-        written = {version.name for version in batches.versions.values()}
-        unit.functions[:] = [f for f in unit.functions if f.name not in written]
-        unit.names -= written
+        batches.forget(dict(batches.versions))
         batches = Batches(unit, axis_name, compact=compact, copies=batches.copies)
         batches.returns_functions = True
         batcher = Batcher(batches, source, env)
