@@ -4,8 +4,6 @@ Each wrapper leaves value and derivatives of a function as they are; so whatever
 what the plain function gives.
 """
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -22,13 +20,18 @@ def plain(x):
     return y
 
 
+def slope(x):
+    """The derivative of `plain`, by hand."""
+    y, y_dot = np.sin(x) * x, np.cos(x) * x + np.sin(x)
+    for _ in range(3):
+        t = np.tanh(y)
+        y, y_dot = y + 0.3 * t * x, y_dot + 0.3 * ((1.0 - t * t) * y_dot * x + t)
+    return y_dot
+
+
 def with_reverse_rule(f):
     wrapped = rd.custom_vjp(f)
-
-    def backward(x, y_bar):
-        return rd.vjp(f, x)[1](y_bar)
-
-    wrapped.defvjp(lambda x: (f(x), x), backward)
+    wrapped.defvjp(lambda x: (f(x), x), lambda x, y_bar: (y_bar * slope(x),))
     return wrapped
 
 
@@ -37,7 +40,8 @@ def with_forward_rule(f):
 
     @wrapped.defjvp
     def rule(primals, tangents):
-        return rd.jvp(f, primals, tangents)
+        (x,), (x_dot,) = primals, tangents
+        return f(x), x_dot * slope(x)
 
     return wrapped
 
@@ -45,10 +49,7 @@ def with_forward_rule(f):
 def with_gradient(f):
     @rd.custom_gradient
     def wrapped(x):
-        def pull(y_bar):
-            return (rd.vjp(f, x)[1](y_bar)[0],)
-
-        return f(x), pull
+        return f(x), lambda y_bar: (y_bar * slope(x),)
 
     return wrapped
 
@@ -112,16 +113,22 @@ CHAINS = {
     "jacrev": lambda f: rd.jacrev(f)(X),
     "jacfwd": lambda f: rd.jacfwd(f)(X),
     "vmap of jacrev": lambda f: rd.vmap(rd.jacrev(f))(STACKED),
-    "grad of vmap of grad": lambda f: rd.grad(weighted(rd.vmap(rd.grad(total(f))), STACKED))(STACKED),
+    "grad of vmap of grad": lambda f: rd.grad(weighted(rd.vmap(rd.grad(total(f))), STACKED))(
+        STACKED
+    ),
 }
-FORWARD = {"jvp", "jvp of grad", "jacfwd", "hessian"}
+FORWARD = {"jvp", "jacfwd"}
 COMPILED = {
     f"jit of {name}": (lambda chain: lambda f: rd.jit(lambda: chain(f))())(chain)
     for name, chain in CHAINS.items()
 }
 WANTED = {name: chain(plain) for name, chain in CHAINS.items()}
 
-NESTED = [(a, b) for a, b in itertools.product(WRAPPERS, repeat=2)]
+NESTED = [
+    pytest.param((a, b), marks=[] if b == "named_call" else pytest.mark.slow, id=f"{a}-{b}")
+    for a in WRAPPERS
+    for b in WRAPPERS
+]
 
 
 def built(names):
@@ -131,14 +138,17 @@ def built(names):
     return f
 
 
-def has_forward_mode(names):
-    return not REVERSE_ONLY & set(names)
+def needs_forward_mode(names, name):
+    """Is forward mode asked for where there is a rule for reverse mode only?"""
+    rules = [n for n in names if n in REVERSE_ONLY | {"custom_jvp"}]
+    asked = rules[:1] if name in FORWARD else rules[1:] if name == "jvp of grad" else []
+    return bool(REVERSE_ONLY & set(asked))  # (a rule for reverse mode calls the function inside it)
 
 
 def checked(names, chain, name):
     """The result of a chain is that of the plain function, or forward mode is refused."""
     f = built(names)
-    if name in FORWARD and not has_forward_mode(names):
+    if needs_forward_mode(names, name):
         with pytest.raises(rd.TransformError, match="has a rule for reverse mode"):
             chain(f)
         return
@@ -146,6 +156,6 @@ def checked(names, chain, name):
 
 
 @pytest.mark.parametrize("name", CHAINS)
-@pytest.mark.parametrize("names", NESTED, ids="-".join)
+@pytest.mark.parametrize("names", NESTED)
 def test_wrapped_function_is_the_function(names, name):
     checked(names, CHAINS[name], name)
