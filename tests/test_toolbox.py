@@ -119,8 +119,11 @@ CHAINS = {
 }
 FORWARD = {"jvp", "jacfwd"}
 COMPILED = {
-    f"jit of {name}": (lambda chain: lambda f: rd.jit(lambda: chain(f))())(chain)
-    for name, chain in CHAINS.items()
+    "jit of value": lambda f: rd.jit(f)(X),
+    "jit of grad": lambda f: rd.jit(rd.grad(total(f)))(X),
+    "jit of vmap of grad": lambda f: rd.jit(rd.vmap(rd.grad(total(f))))(STACKED),
+    "jit of grad of vmap": lambda f: rd.jit(rd.grad(total(rd.vmap(f))))(STACKED),
+    "jit of grad of grad": lambda f: rd.jit(rd.grad(weighted(rd.grad(total(f)), Y)))(X),
 }
 WANTED = {name: chain(plain) for name, chain in CHAINS.items()}
 
@@ -159,3 +162,11 @@ def checked(names, chain, name):
 @pytest.mark.parametrize("names", NESTED)
 def test_wrapped_function_is_the_function(names, name):
     checked(names, CHAINS[name], name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("names", NESTED)
+def test_compiled_wrapped_function_is_the_function(names, name):
+    want = WANTED[name.removeprefix("jit of ")]
+    np.testing.assert_allclose(COMPILED[name](built(names)), want, rtol=1e-10, atol=1e-12)
