@@ -115,6 +115,7 @@ def network(params, x, n=2):
     t4 = np.mean(t3)                        # float64[]
     return t4
 """
+X = np.ones((2, 3))
 PARAMS = [(np.ones((3, 3)), np.ones(3))]
 
 
@@ -163,6 +164,8 @@ def test_transformed_functions_show_what_was_generated():
         S((2, 3), float), S((3,), float)
     )
     assert "t4 = np.outer(t3, w)                    # float64[2,3]" in text
+    again = rd.make_source(rd.grad(lambda x, w: np.sum(np.tanh(x @ w))))
+    assert again(X, X[0]) == again(X, X[0])
     text = rd.make_source(rd.vmap(nested_square))(np.ones((3, 2)))
     assert "np.sum(t1, axis=1)" in text and "# float64[3]\n" in text
     assert "def network" in rd.make_source(functools.partial(network, n=1))(PARAMS, np.ones((2, 3)))

@@ -54,7 +54,6 @@ CASES = {
     "indexed": (indexed, (X,), 1.0),
     "integer": (lambda x, n: x**n, (X, 3), X),
 }
-each_case = pytest.mark.parametrize("name", CASES)
 
 
 def agree(got, want):
@@ -68,7 +67,13 @@ def agree(got, want):
 call = rd.jit(lambda pull, ct: pull(ct))
 
 
-@each_case
+@pytest.mark.parametrize(
+    "name",
+    [
+        n if n in ("loop", "run_time_calls") else pytest.param(n, marks=pytest.mark.slow)
+        for n in CASES
+    ],
+)
 def test_out_of_and_into_jit(name):
     f, primals, ct = CASES[name]
     want = rd.vjp(f, *primals)[1](ct)
@@ -241,7 +246,12 @@ DERIVATIVES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", DERIVATIVES)
+FAST = {"grad_of_argument", "jit_grad", "jvp", "vmap_grad", "vjp_of_pullback"}
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in DERIVATIVES]
+)
 def test_derivatives(name):
     agree(*DERIVATIVES[name]())
 

@@ -218,8 +218,18 @@ def agree(got, want):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
 
 
-@pytest.mark.parametrize("transformation", TRANSFORMED)
-@pytest.mark.parametrize("function", FUNCTIONS)
+QUICK = {("trained", "jit_grad"), ("opened", "grad"), ("opened", "grad_grad"), ("by_paths", "jvp"),
+         ("found_later", "grad"), ("norm", "jit")}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("function", "transformation"),
+    [
+        pytest.param(f, t, marks=() if (f, t) in QUICK else pytest.mark.slow)
+        for f in FUNCTIONS
+        for t in TRANSFORMED
+    ],
+)
 def test_inside_transformed_functions(function, transformation):
     got = TRANSFORMED[transformation](rd, FUNCTIONS[function](rd, np))(PARAMS)
     agree(got, TRANSFORMED[transformation](jax, FUNCTIONS[function](jax, jnp))(PARAMS))
@@ -239,7 +249,10 @@ BATCHED = {
 }
 
 
-@pytest.mark.parametrize("name", BATCHED)
+@pytest.mark.parametrize(
+    "name",
+    [n if n in ("several", "opened") else pytest.param(n, marks=pytest.mark.slow) for n in BATCHED],
+)
 def test_batched(name):
     want = jax.vmap(BATCHED[name](jax, jnp))(MANY)
     agree(rd.vmap(BATCHED[name](rd, np))(MANY), want)
