@@ -11,5 +11,5 @@ def tree_update(params, x):
 
 
 def arguments():
-    params = {"w": np.array([[0.3, -0.7], [1.2, 0.4]]), "b": np.array([0.1, -0.2])}
+    params = {"b": np.array([0.1, -0.2]), "w": np.array([[0.3, -0.7], [1.2, 0.4]])}
     return params, np.array([0.5, -1.5])
