@@ -29,7 +29,7 @@ NOT_IN_JAX = {"dataclass_params", "kinks", "method", "store_elements", "store_sl
 # functions that redraft wraps; tests/test_custom_derivatives.py and others compare such ones with JAX's
 NOT_IN_JAX |= {"custom_gradient", "custom_jvp", "custom_vjp"}
 
-KNOWN_AT_RUN_TIME = {"function_argument"}
+KNOWN_AT_RUN_TIME = {"function_argument", "tree_update"}
 
 GRADIENTS = [case for case in CASES if "grad" in case.transforms]
 CHAINS = [(case, transform) for case, transform in FILES if is_chain(transform)]

@@ -528,12 +528,14 @@ def test_every_differentiable_row_has_samples():
     """All but complex numbers, the helpers for structures, which the compiler's tests run, and
     collectives, which need an axis (test_collectives.py)."""
     without = {row.name for row in DIFFERENTIABLE if row.samples is None}
-    structures = {n for n in without if is_helper_of(n, "redraft.runtime.cotangents")}
+    structures = {n for n in without if any(is_helper_of(n, m) for m in STRUCTURES)}
     collectives = {row.name for row in DIFFERENTIABLE if row.over is not None}
     assert len(collectives) == 8 and collectives <= without
     assert without - structures - collectives - {"list", "tuple", "dict"} == NOT_SAMPLED
 
 
+# trees and closures: test_tree_util.py and test_closure_convert.py run their helpers
+STRUCTURES = [f"redraft.runtime.{name}" for name in ("cotangents", "tree_util", "closures")]
 NOT_SAMPLED = {"complex", "rt.unimag", "np.float32", "np.float16", "np.complex128", "np.complex64"}
 
 

@@ -113,6 +113,7 @@ class Writing:
 
     def call(self, fun: Any, args: list[str]) -> str:
         """A call with what the function carries in front of, or behind, these arguments."""
+        check_defaults(fun)
         if not closure_consts(fun):
             return f"{self.constant(fun, 'function')}({', '.join(args)})"
         code, leading, keywords = self.apart(fun)
@@ -141,12 +142,6 @@ class Writing:
         """A function with closure variables: the same code with these as leading parameters."""
         if table.row_of(fun) is not None:
             return self.constant(fun, "function"), []
-        defaults = (*(fun.__defaults__ or ()), *(fun.__kwdefaults__ or {}).values())
-        if any(map(closure_consts, defaults)) and not has_literal_defaults(read_source(fun).node):
-            raise TypeError(
-                f"closure_convert: `{fun.__name__}` has arrays for defaults, which would not be "
-                "differentiated; let it read a variable around it instead"
-            )
         lifted, names = lifted_function(fun)
         held = {k: self.value(v) for k, v in captured_by(fun).items()}  # type: ignore[union-attr]
         return self.constant(lifted, lifted.__name__), [held[n] for n in names]
@@ -155,6 +150,7 @@ class Writing:
         """An expression for a value, with names for the arrays in it."""
         if is_differentiable(x):
             return next(self.rest)
+        check_defaults(x)
         if not closure_consts(x):
             return self.constant(x)
         if type(x) in (list, tuple):
@@ -174,6 +170,24 @@ class Writing:
         structure = tree_structure(x)
         parts = [self.value(leaf) for leaf in structure.flatten_up_to(x)]
         return f"rt.tree_unflatten({self.constant(structure, 'structure')}, [{', '.join(parts)}])"
+
+
+def check_defaults(fun: Any) -> None:
+    """Refuse arrays among the defaults of a function that stands in another one.
+
+    Raises:
+        TypeError: they might be differentiated, and are not found where a closure keeps its variables.
+    """
+    while isinstance(fun, (functools.partial, types.MethodType)):
+        fun = fun.func if isinstance(fun, functools.partial) else fun.__func__
+    if not isinstance(fun, types.FunctionType) or "<locals>" not in fun.__qualname__:
+        return
+    defaults = (*(fun.__defaults__ or ()), *(fun.__kwdefaults__ or {}).values())
+    if any(map(closure_consts, defaults)) and not has_literal_defaults(read_source(fun).node):
+        raise TypeError(
+            f"closure_convert: `{fun.__name__}` has arrays for defaults, which would not be "
+            "differentiated; let it read a variable around it instead"
+        )
 
 
 def lifted_function(fun: types.FunctionType) -> tuple[Any, tuple[str, ...]]:

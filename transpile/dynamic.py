@@ -35,6 +35,7 @@ from redraft.transpile.front.expressions import RUN_TIME_CALLS
 from redraft.transpile.front.objects import is_part, object_names
 from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.front.source import Source, read_source
+from redraft.transpile.front.trees import REWRITES, tree_function
 from redraft.transpile.function import Unit, write_unit
 from redraft.transpile.function_values import is_function_value
 from redraft.transpile.primitives import table
@@ -352,6 +353,8 @@ def replacing(function: Any, args: tuple, kwargs: Named) -> Any:
     if isinstance(function, apply.Method):
         method, leading = method_parts(args[0], function.name)
         return method if leading else function
+    if isinstance(function, types.FunctionType) and function in REWRITES:
+        return tree_function(function, len(args), tuple(kwargs))
     if isinstance(function, apply.Reader):
         x = args[0]
         return _reading(type(x), function.name, is_part(x, function.name))

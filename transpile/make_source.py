@@ -133,7 +133,7 @@ class Program:
 
     def header(self) -> Iterator[str]:
         """What the program is of, and what is known of its arguments."""
-        place = re.sub(r" \d{6,}", "", self.main.source.place)  # (no address of an object)
+        place = re.sub(r" (#\d+|\d{6,})", "", self.main.source.place)  # (the same in each run)
         yield f"{core.base(self.main.source.name)} ({place}) in the core language"
         own = self.main.source.parameters[len(self.target.leading) :]
         for i, (name, value) in enumerate(zip(own, self.args, strict=False)):

@@ -18,6 +18,7 @@ from redraft.transpile.function_values import (
     marked,
     register,
     residual_shapes,
+    source_of_code,
     static_part,
 )
 
@@ -110,6 +111,7 @@ def vjp_function(
     function: Any, saved: Any, value: Any, primals: tuple, places: tuple, depth: int
 ) -> Pullback:
     """A pullback for a batch of residuals; `value` and `primals` are those of one example."""
+    function.__redraft_source__ = source_of_code(function)  # for as long as the function lives
     made = Pullback(function, None, value, primals, list(places))
     shapes = [shape[depth:] for shape in residual_shapes(saved)]
     static = Kept((static_part(made).value[0], shapes))

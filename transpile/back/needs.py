@@ -24,6 +24,8 @@ from redraft.transpile.back.data import NotWritable, written
 from redraft.transpile.back.pieces import Piece, Use
 from redraft.transpile.errors import TransformError
 
+OPENS_TREES = ("redraft.runtime.tree_util", "redraft.runtime.closures", "redraft.runtime.values")
+
 
 @dataclass
 class Needs:
@@ -96,6 +98,11 @@ class Needs:
             raise self.refusal(
                 "a function that is known at run time only is differentiated then, by redraft",
                 "write it without --standalone, or call the function by its global name",
+            )
+        if self.standalone and getattr(value, "__module__", None) in OPENS_TREES:
+            raise self.refusal(
+                "the leaves of a tree are known at run time only, and found by optree",
+                "write it without --standalone, or name the parts of the tree",
             )
         if isinstance(value, types.ModuleType):
             return Piece(name, origins.import_module(value, name), "import"), {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from typing import Any
 
 from redraft.transpile.back.load import load
@@ -27,7 +28,7 @@ def primitive_function(
     if head == called and called.endswith("_function"):
         namespace[called] = function
     elif "." in called:
-        namespace[head] = __import__(table.MODULES.get(head, head))
+        namespace[head] = importlib.import_module(table.MODULES.get(head, head))
     tag = "".join(f" {part}" for part in (len(names), *given))
     load(text, f"<primitive {row.name}{tag} {id(function)}>", namespace)
     made = namespace[own]

@@ -12,12 +12,14 @@ stands::
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import gast
 
 from redraft.runtime import tree_util
 from redraft.transpile import core
+from redraft.transpile.back.load import file_name, load
 
 
 class Trees:
@@ -119,6 +121,18 @@ class Trees:
         structure, (leaves,) = self.opened(node, node.args[:1])
         pair = [core.name(leaves.id), core.name(structure.id)]
         return gast.copy_location(gast.Tuple(pair, gast.Load()), node)
+
+
+@functools.cache
+def tree_function(function: Any, count: int, keywords: tuple[str, ...]) -> Any:
+    """A function that calls one of these by its name: where the call is found at run time alone."""
+    names = [f"x{i}" for i in range(count)]
+    given = ", ".join([*names, *(f"{k}={k}" for k in keywords)])
+    own = function.__name__
+    text = f"def {own}({', '.join([*names, *keywords])}):\n    return called({given})\n"
+    namespace = {"called": function, "__name__": "redraft"}
+    load(text, file_name(own, "redraft.tree_util"), namespace)
+    return namespace[own]
 
 
 REWRITES = {

@@ -11,6 +11,7 @@ no_derivative("rt.tree_structure(tree, is_leaf=None)", tf="rt.tree_structure(tre
 no_derivative("rt.tree_paths(tree, is_leaf=None)", tf="rt.tree_paths(tree, is_leaf)")
 primitive(
     "rt.tree_parts(treedef, tree)",
+    shape_only="treedef",
     sequences="tree",
     vjp={"tree": "rt.tree_bar(treedef, tree, ans_bar)"},
     jvp={"tree": "rt.bar_parts(treedef, tree_dot, tree)"},
@@ -18,6 +19,7 @@ primitive(
 )
 primitive(
     "rt.tree_unflatten(treedef, leaves)",
+    shape_only="treedef",
     sequences="leaves",
     vjp={"leaves": "rt.bar_parts(treedef, ans_bar, ans)"},
     jvp={"leaves": "rt.tree_bar(treedef, ans, leaves_dot)"},
@@ -26,7 +28,7 @@ primitive(
 primitive(
     "rt.tree_bar(treedef, tree, bars)",
     sequences="bars",
-    shape_only="tree",
+    shape_only=("treedef", "tree"),
     vjp={"bars": "rt.bar_parts(treedef, ans_bar, tree)"},
     jvp={"bars": "rt.tree_bar(treedef, tree, bars_dot)"},
     tf="rt.tree_bar(treedef, tree, bars)",
@@ -34,7 +36,7 @@ primitive(
 primitive(
     "rt.bar_parts(treedef, z_bar, tree)",
     sequences="z_bar",
-    shape_only="tree",
+    shape_only=("treedef", "tree"),
     vjp={"z_bar": "rt.tree_bar(treedef, tree, ans_bar)"},
     jvp={"z_bar": "rt.bar_parts(treedef, z_bar_dot, tree)"},
     tf="rt.bar_parts(treedef, z_bar, tree)",

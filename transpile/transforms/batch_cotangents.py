@@ -335,6 +335,8 @@ class BatchedCotangents(SharedMemory, BatchedRanks):
 
     def like_parts(self, of_bar: Value, of_x: Value) -> Value | None:
         """Description of a cotangent in the structure of a value; None if it is not known."""
+        if isinstance(of_x, Nothing):
+            return None if is_batched(of_bar) else of_x
         if isinstance(of_x, Array) and isinstance(of_bar, Array):
             whole = not stands_for_all(of_bar, of_x)
             return of_bar if whole and (of_bar.batched or not of_x.batched) else None
