@@ -222,11 +222,20 @@ def _summed(bar: Any, axes: Any) -> Any:
         return bar
     parts = parts_of(bar)
     if parts is None:
-        return bar.sum(0) if hasattr(bar, "sum") else np.sum(bar, 0)
+        return _numpy(bar).sum(bar, axis=0)
     of = [None] * len(parts) if axes is None else axes
     chosen = of if isinstance(of, dict) else dict(zip(parts, of, strict=True))
     new = {key: _summed(part, chosen[key]) for key, part in parts.items()}
     return rebuilt(Container(type(bar), parts), new)
+
+
+def _numpy(x: Any) -> Any:
+    """NumPy, or the namespace that does the same on tensors."""
+    if isinstance(x, (np.ndarray, np.generic, float, int, complex)):
+        return np
+    from redraft.runtime import numpy
+
+    return numpy
 
 
 def rule_sums_bar(z_bar: Any, bars: Any, axes: tuple) -> Any:
@@ -239,7 +248,7 @@ def _spread(z_bar: Any, bar: Any, axes: Any) -> Any:
         return z_bar
     parts = parts_of(bar)
     if parts is None:
-        return np.broadcast_to(z_bar, np.shape(bar))
+        return _numpy(bar).broadcast_to(z_bar, _numpy(bar).shape(bar))
     inner, of = parts_of(z_bar) or {}, [None] * len(parts) if axes is None else axes
     chosen = of if isinstance(of, dict) else dict(zip(parts, of, strict=True))
     new = {key: _spread(inner.get(key), part, chosen[key]) for key, part in parts.items()}

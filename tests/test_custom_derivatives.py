@@ -136,6 +136,12 @@ def cases(m, np):
                 "jit of grad of vmap": lambda f, loss: m.jit(
                     m.grad(lambda x, y: np.sum(m.vmap(f)(x, y) ** 2))
                 )(X, Y),
+                "jit of grad of vmap, one shared": lambda f, loss: m.jit(
+                    m.grad(
+                        lambda x, y: np.sum(m.vmap(f, in_axes=(0, None))(x, y) ** 2),
+                        argnums=(0, 1),
+                    )
+                )(X, 2.0),
                 "jacrev": lambda f, loss: m.jacrev(lambda x: f(x, Y))(X),
                 "loop": lambda f, loss: m.grad(lambda x: looped(f, x, np))(X),
                 "jit of loop": lambda f, loss: m.jit(m.grad(lambda x: looped(f, x, np)))(X),

@@ -534,8 +534,10 @@ def test_every_differentiable_row_has_samples():
     assert without - structures - collectives - {"list", "tuple", "dict"} == NOT_SAMPLED
 
 
-# trees and closures: test_tree_util.py and test_closure_convert.py run their helpers
-STRUCTURES = [f"redraft.runtime.{name}" for name in ("cotangents", "tree_util", "closures")]
+# trees, closures, rules: test_tree_util.py, test_closure_convert.py, test_custom_derivatives.py run the helpers
+STRUCTURES = [
+    f"redraft.runtime.{name}" for name in ("cotangents", "tree_util", "closures", "rules")
+]
 NOT_SAMPLED = {"complex", "rt.unimag", "np.float32", "np.float16", "np.complex128", "np.complex64"}
 
 

@@ -102,14 +102,14 @@ primitive(
 )
 primitive(
     "rt.rule_sums(bars, axes)",
-    tf="tf_structure.rule_sums(bars, axes)",
+    tf="rt.rule_sums(bars, axes)",
     sequences="bars",
     vjp={"bars": "rt.rule_sums_bar(ans_bar, bars, axes)"},
     jvp={"bars": "rt.rule_sums(bars_dot, axes)"},
 )
 primitive(
     "rt.rule_sums_bar(z_bar, bars, axes)",
-    tf="tf_structure.rule_sums_bar(z_bar, bars, axes)",
+    tf="rt.rule_sums_bar(z_bar, bars, axes)",
     sequences="z_bar",
     shape_only="bars",
     vjp={"z_bar": "rt.rule_sums(ans_bar, axes)"},
