@@ -36,6 +36,8 @@ from redraft.transpile.fwd_and_bwd import fwd_and_bwd  # noqa: E402
 from redraft.transpile.jacobian import hessian, jacfwd, jacrev  # noqa: E402
 from redraft.transpile.jacobian import jacrev as jacobian  # noqa: E402
 from redraft.transpile.jit import jit  # noqa: E402
+from redraft.transpile.linear_transpose import linear_transpose  # noqa: E402
+from redraft.transpile.linearize import linearize  # noqa: E402
 from redraft.transpile.make_source import make_source  # noqa: E402
 from redraft.transpile.primitives.table import TableError  # noqa: E402
 from redraft.transpile.scopes import (  # noqa: E402
@@ -71,6 +73,8 @@ __all__ = [
     "jacrev",
     "jit",
     "jvp",
+    "linear_transpose",
+    "linearize",
     "make_source",
     "named_call",
     "named_scope",
@@ -93,8 +97,8 @@ __all__ = [
     "while_bound",
 ]
 for _transform in (
-    grad, value_and_grad, jvp, vjp, vmap, jacfwd, jacrev, hessian, insert_grad_of, while_bound,
-    closure_convert,
+    grad, value_and_grad, jvp, vjp, linearize, vmap, jacfwd, jacrev, hessian, insert_grad_of,
+    while_bound, closure_convert,
 ):  # fmt: skip
     _transform.redraft_transform = _transform.__name__  # how the front end recognises them
 if _os.environ.get("REDRAFT_DEBUG_NANS", "").lower() in ("1", "true", "on", "yes"):

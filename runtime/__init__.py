@@ -4,20 +4,25 @@
 
 from redraft.runtime.apply import (
     Pulled,
+    Pushed,
     call_bwd,
     call_fwd,
     call_jvp,
+    call_lin,
+    call_lin_fwd,
     call_star,
     constant_of,
     method,
     method_fwd,
     method_jvp,
+    method_lin_fwd,
     only_reads,
     partial_dot,
     partial_func,
     reader,
     star_fwd,
     star_jvp,
+    star_lin_fwd,
 )
 from redraft.runtime.batching import (
     align,

@@ -163,6 +163,56 @@ class Pulled:
         return tuple(call_bwd(self.record, ans_bar)[0])
 
 
+class LinearRecord(CallRecord):
+    """What a call leaves for its linear part: the linear function stands in place of `backward`.
+
+    The arrangement makes its arguments of the tangents of the call's operands.
+    """
+
+    __slots__ = ()
+
+
+def call_lin_fwd(
+    mask: tuple[int, ...], function: Any, *args: Any, **kwargs: Any
+) -> tuple[Any, Any]:
+    """Value of ``function(*args)``, and what `call_lin` needs; operands as for `call_fwd`."""
+    from redraft.transpile.dynamic import linear_of
+
+    return linear_of(function, mask, args, kwargs)
+
+
+def method_lin_fwd(
+    name: str, mask: tuple[int, ...], owner: Any, *args: Any, **kwargs: Any
+) -> tuple[Any, Any]:
+    """As `call_lin_fwd` for ``owner.name(*args)``; operand 0 is the owner."""
+    from redraft.transpile.again import Method, linear_by
+
+    return linear_by(Method(name, owner, args, kwargs), mask)
+
+
+def star_lin_fwd(mask: tuple[int, ...], function: Any, args: Any, kwargs: dict) -> tuple[Any, Any]:
+    """As `call_lin_fwd` for ``function(*args, **kwargs)``; operands: function, args, kwargs."""
+    from redraft.transpile.again import Star, linear_by
+
+    return linear_by(Star(function, args, kwargs), mask)
+
+
+def call_lin(record: LinearRecord, dots: tuple) -> Any:
+    """Tangent of a call's result from those of its operands, in the order of the mask."""
+    arrangement = record.arrangement
+    return arrangement.result(record.backward(record.residuals, *arrangement.arguments(dots)))
+
+
+@dataclasses.dataclass
+class Pushed:
+    """What ``rd.linearize`` returns inside a transformed function; of calls ``f(*args)`` alone."""
+
+    record: LinearRecord
+
+    def __call__(self, *dots: Any) -> Any:
+        return call_lin(self.record, (dots,))
+
+
 def call_jvp(tangents: tuple, function: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
     """Value and tangent of ``function(*args)``; `tangents`: of the function, then the arguments."""
     from redraft.transpile.dynamic import tangent_of

@@ -21,8 +21,11 @@ from redraft.transpile.dynamic import (
     Arrangement,
     Named,
     Parts,
+    Tangents,
     forward_of,
     is_run_time_call,
+    linear_of,
+    linear_pair_of,
     method_parts,
     or_zeros,
     pair_of,
@@ -339,6 +342,101 @@ class CallBackward(Plan):
         return [kinds[i]() for i in mask]
 
 
+class CallLinearForward(_Generated):
+    """``rt.call_lin_fwd(mask, f, …)``: the forward function that was generated for `f`."""
+
+    def __init__(self, inner: Plan, mask: Any, shift: int = 2) -> None:
+        numbers = tuple(inner.wanted(mask))
+        args = (inner.function, numbers, inner.operands, inner.named)
+        forward, self.linear, places = linear_pair_of(*args)
+        super().__init__(inner, places.parts, forward, {}, shift)
+        self.mask, self.arrangement = mask, Tangents(places)
+
+    def wrap(self, value: Any) -> Any:
+        answer, saved = value
+        arrangement = pushed(self.arrangement, self.inner, self.mask, answer)
+        return self.inner.wrap(answer), apply.LinearRecord(self.linear, saved, arrangement)
+
+    wrap_dot = CallForward.wrap_dot
+    unwrap = CallForward.unwrap
+
+
+class CallLinear(Plan):
+    """``rt.call_lin(record, dots)``: the record's linear function."""
+
+    def __init__(self, record: Any, dots: Any) -> None:
+        self.arrangement, self.given = record.arrangement, dots
+        super().__init__(record.backward, (record.residuals, *self.arrangement.arguments(dots)), {})
+        self.count, self.size = len(self.operands) - 1, 3
+
+    def wrap(self, value: Any) -> Any:
+        return self.arrangement.result(value)
+
+    wrap_dot = wrap
+
+    def unwrap(self, bar: Any, value: Any) -> Any:
+        return self.arrangement.unresult(bar)
+
+    def wanted(self, mask: Any) -> list[int]:
+        own = [i for i, v in enumerate(self.operands[1:], 2) if zeros_like(v) is not None]
+        return [*([1] if 1 in mask else []), *(own if 2 in mask else [])]
+
+    def dots(self, dots: Any) -> tuple:
+        _, record_dot, own = dots
+        held = None if record_dot is None else record_dot.residuals
+        own = [None] * self.count if own is None else self.arrangement.arguments(own)
+        return (None, held, *own)
+
+    def gather(self, mask: Any, bars: Bars) -> list[Any]:
+        found = {1: lambda: Struct({"residuals": bars[1]}), 2: lambda: self.operand_bars(bars)}
+        return [found[i]() for i in mask]
+
+    def operand_bars(self, bars: Bars) -> tuple:
+        """Cotangents of the tangents that the call was given."""
+        values = self.operands[1:]
+        each = [or_zeros(bars.get(i), v) for i, v in enumerate(values, 2)]
+        return tuple(self.arrangement.operands(each))
+
+
+class PlannedTangents:
+    """The arrangement of a linear record whose call was made by a plan."""
+
+    def __init__(self, inner: Any, plan: Plan, mask: Any, value: Any) -> None:
+        self.inner, self.plan, self.mask, self.value = inner, plan, tuple(mask), value
+        self.numbers = plan.wanted(mask)
+
+    def arguments(self, dots: Any) -> list[Any]:
+        """Arguments of the linear function from the tangents of the call's operands."""
+        given = dict(zip(self.mask, dots, strict=True))
+        own = self.plan.dots(tuple(given.get(i) for i in range(self.plan.size)))
+        return self.inner.arguments([own[i] for i in self.numbers])
+
+    def operands(self, bars: list[Any]) -> list[Any]:
+        """The transposed map."""
+        found = dict(zip(self.numbers, self.inner.operands(bars), strict=True))
+        return self.plan.gather(self.mask, found)
+
+    def result(self, dot: Any) -> Any:
+        """The tangent of the call's result from that of the function's."""
+        return self.plan.wrap_dot(self.inner.result(dot))
+
+    def unresult(self, bar: Any) -> Any:
+        """The transposed map."""
+        return self.inner.unresult(self.plan.unwrap(bar, self.value))
+
+
+def pushed(arrangement: Any, plan: Plan, mask: Any, value: Any) -> Any:
+    """The arrangement of a linear record of a call that `plan` made."""
+    return arrangement if type(plan) is Plan else PlannedTangents(arrangement, plan, mask, value)
+
+
+def linear_by(plan: Plan, mask: Any) -> tuple[Any, Any]:
+    """Value of a planned call, and the record for its linear part."""
+    value, record = linear_of(plan.function, tuple(plan.wanted(mask)), plan.operands, plan.named)
+    arrangement = pushed(record.arrangement, plan, mask, value)
+    return plan.wrap(value), apply.LinearRecord(record.backward, record.residuals, arrangement)
+
+
 class Planned:
     """The arrangement of a record whose call was made by a plan."""
 
@@ -388,6 +486,10 @@ PLANS: dict[Any, Any] = {
     apply.call_fwd: lambda a, k: CallForward(plan_of(a[1], a[2:], k), a[0]),
     apply.call_jvp: lambda a, k: CallTangent(plan_of(a[1], a[2:], k), a[0]),
     apply.call_bwd: lambda a, k: CallBackward(*a),
+    apply.call_lin_fwd: lambda a, k: CallLinearForward(plan_of(a[1], a[2:], k), a[0]),
+    apply.call_lin: lambda a, k: CallLinear(*a),
+    apply.star_lin_fwd: lambda a, k: CallLinearForward(Star(*a[1:]), a[0]),
+    apply.method_lin_fwd: lambda a, k: CallLinearForward(Method(a[0], a[2], a[3:], k), a[1], 3),
     apply.star_fwd: lambda a, k: CallForward(Star(*a[1:]), a[0]),
     apply.star_jvp: lambda a, k: CallTangent(Star(*a[1:]), a[0]),
     apply.method_fwd: lambda a, k: CallForward(Method(a[0], a[2], a[3:], k), a[1], 3),

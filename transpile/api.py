@@ -211,7 +211,7 @@ def generate(
 
     Args:
         fun: a Python function (or anything that calls one).
-        transform: ``grad``, ``value_and_grad``, ``jvp`` or ``vjp``.
+        transform: ``grad``, ``value_and_grad``, ``jvp``, ``vjp`` or ``linearize``.
         argnums: positions or names of the differentiated parameters.
         arguments: example arguments; their ranks make the source plainer.
         has_aux: the function returns a pair of the value and auxiliary data.
@@ -249,6 +249,14 @@ def generate(
         if transform == "vjp":
             names, _ = selected(source, shifted)
             pair = unit.pair(source, tuple(names), has_aux)
+            unit.keep_reachable(pair.forward, pair.backward)
+            generated = Generated(unit, source, pair.forward)
+            generated.pair = pair
+        elif transform == "linearize":
+            from redraft.transpile.transforms.linear_pair import linear_pair
+
+            names, _ = selected(source, shifted)
+            pair = linear_pair(unit, source, tuple(names), has_aux)
             unit.keep_reachable(pair.forward, pair.backward)
             generated = Generated(unit, source, pair.forward)
             generated.pair = pair

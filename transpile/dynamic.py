@@ -464,6 +464,17 @@ class Places:
             self.sizes[vararg.id] = max(count + len(args) - own, 0)
             self.first = own - count  # position of its first element among the arguments
 
+    def held_value(self, name: str) -> Any:
+        """The argument that a parameter gets; a tuple of them for ``*args``."""
+        if name in self.leading:
+            return self.parts.leading[self.leading.index(name)]
+        if name in self.parts.keywords:
+            return self.parts.keywords[name]
+        if name in self.sizes:
+            return tuple(self.values[self.first : self.first + self.sizes[name]])
+        found = {n: self.values[o - 1] for o, (n, part) in self.where.items() if part is None}
+        return found.get(name)
+
     def gather(self, by_name: Named) -> list[Any]:
         """Cotangents of the parameters -> cotangents of the operands, in the order of the mask."""
         result = []
@@ -639,6 +650,64 @@ class Arrangement:
         listed = [bars] if len(self.returned) == 1 else bars if self.returned else []
         parts = [or_zeros(found.get(n), b) for n, b in zip(self.returned, listed, strict=True)]
         return parts[0] if len(parts) == 1 else parts
+
+
+# --- the linear part of forward mode
+
+
+def linear_of(function: Any, mask: tuple[int, ...], args: tuple, kwargs: Named) -> tuple[Any, Any]:
+    """Value of ``function(*args, **kwargs)`` and the record that its linear part needs."""
+    if is_run_time_call(function):
+        from redraft.transpile.again import linear_by, plan_of
+
+        return linear_by(plan_of(function, args, kwargs), mask)
+    forward, linear, places = linear_pair_of(function, mask, args, kwargs)
+    parts = places.parts
+    forward, linear = apply.staging(forward), apply.staging(linear)
+    value, saved = forward(*parts.leading, *args, **{**parts.keywords, **kwargs})
+    return value, apply.LinearRecord(linear, saved, Tangents(places))
+
+
+def linear_pair_of(
+    function: Any, mask: tuple[int, ...], args: tuple, kwargs: Named
+) -> tuple[Any, Any, Places]:
+    """Forward function, linear function, and where the operands stand among the parameters."""
+    from redraft.transpile.transforms.linear_pair import linear_pair
+
+    function = replacing(function, args, kwargs)
+    parts = take_apart(function, len(args), tuple(kwargs), args)
+    places = Places(parts, source_of(parts), mask, args, kwargs)
+
+    def pick(unit: Unit, source: Source) -> Any:
+        pair = linear_pair(unit, source, places.active)
+        generated = Generated(unit, source, pair.forward)
+        return generated, generated.function, generated.namespace[pair.backward]
+
+    names = object_names([*parts.leading, *args, *kwargs.values()])
+    _, forward, linear = _generated(parts, "linear", places.active, names, pick)
+    return forward, linear, places
+
+
+@dataclass
+class Tangents:
+    """How the tangents of a call's operands make up the arguments of a linear function."""
+
+    places: Places
+
+    def arguments(self, dots: Any) -> list[Any]:
+        """Arguments of the linear function; None among the tangents stands for zero."""
+        found = self.places.scatter(list(dots))
+        return [or_zeros(found.get(n), self.places.held_value(n)) for n in self.places.active]
+
+    def operands(self, bars: list[Any]) -> list[Any]:
+        """The transposed map: cotangents of the operands."""
+        return self.places.gather(dict(zip(self.places.active, bars, strict=True)))
+
+    def result(self, dot: Any) -> Any:
+        """The tangent of the call's result from that of the function's."""
+        return dot
+
+    unresult = result
 
 
 # --- forward mode

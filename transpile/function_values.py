@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from redraft.runtime import tree
-from redraft.runtime.apply import CallRecord, Pulled
+from redraft.runtime.apply import CallRecord, LinearRecord, Pulled, Pushed
 from redraft.runtime.growing import Growing
 from redraft.runtime.tensors import is_tensor
 from redraft.transpile.jit_call import mapped
@@ -225,16 +225,18 @@ def _flatten_record(record: CallRecord) -> tuple[tuple, Kept]:
     return (marked(record.residuals),), Kept((record.backward, described(record.arrangement)))
 
 
-def _unflatten_record(static: Kept, children: Any) -> CallRecord:
+def _unflatten_record(static: Kept, children: Any, cls: type = CallRecord) -> CallRecord:
     child = next(iter(children))
     backward, arrangement = static.value
-    record = CallRecord(backward, unmarked(child), arrangement)
+    record = cls(backward, unmarked(child), arrangement)
     record.node = (child,), static
     return record
 
 
 tree.register(Fixed, lambda x: ((), Kept(x.value)), lambda kept, _: Fixed(kept.value))
 tree.register(CallRecord, _flatten_record, _unflatten_record)
+tree.register(LinearRecord, _flatten_record, functools.partial(_unflatten_record, cls=LinearRecord))
+tree.register(Pushed, lambda x: ((x.record,), None), lambda _, parts: Pushed(*parts))
 tree.register(Pulled, lambda x: ((x.record,), None), lambda _, parts: Pulled(*parts))
 
 

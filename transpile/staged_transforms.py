@@ -16,6 +16,8 @@ from redraft.runtime.tensors import is_tensor
 from redraft.transpile import api
 from redraft.transpile.batched_gradients import in_types_of_arguments
 from redraft.transpile.front.objects import object_names
+from redraft.transpile.linearize import Linearized, linear_part
+from redraft.transpile.linearize import linearize as linearize_on_arrays
 from redraft.transpile.staged import Ready, helper, staged
 
 
@@ -36,6 +38,10 @@ def staged_special(function: Any) -> Any:
         return Ready(lambda *args, **kwargs: batched(function, args, kwargs))
     if isinstance(function, Jacobian):
         return Ready(lambda *args, **kwargs: jacobian(function, args, kwargs))
+    if isinstance(function, Linearized):
+        return Ready(lambda *dots: pushed(function, dots))
+    if function is linearize_on_arrays:
+        return Ready(linearize)
     if function is api.jvp:
         return Ready(jvp)
     if isinstance(function, Forward):
@@ -167,6 +173,35 @@ def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
     given = {tangent_parameter(every, name): x_dot for name, x_dot in given.items()}
     value, tangent, *aux = staged(generated.function)(*leading, *primals, **keywords, **given)
     return (value, helper.as_gradient(tangent, value), *aux)
+
+
+def linearize(fun: Any, *primals: Any, has_aux: bool = False) -> tuple:
+    """`rd.linearize` on tensors; the linear function can be called while the same one is traced."""
+    active = _active(primals)
+    if not active:
+        return linearize_on_arrays(fun, *primals, has_aux=has_aux)
+    generated = api._written(fun, "linearize", primals, active, has_aux)
+    leading, keywords = generated.target.leading, generated.target.keywords
+    value, saved = staged(generated.function)(*leading, *primals, **keywords)
+    aux: list[Any] = []
+    if has_aux:
+        value, *aux = value
+    linear, places = linear_part(generated, len(primals))
+    linear.__redraft_source__ = generated.text
+    return (value, Linearized(linear, saved, value, primals, places), *aux)
+
+
+def pushed(linearized: Any, dots: tuple) -> Any:
+    """A call of what `linearize` gives, on tensors."""
+    linearized.check(dots)
+    if linearized.function is None:
+        return helper.zeros_like(linearized.value)
+    given = [
+        tuple(dots[i] for i in place) if isinstance(place, range) else dots[place]
+        for place in linearized.places
+    ]
+    tangent = staged(linearized.function)(linearized.saved, *given)
+    return helper.as_gradient(tangent, linearized.value)
 
 
 RUN_TIME: dict[str, Any] = {}

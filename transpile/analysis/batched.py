@@ -104,13 +104,15 @@ class Pullback(Closure):
 
     `saved` describes that, and `bars` has the name of every cotangent that the backward function
     gives, or a variable that holds zeros. `value` is the variable that holds the function as an
-    object, if the batched function returns it.
+    object, if the batched function returns it. With `linear` it is what `rd.linearize` returns: the
+    linear function stands in place of the backward one.
     """
 
     pair: Any = None
     saved: Any = None
     bars: tuple[tuple[str, bool], ...] = ()
     value: str | None = None
+    linear: bool = False
 
 
 @dataclass(frozen=True)

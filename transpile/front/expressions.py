@@ -713,7 +713,9 @@ class Expressions(Order, Unseen, Trees, Lifting):
         if kind == "jvp":
             return self.jvp_call(node)
         if kind == "vjp" or (kind == "fwd_and_bwd" and takes_primals(node)):
-            return self.vjp_call(node)
+            return self.vjp_call(node, "rt.star_fwd", apply.Pulled)
+        if kind == "linearize":
+            return self.vjp_call(node, "rt.star_lin_fwd", apply.Pushed)
         if len(node.args) >= 1 and isinstance(node.args[0], gast.GeneratorExp):
             if value in COLLECTORS or table.row_of(value) is not None:
                 items = self.lower_ListComp(node.args[0])
@@ -859,27 +861,26 @@ class Expressions(Order, Unseen, Trees, Lifting):
         self.emit(gast.copy_location(loop, node))
         return core.name(total)
 
-    def vjp_call(self, node: gast.Call) -> gast.expr:
+    def vjp_call(self, node: gast.Call, forward: str, result: type) -> gast.expr:
         """``rd.vjp(f, x, …)`` inside: a call at run time whose record the pullback carries."""
         if node.keywords or len(node.args) < 2:
+            name = f"`rd.{self.transform_kind(node.func)}"
             raise self.refuse(
-                node, "`rd.vjp` with options inside a transformed function is not supported",
-                "write `rd.vjp(f, x, …)`",
+                node, f"{name}` with options inside a transformed function is not supported",
+                f"write {name}(f, x, …)`",
             )  # fmt: skip
         function, *primals = node.args
         items = gast.copy_location(gast.Tuple(primals, gast.Load()), node)
         args = self.atom(items)
-        new = core.call(
-            "rt.star_fwd", core.constant((1,)), self.atom(function), args, gast.Dict([], [])
-        )
+        new = core.call(forward, core.constant((1,)), self.atom(function), args, gast.Dict([], []))
         new.args[0] = gast.Tuple([core.constant(1)], gast.Load())
         new.callee = None
         pair = self.temporary(gast.copy_location(new, node), "pair")
         self.coarse.names.add(pair.id)
         value = self.temporary(self.pair_item(pair, 0))
         record = self.temporary(self.pair_item(pair, 1), "record")
-        pull = core.call("rt.Pulled", record)
-        pull.callee = self.constructor(apply.Pulled)
+        pull = core.call(f"rt.{result.__name__}", record)
+        pull.callee = self.constructor(result)
         pulled = self.temporary(gast.copy_location(pull, node), "pullback")
         self.coarse.names.update((value.id, record.id, pulled.id))
         return gast.copy_location(gast.Tuple([value, pulled], gast.Load()), node)
@@ -1016,7 +1017,8 @@ def signature_of(function: Any) -> inspect.Signature:
 RUN_TIME_CALLS = frozenset(
     {
         apply.call_bwd, apply.call_fwd, apply.call_jvp, apply.method_fwd, apply.method_jvp,
-        apply.star_fwd, apply.star_jvp,
+        apply.star_fwd, apply.star_jvp, apply.call_lin, apply.call_lin_fwd, apply.method_lin_fwd,
+        apply.star_lin_fwd,
     }
 )  # fmt: skip
 REDUCE = functools.reduce

@@ -54,21 +54,28 @@ def name_for_readers(function: gast.FunctionDef, taken: set[str], merge: bool = 
 
 
 def _recorded(body: list[gast.stmt], kept: dict[str, list[Any]]) -> dict[str, str]:
-    """Names that a backward loop takes from a tape, and what the forward loop put there for them.
+    """Names that a second loop takes from a tape, and what the forward loop put there for them.
 
     `kept` says what stands in the tapes that another function has filled.
     """
     found: dict[str, str] = {}
     for statement in core.walk_statements(body):
         _record(statement, kept)
-        loop = statement.iter if isinstance(statement, gast.For) else None
-        if isinstance(loop, gast.Call) and core.is_name(loop.func) and core.is_name(loop.args[0]):
-            tape = loop.args[0].id
-            targets, values = _items(statement.target), kept.get(found.get(tape, tape), [])
-            if len(targets) == len(values):
-                pairs = zip(targets, values, strict=True)
-                found.update({t.id: v.id for t, v in pairs if core.is_name(t) and core.is_name(v)})
+        target, tape = _first(statement) if isinstance(statement, gast.For) else (None, "")
+        targets, values = _items(target), kept.get(found.get(tape, tape), [])
+        if len(targets) == len(values):
+            pairs = zip(targets, values, strict=True)
+            found.update({t.id: v.id for t, v in pairs if core.is_name(t) and core.is_name(v)})
     return found
+
+
+def _first(loop: gast.For) -> tuple[Any, str]:
+    """What a loop binds to the items of a tape, and the tape's name: the first one of a `zip`."""
+    target, tape = loop.target, loop.iter
+    if isinstance(tape, gast.Call) and core.is_name(tape.func) and tape.args:
+        zipped = tape.func.id == "zip" and isinstance(target, gast.Tuple)
+        target, tape = target.elts[0] if zipped else target, tape.args[0]
+    return target, tape.id if core.is_name(tape) else ""
 
 
 def _record(statement: gast.stmt, kept: dict[str, list[Any]]) -> None:
@@ -87,7 +94,7 @@ def tapes(body: list[gast.stmt]) -> dict[str, list[Any]]:
     return kept
 
 
-def _items(node: gast.expr) -> list[Any]:
+def _items(node: Any) -> list[Any]:
     return node.elts if isinstance(node, gast.Tuple) else [node]
 
 

@@ -327,7 +327,7 @@ class BatchedCalls(BatchedItems):
         return core.name(name)
 
     def callable_source(self, node: Any, function: Any) -> Any:
-        """Source of a transformed function or of a partial, and the arguments that it adds."""
+        """Source of a partial, or of what a transformation gave, and the arguments that it adds."""
         from redraft.transpile.api import target_of
         from redraft.transpile.front.source import read_source
 

@@ -40,6 +40,7 @@ from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_calls import BatchedCalls
 from redraft.transpile.transforms.batch_names import Result, display_of, part_at
 from redraft.transpile.transforms.batch_results import Saved
+from redraft.transpile.transforms.linear_pair import linear_pair
 
 
 class BatchedTransformations(BatchedCalls):
@@ -203,6 +204,7 @@ class BatchedTransformations(BatchedCalls):
         handlers = {
             "jvp": self.call_jvp,
             "vjp": self.call_vjp,
+            "linearize": self.call_vjp,
             "fwd_and_bwd": self.call_fwd_and_bwd,
         }
         return handlers.get(kind)
@@ -225,20 +227,25 @@ class BatchedTransformations(BatchedCalls):
         return self.lifted_call(node, callee, args, {})
 
     def call_vjp(self, node: gast.Call) -> Result:
-        """``rd.vjp(g, x)`` is a call of the generated forward function."""
+        """``rd.vjp(g, x)``, ``rd.linearize(g, x)``: a call of the generated forward function."""
         inner = self.inner_function(node.args[0]) if node.args else None
+        kind = self.kind_of(node)
         if len(node.args) < 2 or node.keywords or inner is None:
             raise self.refuse(
-                node, "this `rd.vjp` is not supported under vmap",
-                "write `rd.vjp(f, x, …)` with a function that is known by its name",
+                node, f"this `rd.{kind}` is not supported under vmap",
+                f"write `rd.{kind}(f, x, …)` with a function that is known by its name",
             )  # fmt: skip
         if self.lines is None:
-            raise self.refuse(node, "`rd.vjp` in this place", "give what it returns names")
+            raise self.refuse(node, f"`rd.{kind}` in this place", "give what it returns names")
         source = self.unit.source_of(Function(inner), self.refusal(node))
         args = [self.expression(a) for a in node.args[1:]]
         own = source.parameters[len(source.captured) :][: len(args)]
-        pair = self.unit.pair(source, tuple(own))
-        bars = tuple(map(lambda n, a: self.cotangent_name(n, a, pair), own, args))
+        linear = kind == "linearize"
+        if linear:
+            pair, bars = linear_pair(self.unit, source, tuple(own)), ()
+        else:
+            pair = self.unit.pair(source, tuple(own))
+            bars = tuple(map(lambda n, a: self.cotangent_name(n, a, pair), own, args))
         forward = self.unit.read_again(self.unit.written[pair.forward])
         captured = [self.expression(core.name(n)) for n in source.captured]
         every = [*captured, *args]
@@ -249,8 +256,10 @@ class BatchedTransformations(BatchedCalls):
         self.emit(gast.Assign([places], new, None))
         of_value, of_saved = known.parts
         self.env[value], self.env[saved] = of_value, of_saved
-        pulled = Pullback(saved, pair, of_saved, bars, self.pullback_object(
-            pair, (value, of_value), saved, args, own))  # fmt: skip
+        held = None
+        if not linear:
+            held = self.pullback_object(pair, (value, of_value), saved, args, own)
+        pulled = Pullback(saved, pair, of_saved, bars, held, linear)
         self.made_here.append(pulled)
         display = gast.Tuple([core.name(value), core.name(saved)], gast.Load())
         return display, Items("tuple", (0, 1), (of_value, pulled))
@@ -295,8 +304,22 @@ class BatchedTransformations(BatchedCalls):
         self.env[zeros] = known
         return zeros, False
 
+    def push(self, node: gast.Call, linear: Pullback) -> Result:
+        """``f_lin(x_dot, …)``: the tangent of the result."""
+        count = len(linear.pair.active)
+        if len(node.args) != count or node.keywords or self.lines is None:
+            raise self.refuse(
+                node, f"this linear function takes {count} tangents", "write `f_lin(x_dot, …)`"
+            )
+        function = self.unit.read_again(self.unit.written[linear.pair.backward])
+        args = [(core.name(linear.name), linear.saved), *map(self.expression, node.args)]
+        call = gast.Call(None, [n for n, _ in args], [])
+        return self.source_call(node, function, call, args, {})
+
     def pull(self, node: gast.Call, pullback: Pullback) -> Result:
         """``pull(cotangent)``: the cotangents of the primals, as a tuple."""
+        if pullback.linear:
+            return self.push(node, pullback)
         if len(node.args) != 1 or node.keywords or self.lines is None:
             raise self.refuse(node, "a pullback takes one cotangent", "write `pull(cotangent)`")
         cotangent = self.expression(node.args[0])

@@ -26,6 +26,7 @@ TITLES = {
     "jvp": "Value of {name} ({place}), and its tangent along the tangents of {arguments}.",
     "tangent": "Tangent of the result of {name} ({place}) along the tangents of {arguments}.",
     "fwd": "Value of {name} ({place}), and what {name}_bwd needs of it.",
+    "lin": "Tangent of the result of {name} ({place}) along those of {arguments}: the linear part.",
     "bwd": "Cotangents of {arguments} from that of the result of {name} ({place}).",
 }
 

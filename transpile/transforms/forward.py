@@ -717,8 +717,8 @@ def _shallow(statement: Any) -> Any:
 
 
 def _is_new(tangent: Any) -> bool:
-    """Does the expression certainly make an array of its own?"""
-    if isinstance(tangent, (gast.BinOp, gast.UnaryOp)):
+    """Does the expression certainly make an array, or a container, of its own?"""
+    if isinstance(tangent, (gast.BinOp, gast.UnaryOp, gast.List, gast.Tuple, gast.Dict)):
         return True
     if not isinstance(tangent, gast.Call) or not isinstance(tangent.func, gast.Attribute):
         return False

@@ -352,6 +352,10 @@ class Residuals:
                 if name is not None:
                     node.id, node.v = name, -1
 
+    def in_order(self, iterable: gast.expr) -> gast.expr:
+        """The rounds of a loop in the order in which the other part goes through them."""
+        return core.call("reversed", iterable)
+
     # --- settling
 
     def readings(self, lines: list[gast.stmt]) -> list[gast.Name]:
@@ -494,7 +498,7 @@ class Residuals:
         forward = self.copy_of(statement)
         forward.body = extra_start + body
         if not needed and reversible:
-            iterable = core.call("reversed", self.reading_at(statement.iter, statement))
+            iterable = self.in_order(self.reading_at(statement.iter, statement))
             target = core.store(statement.target.id if wanted else "_")
             if wanted:
                 target.id = self.rename_readings(wanted, statement.target.id)
@@ -596,7 +600,7 @@ class Residuals:
         if len(targets) > 1:
             target = gast.Tuple(targets, gast.Store())
         self.made[tape] = list(self.loops)
-        iterable = core.call("reversed", self.mark_forward(tape))
+        iterable = self.in_order(self.mark_forward(tape))
         self.write(gast.For(target, iterable, back or [gast.Pass()], [], None))
         return [start, forward]
 

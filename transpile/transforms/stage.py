@@ -1026,7 +1026,7 @@ class Stager:
         """A class, a transformation, or a function of a module."""
         if getattr(value, "redraft_transform", None) in ("grad", "value_and_grad", "vmap", "jit"):
             return func
-        if getattr(value, "redraft_transform", None) in ("jvp", "vjp", "fwd_and_bwd"):
+        if getattr(value, "redraft_transform", None) in ("jvp", "vjp", "fwd_and_bwd", "linearize"):
             return self.at_run_time(func)
         if isinstance(value, type):
             if getattr(builtins, value.__name__, None) is value:
