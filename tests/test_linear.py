@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 import scipy.special  # noqa: F401  (so that its rows are known)
 
-from redraft.transpile.analysis.linear import (
+from redraft.transpile.analysis.linear import check_linear, linear_form
+from redraft.transpile.analysis.linear_forms import (
     CONSTANT,
     FIXED,
     LINEAR,
     OTHER,
     STRAIGHT,
     RowCall,
-    check_linear,
-    linear_form,
     of_parts,
 )
 from redraft.transpile.errors import TransformError
