@@ -15,10 +15,10 @@ from typing import Any
 from redraft.tools.target import TargetError
 
 DERIVATIVES = (
-    "grad", "value_and_grad", "vjp", "jvp", "jacfwd", "jacrev", "jacobian", "hessian",
+    "grad", "value_and_grad", "vjp", "jvp", "linearize", "jacfwd", "jacrev", "jacobian", "hessian",
 )  # fmt: skip
 NAMES = (*DERIVATIVES, "vmap", "jit")
-PAIRS = ("vjp", "jvp")  # these make functions with other parameters
+PAIRS = ("vjp", "jvp", "linearize")  # these make functions with other parameters
 NEED_RANKS = frozenset(("vmap", "jacfwd", "jacrev", "jacobian", "hessian"))
 TAKERS = {
     "argnums": DERIVATIVES,

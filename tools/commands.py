@@ -17,6 +17,7 @@ SHOWN = {
     "value_and_grad": "value and gradient",
     "vjp": "pair of functions f_fwd/f_bwd (reverse mode)",
     "jvp": "directional derivative (forward mode)",
+    "linearize": "pair of functions f_lin_fwd/f_lin (forward mode, the linear part apart)",
     "jacfwd": "Jacobian, column by column,",
     "jacrev": "Jacobian, row by row,",
     "hessian": "matrix of second derivatives",

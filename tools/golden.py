@@ -202,7 +202,7 @@ def judged_module(case: Case, transform: str, module: types.ModuleType) -> str:
     if golden_chain.is_chain(transform):
         return golden_chain.judge(case, transform, golden_chain.entry(case, transform, module))
     return {"grad": _judge_grad, "value_and_grad": _judge_value_and_grad,
-            "vjp": _judge_vjp, "jvp": _judge_jvp}[transform](case, module)  # fmt: skip
+            "vjp": _judge_vjp, "jvp": _judge_jvp, "linearize": _judge_linearize}[transform](case, module)  # fmt: skip
 
 
 def _positions(case: Case) -> tuple[int, ...]:
@@ -261,6 +261,19 @@ def _judge_jvp(case: Case, module: types.ModuleType) -> str:
     tangents = differences.unflat(x_dot, chosen)
     value, got = _entry(case, "jvp", module)(*case.all_arguments, *tangents)
     return _judge_value(case, value) or differences.mismatch(got, want @ x_dot, "tangent")
+
+
+def _judge_linearize(case: Case, module: types.ModuleType) -> str:
+    want, chosen = _jacobian(case)
+    forward = _entry(case, "linearize", module)
+    linear = getattr(module, forward.__name__.removesuffix("_fwd"))
+    value, saved = forward(*case.all_arguments)
+    problem = _judge_value(case, value)
+    for start, end in ((0.5, 1.5), (2.0, -1.0)):  # it is called as often as one likes
+        x_dot = np.linspace(start, end, want.shape[1])
+        got = linear(saved, *differences.unflat(x_dot, chosen))
+        problem = problem or differences.mismatch(got, want @ x_dot, "tangent")
+    return problem
 
 
 # How long is it? ---------------------------------------------------------------------------------

@@ -18,5 +18,5 @@ def arguments():
     return np.array([0.3, -0.7, 1.2]), "exp"
 
 
-TRANSFORMS = ("grad", "jit")
+TRANSFORMS = ("grad", "jit", "linearize")
 STATIC = 1  # decides what is computed

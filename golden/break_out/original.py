@@ -2,6 +2,8 @@
 
 import numpy as np
 
+TRANSFORMS = ("grad", "linearize")
+
 
 def break_out(x, limit):
     y = x

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+TRANSFORMS = ("grad", "linearize")
+
 
 def softplus(x):
     small = np.exp(-np.abs(x))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-TRANSFORMS = ("grad", "vjp", "jvp")
+TRANSFORMS = ("grad", "vjp", "jvp", "linearize")
 
 
 def loop_overwrites(x, n):

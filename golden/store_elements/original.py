@@ -19,4 +19,4 @@ def batch():
     return (np.stack([x, -x, x + 1.0]),)
 
 
-TRANSFORMS = ("grad", "jit", "vmap")
+TRANSFORMS = ("grad", "jit", "vmap", "linearize")
