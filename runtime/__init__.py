@@ -219,6 +219,7 @@ from redraft.runtime.tree_util import (
 )
 from redraft.runtime.values import (
     example,
+    linear_function,
     saved_per_example,
     vjp_function,
     with_batch_axes,

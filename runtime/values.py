@@ -23,6 +23,16 @@ def vjp_function(
     return pullback.vjp_function(function, saved, value, primals, places, depth)
 
 
+def linear_function(
+    function: Any, saved: Any, value: Any, primals: tuple, places: tuple, depth: int = 1
+) -> Any:
+    """What ``rd.linearize`` returns beside the value, for a batch; arguments as of `vjp_function`."""
+    from redraft.transpile import linearize, pullback
+
+    of = linearize.Linearized
+    return pullback.vjp_function(function, saved, value, primals, places, depth, of)
+
+
 def example(x: Any) -> Any:
     """What one example of a batch looks like: its shapes and dtypes, not its numbers."""
     from redraft.transpile import function_values

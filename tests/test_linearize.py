@@ -438,6 +438,27 @@ def test_linear_function_of_the_linear_function(f_lin):
     np.testing.assert_allclose(again(X), f_lin(X))
 
 
+def test_linear_functions_as_values(f_lin):
+    """They go into and out of compiled and batched functions."""
+    np.testing.assert_allclose(rd.jit(lambda g, v: g(v) * 2)(f_lin, V), 2 * f_lin(V), rtol=1e-12)
+    xs = np.stack([X, 0.5 * X])
+    values, functions = rd.vmap(lambda x: rd.linearize(looped, x))(xs)
+    tangents = rd.vmap(lambda g, v: g(v))(functions, np.stack([V, X]))
+    for x, v, value, tangent in zip(xs, (V, X), values, tangents, strict=True):
+        want, want_dot = rd.jvp(looped, (x,), (v,))
+        np.testing.assert_allclose(value, want, rtol=1e-12)
+        np.testing.assert_allclose(tangent, want_dot, rtol=1e-12)
+    with pytest.raises(ValueError, match="if it holds a batch of them, map it"):
+        functions(V)
+
+
+def test_compiled_functions_return_linear_functions():
+    value, f_lin = rd.jit(lambda x: rd.linearize(straight, x))(X)
+    want, tangent = rd.jvp(straight, (X,), (V,))
+    np.testing.assert_allclose(value, want, rtol=1e-12)
+    np.testing.assert_allclose(f_lin(V), tangent, rtol=1e-12)
+
+
 # --- within transformed functions: every composition of three
 
 

@@ -108,14 +108,15 @@ def plain_function(static: Kept) -> Any:
 
 
 def vjp_function(
-    function: Any, saved: Any, value: Any, primals: tuple, places: tuple, depth: int
-) -> Pullback:
+    function: Any, saved: Any, value: Any, primals: tuple, places: tuple, depth: int,
+    cls: type = Pullback,
+) -> Any:  # fmt: skip
     """A pullback for a batch of residuals; `value` and `primals` are those of one example."""
     function.__redraft_source__ = source_of_code(function)  # for as long as the function lives
-    made = Pullback(function, None, value, primals, list(places))
+    made = cls(function, None, value, primals, list(places))
     shapes = [shape[depth:] for shape in residual_shapes(saved)]
     static = Kept((static_part(made).value[0], shapes))
-    return from_parts(Pullback, static, (marked(saved),))
+    return from_parts(cls, static, (marked(saved),))
 
 
 def check_like(value: Any, like: Any, what: str, of: str) -> None:

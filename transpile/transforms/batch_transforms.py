@@ -256,27 +256,27 @@ class BatchedTransformations(BatchedCalls):
         self.emit(gast.Assign([places], new, None))
         of_value, of_saved = known.parts
         self.env[value], self.env[saved] = of_value, of_saved
-        held = None
-        if not linear:
-            held = self.pullback_object(pair, (value, of_value), saved, args, own)
+        of = (pair.active, "linear") if linear else (pair.returned(), "vjp")
+        held = self.pullback_object(pair, (value, of_value), saved, args, own, *of)
         pulled = Pullback(saved, pair, of_saved, bars, held, linear)
         self.made_here.append(pulled)
         display = gast.Tuple([core.name(value), core.name(saved)], gast.Load())
         return display, Items("tuple", (0, 1), (of_value, pulled))
 
     def pullback_object(
-        self, pair: Any, value: tuple[str, Value], saved: str, args: list[Result], own: Any
-    ) -> str | None:
+        self, pair: Any, value: tuple[str, Value], saved: str, args: list[Result], own: Any,
+        returned: tuple[str, ...], kind: str,
+    ) -> str | None:  # fmt: skip
         """A variable with the pullback as an object, if one is returned by the batched function."""
         if not self.batches.returns_functions:
             return None
         of_value = example_node(core.name(value[0]), value[1])
         primals = gast.Tuple([example_node(core.copy(n), k) for n, k in args], gast.Load())
-        places = [core.constant(own.index(name)) for name in pair.returned()]
+        places = [core.constant(own.index(name)) for name in returned]
         name = self.free(f"{saved}_function")
         residuals = Saved(self).placed(core.name(saved), self.env[saved], 0, "the residuals")
         made = core.call(
-            "rt.vjp_function", core.name(pair.backward), residuals, of_value, primals,
+            f"rt.{kind}_function", core.name(pair.backward), residuals, of_value, primals,
             gast.Tuple(places, gast.Load()),
         )  # fmt: skip
         self.emit(core.assign(name, made))

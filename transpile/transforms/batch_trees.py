@@ -47,7 +47,8 @@ class BatchedTrees:
                 tree_util.tree_reduce: self.call_tree_reduce, rt.tree_parts: self.call_tree_parts,
                 rt.tree_unflatten: self.call_tree_unflatten, rt.tree_bar: self.call_tree_bar,
                 rt.bar_parts: self.call_bar_parts, rt.example: self.call_example,
-                rt.vjp_function: self.call_vjp_function, rt.saved_per_example: self.call_saved_per_example,
+                rt.vjp_function: self.call_vjp_function, rt.linear_function: self.call_vjp_function,
+                rt.saved_per_example: self.call_saved_per_example,
             }.get(function)  # fmt: skip
         except TypeError:
             return None
