@@ -8,7 +8,12 @@ _root = _Path(__file__).resolve().parent.parent
 if (_root / "transpile" / "api.py").exists():
     __path__.append(str(_root))
 
-from redraft import tree, tree_util  # noqa: E402
+from redraft import debug, tree, tree_util  # noqa: E402
+from redraft.runtime.callbacks import (  # noqa: E402
+    effects_barrier,
+    io_callback,
+    pure_callback,
+)
 from redraft.runtime.collectives import (  # noqa: E402
     all_gather,
     all_to_all,
@@ -63,9 +68,12 @@ __all__ = [
     "debug_nans",
     "eval_shape",
     "fwd_and_bwd",
+    "debug",
+    "effects_barrier",
     "grad",
     "hessian",
     "insert_grad_of",
+    "io_callback",
     "jacfwd",
     "jacobian",
     "jacrev",
@@ -81,6 +89,7 @@ __all__ = [
     "primitive",
     "psum",
     "psum_scatter",
+    "pure_callback",
     "register_pytree_node",
     "source",
     "stop_gradient",

@@ -44,6 +44,16 @@ from redraft.runtime.batching import (
     spread_inside,
 )
 from redraft.runtime.closures import closure_bar, closure_consts, closure_converted, consts_bar
+from redraft.runtime.callbacks import (
+    batched_specs,
+    debug_callback,
+    debug_print,
+    for_some,
+    io_callback,
+    one_by_one,
+    printing,
+    pure_callback,
+)
 from redraft.runtime.collectives import (
     all_gather,
     all_to_all,

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from redraft.runtime.memory import TRACE, Memory, is_array
+from redraft.runtime.partition import Cut, Retrace, raise_original
 from redraft.runtime.tensors import TensorError, is_tensor, require_tensorflow
 from redraft.transpile import trace_errors
 from redraft.transpile.errors import Span, TransformError
@@ -432,7 +433,8 @@ class Entry:
             raise
 
     def explain(self, error: BaseException) -> None:
-        """Raise a `TransformError` at the user's line, if XLA could not compile the program."""
+        """Raise the error of a callback, or a `TransformError`, if XLA could not compile the program."""
+        raise_original(error)
         trace_errors.explain(error, self.jitted.fun)
 
     def traced(self, fields: frozenset[str], leaves: list[Any], specifications: list[Any]) -> Any:
@@ -448,7 +450,25 @@ class Entry:
             TRACE.fields = saved
 
     def trace(self, leaves: list[Any], specifications: list[Any]) -> Any:
-        """Run the staged function on symbolic tensors, and compile what it does."""
+        """Run the staged function on symbolic tensors, and compile what it does.
+
+        Where it calls what XLA cannot compile, it becomes a graph of parts.
+        """
+        try:
+            return self.traced_as(leaves, specifications, whole=True)
+        except Cut:
+            TRACE.partition, TRACE.rolled_wrongly = True, set()
+        try:
+            while True:
+                try:
+                    return self.traced_as(leaves, specifications, whole=False)
+                except Retrace:
+                    continue
+        finally:
+            TRACE.partition = False
+
+    def traced_as(self, leaves: list[Any], specifications: list[Any], whole: bool) -> Any:
+        """The program as one of XLA's, or as a graph of such."""
         held: dict[str, Any] = {}
 
         def body(tensors: list[Any]) -> list[Any]:
@@ -470,7 +490,7 @@ class Entry:
         saved = TRACE.guards
         try:
             compiled = self.tf.Compiled(
-                body, specifications, self.device, together=may_be_joined(leaves)
+                body, specifications, self.device, may_be_joined(leaves), whole
             )
         except TransformError:
             raise

@@ -1030,10 +1030,11 @@ class StagedTools(Stand):
         return value
 
 
-# calls of functions, checks of users' rules, and collectives, which only say that they have no axis here
+# calls of functions, callbacks, checks of users' rules, and collectives, which only say that they have no
+# axis here
 AS_THEY_ARE = tuple(
     f"redraft.runtime.{n}"
-    for n in ("apply", "closures", "collectives", "rules", "tree_util", "values")
+    for n in ("apply", "callbacks", "closures", "collectives", "rules", "tree_util", "values")
 )
 
 

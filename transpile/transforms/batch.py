@@ -29,6 +29,7 @@ import gast
 import numpy
 
 from redraft import runtime
+from redraft.runtime.callbacks import is_host_call
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     PLAIN,
@@ -492,6 +493,8 @@ class Batcher(BatchedClosures):
 
     def is_change(self, node: Any) -> bool:
         """Is this ``xs.append(v)`` or its like, which is checked where it is rewritten?"""
+        if isinstance(node, gast.Call) and is_host_call(self.scope.value(node.func)):
+            return True
         if not isinstance(node, gast.Call) or not isinstance(node.func, gast.Attribute):
             return False
         helper = self.scope.value(node.func)
