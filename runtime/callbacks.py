@@ -8,8 +8,11 @@ operation that calls it when the program runs (runtime/tf_callbacks.py).
 
 from __future__ import annotations
 
+import copy
+import functools
 import string
 import sys
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,7 +21,7 @@ import numpy as np
 from redraft.runtime import memory
 from redraft.runtime.specs import spec_of
 from redraft.runtime.structures import flatten, paths, unflatten
-from redraft.runtime.tensors import holds_tensor, is_tensor
+from redraft.runtime.tensors import TensorError, holds_tensor, is_tensor
 
 VMAP_METHODS = (
     "sequential", "sequential_unrolled", "expand_dims", "broadcast_all", "legacy_vectorized", None,
@@ -247,6 +250,7 @@ class _Checker(string.Formatter):
 
 def _called(kind: str, callback: Callable, declared: Any, args: tuple, kwargs: dict) -> Any:
     """What a callback returns, compared with what was declared."""
+    callback = as_written(callback) if memory.tracing() else callback
     wanted = [spec_of(x) for x in _declared_leaves(kind, declared)]
     given = (args, kwargs)
     for path, x in zip(paths(given), flatten(given), strict=True):
@@ -269,6 +273,7 @@ def _called(kind: str, callback: Callable, declared: Any, args: tuple, kwargs: d
 
 def _effect(kind: str, callback: Callable, args: tuple, kwargs: dict) -> None:
     """Call a callback for its effect."""
+    callback = as_written(callback) if memory.tracing() else callback
     given = (args, kwargs)
 
     def run(leaves: Iterator[Any]) -> list[np.ndarray]:
@@ -291,6 +296,55 @@ def _on_tensors(label: str, run: Callable, leaves: list[Any], wanted: list[Any])
 def own_array(x: Any) -> Any:
     """A number or an array as an array in memory of its own; anything else as it is."""
     return np.array(x) if isinstance(x, NUMBERS) else x
+
+
+def as_written(callback: Any) -> Any:
+    """A callback that a traced function has named or defined, as the function that the user wrote.
+
+    It runs when the program does: variables of the traced function that it reads are those of now.
+
+    Raises:
+        TensorError: it reads one that is known only when the program runs.
+    """
+    if isinstance(callback, one_by_one):
+        new = copy.copy(callback)
+        new.callback = as_written(callback.callback)
+        return new
+    if isinstance(callback, functools.partial):
+        if holds_tensor((callback.args, callback.keywords)):
+            raise TensorError(f"the callback `{name_of(callback.func)}` {CAPTURES}")
+        return functools.partial(as_written(callback.func), *callback.args, **callback.keywords)
+    if hasattr(type(callback), "redraft_identity") and hasattr(callback, "original"):
+        return callback.original  # what stands for a function in staged text
+    if not isinstance(callback, types.FunctionType):
+        return callback
+    names = callback.__globals__
+    if not names.get("__redraft_staged__"):
+        return callback
+    cells = tuple(_cell_of_now(callback, c) for c in callback.__closure__ or ())
+    new = types.FunctionType(
+        callback.__code__, names["__redraft_globals__"], callback.__name__, callback.__defaults__, cells
+    )
+    new.__kwdefaults__ = callback.__kwdefaults__
+    return new
+
+
+CAPTURES = "reads a value that is known only when the compiled function runs"
+
+
+def _cell_of_now(callback: types.FunctionType, cell: Any) -> Any:
+    """A closure cell with what it holds while the function is traced."""
+    if any(cell is known for known, _ in memory.TRACE.cells):
+        return cell  # of the functions around the traced one
+    try:
+        value = cell.cell_contents
+    except ValueError:
+        return cell
+    if holds_tensor(value):
+        raise TensorError(f"the callback `{callback.__name__}` {CAPTURES}")
+    if isinstance(value, types.FunctionType):
+        value = as_written(value)
+    return types.CellType(value)
 
 
 def name_of(callback: Any) -> str:

@@ -487,7 +487,8 @@ class Stager:
         if not all(_grows_list(s) or _is_update(s) or self.is_bound(s) for s in plain):
             return False
         nodes = [n for s in body for n in core.walk(s)]
-        if any(isinstance(n, (gast.NamedExpr, gast.Lambda)) for n in nodes):
+        passed = self.passed_to_host(nodes, core.writes(body))
+        if any(isinstance(n, (gast.NamedExpr, gast.Lambda)) and n not in passed for n in nodes):
             return False
         targets = [
             t for n in nodes if isinstance(n, (gast.Assign, gast.AugAssign))
@@ -504,6 +505,12 @@ class Stager:
         if len(plain) < len(others):
             return True
         return bool(names & self.tainted) or any(map(_grows_list, statements))
+
+    def passed_to_host(self, nodes: list[Any], changed: set[str]) -> list[Any]:
+        """Lambdas that are callbacks, and read nothing that a round changes: they run outside."""
+        calls = [n for n in nodes if isinstance(n, gast.Call)]
+        passed = [a for c in calls if is_host_call(self.scope.value(c.func)) for a in c.args]
+        return [a for a in passed if isinstance(a, gast.Lambda) and not core.reads(a) & changed]
 
     def is_host_call(self, statement: Any) -> bool:
         """Is it ``rd.debug.print(x)``, or another callback for its effect?"""
