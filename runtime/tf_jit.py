@@ -425,6 +425,24 @@ def in_parts(function: Callable) -> Any:
     return tf.function(function, autograph=False)
 
 
+def call_island(body: Callable, name: str, tensors: list[Any]) -> list[Any]:
+    """Call a function that XLA compiles, within a graph of parts.
+
+    Args:
+        body: takes a list of tensors of its own graph, and returns such a list.
+        name: of the function.
+        tensors: what it is called with.
+    """
+
+    def traced(*inputs: Any) -> list[Any]:
+        return body(list(inputs))
+
+    traced.__name__ = name
+    specifications = [tf.TensorSpec(x.shape, x.dtype) for x in tensors]
+    concrete = compiled_by_xla(traced).get_concrete_function(*specifications)
+    return list(concrete(*map(tf.convert_to_tensor, tensors)))
+
+
 PACKED = 1024  # bytes up to which an argument is passed together with others
 SMALL = 24  # operations up to which a function counts as small
 FREE = frozenset({"Placeholder", "Const", "Identity", "NoOp"})

@@ -41,7 +41,9 @@ from redraft.transpile.front.lower import is_harmless
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.primitives import table
+from redraft.transpile import staged_islands
 from redraft.transpile.staged_control import CONTROL, Undefined
+from redraft.transpile.staged_islands import in_parts
 from redraft.transpile.staged_items import Enumerated, Reversed, Rows, Zipped
 from redraft.transpile.transforms.stage import Stager, is_known_module
 
@@ -808,7 +810,7 @@ def staged_function(function: types.FunctionType) -> Any:
     )  # fmt: skip
     made.__kwdefaults__ = function.__kwdefaults__
     made.__module__ = function.__module__
-    return made
+    return staged_islands.Compiled(function, made) if hasattr(function, "redraft_island") else made
 
 
 def _is_module(cell: Any) -> bool:
@@ -849,7 +851,7 @@ def staged_source(function: types.FunctionType) -> StagedSource:
     """The staged text of a Python function; written once per code object and meaning of names."""
     modules = _modules_in_cells(function)
     known = (TRACE.lengths_vary, asked_for(function.__code__))
-    key = (function.__code__, id(function.__globals__), modules, *known)
+    key = (function.__code__, id(function.__globals__), modules, *known, TRACE.partition)
     with _lock:
         found = _texts.get(key)
         if found is None or not found.is_current():
@@ -875,7 +877,10 @@ _own_codes: set[Any] = set()
 
 
 def _write(function: types.FunctionType) -> StagedSource:
-    source = read_source(function)
+    source = getattr(function, "redraft_island", None) or read_source(function)
+    is_island, whole = hasattr(function, "redraft_island"), source
+    if TRACE.partition and not is_island:
+        source = in_parts(source)
     dependencies: list[Any] = []
     stager = Stager(
         source,
@@ -885,7 +890,8 @@ def _write(function: types.FunctionType) -> StagedSource:
         asked_for(function.__code__),
     )
     node = stager.stage()
-    node.docstring = f"`{function.__name__}` ({source.user_place}), staged."
+    how = "compiled by XLA" if is_island else "staged" if source is whole else "staged in parts"
+    node.docstring = f"`{function.__name__}` ({source.user_place}), {how}."
     text = _without_spaces(print_function(node))
     file = file_name(f"{source.name} staged", source.place)
     tree = core.parse(text)
