@@ -680,6 +680,7 @@ def users_place(span: Span | None) -> Span | None:
 def source_text(fun: Any) -> str:
     """The staged source of a function, after that of the functions that it calls by name."""
     texts: dict[str, None] = {}
+    cuts = may_cut(fun)  # then its parts are shown
     seen: set[Any] = set()
 
     def visit(value: Any) -> None:
@@ -687,17 +688,26 @@ def source_text(fun: Any) -> str:
         if function is None or function in seen:
             return
         seen.add(function)
-        saved, TRACE.guards = TRACE.guards, []
+        saved, TRACE.guards = (TRACE.guards, TRACE.partition), []
+        TRACE.partition = cuts
         try:
             found = staged_source(function)
         finally:
-            TRACE.guards = saved
+            TRACE.guards, TRACE.partition = saved
         for callee in found.callees:
             visit(callee)
         texts[found.text] = None
 
     visit(fun)
     return "\n\n".join(texts)
+
+
+def may_cut(fun: Any) -> bool:
+    """May a function make a call that XLA cannot compile?"""
+    from redraft.transpile.analysis.cutting import Cuts
+
+    function = plain_function(fun)
+    return function is not None and Cuts().function(function)
 
 
 def plain_function(value: Any) -> Any:
