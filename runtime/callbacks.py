@@ -203,7 +203,7 @@ def _later(
     return with_options
 
 
-class printing:  # noqa: N801  (generated code calls it like a function)
+class printing:
     """What prints values in a text."""
 
     def __init__(self, fmt: str) -> None:
@@ -323,7 +323,11 @@ def as_written(callback: Any) -> Any:
         return callback
     cells = tuple(_cell_of_now(callback, c) for c in callback.__closure__ or ())
     new = types.FunctionType(
-        callback.__code__, names["__redraft_globals__"], callback.__name__, callback.__defaults__, cells
+        callback.__code__,
+        names["__redraft_globals__"],
+        callback.__name__,
+        callback.__defaults__,
+        cells,
     )
     new.__kwdefaults__ = callback.__kwdefaults__
     return new
@@ -434,7 +438,7 @@ def batched_specs(declared: Any, size: int) -> Any:
 NO_RESULT = object()  # of a callback that no example has reached
 
 
-class one_by_one:  # noqa: N801
+class one_by_one:
     """A callback of examples, called for one after the other.
 
     Args:
@@ -480,7 +484,7 @@ def _spread(rows: np.ndarray, places: list[int], size: int) -> np.ndarray:
     return spread
 
 
-class for_some(one_by_one):  # noqa: N801
+class for_some(one_by_one):
     """The same for the examples of a mask, which is the first argument; the others get zeros."""
 
     masked = True

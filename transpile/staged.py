@@ -32,7 +32,7 @@ from redraft.runtime.growing import Growing
 from redraft.runtime.memory import TRACE, VIEWS
 from redraft.runtime.scopes import scopes
 from redraft.runtime.tensors import TensorError, holds_tensor, is_tensor
-from redraft.transpile import core
+from redraft.transpile import core, staged_islands
 from redraft.transpile.back.emit import print_function
 from redraft.transpile.back.lines import marks_of
 from redraft.transpile.back.load import file_name
@@ -41,7 +41,6 @@ from redraft.transpile.front.lower import is_harmless
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.primitives import table
-from redraft.transpile import staged_islands
 from redraft.transpile.staged_control import CONTROL, Undefined
 from redraft.transpile.staged_islands import in_parts
 from redraft.transpile.staged_items import Enumerated, Reversed, Rows, Zipped

@@ -12,7 +12,6 @@ import dataclasses
 import types
 from typing import Any
 
-
 from redraft.runtime import memory
 from redraft.runtime.memory import TRACE, Memory, is_array
 from redraft.runtime.partition import Cut
@@ -148,7 +147,10 @@ class Call:
             watched.undo()
             raise Inline from None
         self.ans = Apart(self.inner.current(ans), numbers=False)
-        if any(may_be_two(x) for x in self.ans.leaves) or Watched(tuple(self.ans.kept)).holds_tensor:
+        if (
+            any(may_be_two(x) for x in self.ans.leaves)
+            or Watched(tuple(self.ans.kept)).holds_tensor
+        ):
             raise Inline
         self.checks = [error for _, error in TRACE.checks]
         outputs = [x for x in self.ans.leaves if is_tensor(x)]

@@ -24,9 +24,17 @@ from redraft.transpile.primitives import table
 PURE_ROOTS = frozenset({"np", "rt", "math", "numpy"})
 RUN = frozenset(  # they run functions of the user, which may have effects
     {
-        "call_fwd", "call_jvp", "call_star", "method_fwd", "method_jvp", "star_fwd", "star_jvp",
-        "io_callback", "debug_callback", "debug_print",
-    }  # fmt: skip
+        "call_fwd",
+        "call_jvp",
+        "call_star",
+        "method_fwd",
+        "method_jvp",
+        "star_fwd",
+        "star_jvp",
+        "io_callback",
+        "debug_callback",
+        "debug_print",
+    }
 )
 PURE_NAMES = frozenset(
     {"range", "len", "reversed", "zip", "enumerate", "list", "tuple", "dict", "abs", "float", "int"}

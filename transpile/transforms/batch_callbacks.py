@@ -222,7 +222,10 @@ class BatchedCallbacks(BatchedCollectives):
                 "`vmap_method`: 'sequential', 'expand_dims' or 'broadcast_all'",
             )  # fmt: skip
         callback, args, named = parts.first, parts.args, parts.named
-        if method in ("sequential", "sequential_unrolled"):
+        if method in ("sequential", "sequential_unrolled") and self.regions:
+            callback = self.for_each_example("rt.for_some", parts, node)
+            args = [(self.everyone(), PLAIN), *args]
+        elif method in ("sequential", "sequential_unrolled"):
             callback = self.for_each_example("rt.one_by_one", parts, node)
         elif method in ("expand_dims", "broadcast_all"):
             args = [self.with_axis(pair, method, node) for pair in args]
@@ -275,7 +278,9 @@ class BatchedCallbacks(BatchedCollectives):
             return core.constant(True)
         if not isinstance(known, Items) or known.kind not in ("tuple", "list", "dict"):
             raise self.refuse(
-                place, "an argument of which only some parts are batched", "pass the arrays one by one"
+                place,
+                "an argument of which only some parts are batched",
+                "pass the arrays one by one",
             )
         flags = [self.flag(part, place) for part in known.parts]
         if known.kind == "dict":
@@ -300,10 +305,12 @@ def all_batched(known: Value) -> bool:
 
 def described(known: Value) -> Value:
     """The arrays that a declaration declares."""
-    if isinstance(known, Text) or isinstance(known, Nothing):
+    if isinstance(known, (Text, Nothing)):
         return Nothing()
     if isinstance(known, Array):
         return Array(False, known.rank)
-    return Items(known.kind, known.keys, tuple(map(described, known.parts))) if isinstance(
-        known, Items
-    ) else known
+    return (
+        Items(known.kind, known.keys, tuple(map(described, known.parts)))
+        if isinstance(known, Items)
+        else known
+    )

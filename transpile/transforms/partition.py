@@ -131,9 +131,7 @@ class _Partition:
 
     # --- what may stand in an island
 
-    def may_join(
-        self, statement: Any, run: list[Any], bound: set[str], after: set[str]
-    ) -> bool:
+    def may_join(self, statement: Any, run: list[Any], bound: set[str], after: set[str]) -> bool:
         """May a statement stand in an island behind those of a run?"""
         if run and isinstance(run[-1], gast.Return):
             return False
@@ -181,7 +179,9 @@ class _Partition:
         if ends:
             new: Any = gast.Return(call)
         else:
-            body.append(located(gast.Return(together(map(core.name, results), gast.Load())), run[-1]))
+            body.append(
+                located(gast.Return(together(map(core.name, results), gast.Load())), run[-1])
+            )
             new = gast.Assign([together(map(core.store, results), gast.Store())], call, None)
         names = [gast.Name(p, gast.Param(), None, None) for p in parameters]
         arguments = gast.arguments(names, [], None, [], [], None, [])
@@ -319,8 +319,11 @@ def exposed_by(statement: Any) -> set[str]:
         return core.reads(statement.test) | parts
     if isinstance(statement, gast.For):
         body = exposed(statement.body) - core.writes(statement.target)
-        return core.reads(statement.iter) | core.reads(statement.target) | body | exposed(
-            statement.orelse
+        return (
+            core.reads(statement.iter)
+            | core.reads(statement.target)
+            | body
+            | exposed(statement.orelse)
         )
     if isinstance(statement, gast.While):
         return core.reads(statement.test) | exposed(statement.body) | exposed(statement.orelse)
