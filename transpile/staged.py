@@ -42,7 +42,7 @@ from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.primitives import table
 from redraft.transpile.staged_control import CONTROL, Undefined
-from redraft.transpile.staged_islands import in_parts
+from redraft.transpile.staged_islands import in_parts, part_of
 from redraft.transpile.staged_items import Enumerated, Reversed, Rows, Zipped
 from redraft.transpile.transforms.stage import Stager, is_known_module
 
@@ -890,7 +890,8 @@ def _write(function: types.FunctionType) -> StagedSource:
     )
     node = stager.stage()
     how = "compiled by XLA" if is_island else "staged" if source is whole else "staged in parts"
-    node.docstring = f"`{function.__name__}` ({source.user_place}), {how}."
+    name = f"`{function.__name__}`" if not is_island else part_of(function.__name__)
+    node.docstring = f"{name} ({source.user_place}), {how}."
     text = _without_spaces(print_function(node))
     file = file_name(f"{source.name} staged", source.place)
     tree = core.parse(text)

@@ -53,6 +53,11 @@ def function_of(island: Island, source: Source) -> types.FunctionType:
     return function
 
 
+def part_of(name: str) -> str:
+    """How an island is described."""
+    return f"Part of `{name.rpartition('_island_')[0]}`"
+
+
 class Inline(Exception):
     """An island must be traced as it stands."""
 
@@ -70,7 +75,7 @@ class Compiled:
 
     def __call__(self, *args: Any) -> Any:
         held = memory.current()
-        if held is None or not TRACE.partition:
+        if held is None or not TRACE.partition or TRACE.lengths_vary:
             return self.run(*args)
         before = held.state()
         try:
@@ -85,15 +90,18 @@ class Call:
 
     Attributes:
         tensors: what it is given, each once.
-        changed: for each result of the inner function behind its own results, the tensor whose place
-            it takes.
+        arrays: the arrays of NumPy's that it is given.
+        pairs: both, with what stands for them inside.
+        changed: those of the pairs that change in place.
     """
 
     def __init__(self, run: Any, name: str, held: Memory, args: tuple) -> None:
         self.run, self.name, self.held = run, name, held
         self.args = tuple(held.current(a) for a in args)
         self.apart = Apart(self.args, numbers=False)
-        self.tensors = list({id(x): x for x in self.apart.leaves if is_tensor(x)}.values())
+        leaves = {id(x): x for x in self.apart.leaves}.values()
+        self.tensors = [x for x in leaves if is_tensor(x)]
+        self.arrays = [x for x in leaves if not is_tensor(x)]  # of NumPy's: known while tracing
         kept = [x for x in self.apart.kept if not isinstance(x, (str, bytes))]
         if Watched(tuple(kept)).holds_tensor or any(map(may_be_two, self.tensors)):
             raise Inline
@@ -115,7 +123,8 @@ class Call:
         kinds = [tf_jit.kind_of_variable(x) for x in self.tensors]
         self.inputs = tf_jit.as_variables(inputs, kinds)
         self.inner = Memory()
-        for outer, own in zip(self.tensors, self.inputs, strict=True):
+        self.pairs = [*zip(self.tensors, self.inputs, strict=True), *((x, x) for x in self.arrays)]
+        for outer, own in self.pairs:
             self.share(outer, own)
         state = (TRACE.partition, TRACE.rounds, TRACE.checks)
         TRACE.partition, TRACE.rounds, TRACE.checks = False, [], []
@@ -152,13 +161,14 @@ class Call:
             or Watched(tuple(self.ans.kept)).holds_tensor
         ):
             raise Inline
+        self.held.chosen += self.inner.chosen
         self.checks = [error for _, error in TRACE.checks]
         outputs = [x for x in self.ans.leaves if is_tensor(x)]
-        for outer, own in zip(self.tensors, self.inputs, strict=True):
+        for outer, own in self.pairs:
             if id(own) in self.inner.stale:
                 if id(own) not in self.inner.newer:
                     raise Inline  # through a view that nobody can follow
-                self.changed.append(outer)
+                self.changed.append((outer, own))
                 outputs.append(self.inner.current(own))
         return [*outputs, *(failed for failed, _ in TRACE.checks)]
 
@@ -181,8 +191,8 @@ class Call:
                 continue
             out = tf_jit.as_variables([next(left)], [kind])[0]
             results.append((leaf, given.get(id(leaf), made.setdefault(id(leaf), out))))
-        for outer in self.changed:
-            self.held.changed(outer, self.as_changed(outer, next(left), results))
+        for outer, own in self.changed:
+            self.held.changed(outer, self.as_changed(own, next(left), results))
         for leaf, out in results:
             if is_tensor(leaf) and is_array(leaf) and id(leaf) not in given:
                 self.relate(leaf, out, homes)
@@ -191,10 +201,9 @@ class Call:
             note(failed, error)
         return self.ans.rebuild(leaves)
 
-    def as_changed(self, outer: Any, out: Any, results: list[Any]) -> Any:
+    def as_changed(self, own: Any, out: Any, results: list[Any]) -> Any:
         """What takes the place of a changed array: the result that it is, if it is one."""
-        place = next(i for i, x in enumerate(self.tensors) if x is outer)
-        newest = self.inner.current(self.inputs[place])
+        newest = self.inner.current(own)
         return next((new for leaf, new in results if leaf is newest), out)
 
     def relate(self, leaf: Any, out: Any, homes: dict[int, int]) -> None:
@@ -215,4 +224,4 @@ def may_be_two(x: Any) -> bool:
     return is_tensor(x) and hasattr(x, "_redraft_may_stand_for")
 
 
-__all__ = ["Compiled", "in_parts"]
+__all__ = ["Compiled", "in_parts", "part_of"]

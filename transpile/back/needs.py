@@ -104,6 +104,8 @@ class Needs:
                 "the leaves of a tree are known at run time only, and found by optree",
                 "write it without --standalone, or name the parts of the tree",
             )
+        if self.standalone and getattr(value, "__module__", None) == "redraft.runtime.callbacks":
+            raise self.refusal("a callback is called by redraft", "write it without --standalone")
         if isinstance(value, types.ModuleType):
             return Piece(name, origins.import_module(value, name), "import"), {}
         found = origins.importable(value)
