@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from redraft.runtime import memory
+from redraft.runtime.partition import raise_original
 from redraft.runtime.specs import spec_of
 from redraft.runtime.structures import flatten, paths, unflatten
 from redraft.runtime.tensors import TensorError, holds_tensor, is_tensor
@@ -172,10 +173,19 @@ def debug_print(
 
 
 def effects_barrier() -> None:
-    """Wait until the effects of all calls that were made before have happened."""
+    """Wait until the effects of all calls that were made before have happened.
+
+    Raises:
+        Exception: what a callback has raised since then, if the caller has not seen it.
+    """
     module = sys.modules.get("redraft.runtime.tf_callbacks")
-    if module is not None:
+    if module is None:
+        return
+    try:
         module.wait()
+    except Exception as error:
+        raise_original(error)
+        raise
 
 
 PURE = (pure_callback,)

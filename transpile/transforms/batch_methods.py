@@ -313,7 +313,7 @@ class BatchedMethods(BatchedCallbacks):
         if any(is_batched(k) for _, k in (*pairs, *keywords.values())):
             raise self.refuse(
                 node, "`print` of a batched value would print the whole batch",
-                "print outside of vmap",
+                "use `rd.debug.print`, which prints once for each example",
             )  # fmt: skip
         named = [gast.keyword(k, n) for k, (n, _) in keywords.items()]
         return gast.Call(core.copy(node.func), [n for n, _ in pairs], named), Nothing()
