@@ -43,7 +43,6 @@ from redraft.runtime.batching import (
     spread,
     spread_inside,
 )
-from redraft.runtime.closures import closure_bar, closure_consts, closure_converted, consts_bar
 from redraft.runtime.callbacks import (
     batched_specs,
     debug_callback,
@@ -54,6 +53,7 @@ from redraft.runtime.callbacks import (
     printing,
     pure_callback,
 )
+from redraft.runtime.closures import closure_bar, closure_consts, closure_converted, consts_bar
 from redraft.runtime.collectives import (
     all_gather,
     all_to_all,

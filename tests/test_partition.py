@@ -166,7 +166,7 @@ def jumps(x):
 def outside_list(x):
     seen = []
     rd.debug.callback(CALLS.append, x)
-    for i in range(12):
+    for _ in range(12):
         x = np.cos(x) * 1.1 + np.sin(x) * np.exp(-x)
         seen.append(x)
     rd.debug.callback(CALLS.append, x)
