@@ -115,7 +115,7 @@ def debug_callback(
     Args:
         callback: called with NumPy arrays; what it returns is dropped.
         args: arrays, numbers, containers of them, and anything else, which is passed on.
-        ordered: keep the order of such calls, and refuse `vmap`. Without it the order is kept as well.
+        ordered: keep the order of such calls. Without it the order is kept as well.
         partitioned: accepted as in JAX, without an effect.
         kwargs: as `args`.
 
@@ -151,7 +151,7 @@ def debug_print(
     Args:
         fmt: a text for `str.format`, such as ``"x = {x}"``: no f-string, since the values come later.
         args: arrays and numbers, for ``{}``.
-        ordered: keep the order of such calls, and refuse `vmap`. Without it the order is kept as well.
+        ordered: keep the order of such calls. Without it the order is kept as well.
         partitioned: accepted as in JAX, without an effect.
         skip_format_check: do not check the text before the values are there.
         kwargs: arrays and numbers, for ``{name}``.

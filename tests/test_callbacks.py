@@ -407,6 +407,34 @@ def test_effects_are_neither_merged_nor_dropped_nor_run_while_tracing():
     assert len(run(rd.grad(lambda x: np.sum(x) * twice(np.ones(3))), X)[1]) == 3
 
 
+def square(a, n):
+    return a * n * n
+
+
+def test_callback_as_an_argument_happens_once():
+    def f(x):
+        y = x
+        for i in range(5):
+            y = square(np.sin(y), rd.io_callback(host_sum, SCALAR, 1.0 * i))
+        return np.sum(y)
+
+    for by in (
+        rd.grad,
+        rd.jit,
+        lambda f: rd.jit(rd.grad(f)),
+        lambda f: lambda x: rd.jvp(f, (x,), (x,)),
+    ):
+        assert len(run(by(f), X)[1]) == 5
+
+
+def test_activity_follows_each_part_of_a_tuple():
+    def f(x, n):
+        p, q = x, n
+        return np.sum(p * rd.pure_callback(host_sum, SCALAR, q))
+
+    np.testing.assert_array_equal(rd.grad(f)(X, 3.0), [3.0, 3.0, 3.0])
+
+
 def test_function_that_only_has_effects():
     def only(x):
         rd.debug.callback(note, x)
@@ -523,6 +551,18 @@ def test_vmap_asks_for_a_method():
         jax.vmap(lambda x: jax.pure_callback(host_sin, SPEC, x))(XS)
     same_for_all = rd.vmap(lambda x: x + rd.pure_callback(host_sin, SPEC, np.ones(3)))
     assert len(run(same_for_all, XS)[1]) == 1
+
+
+@pytest.mark.parametrize("api, by", [(jax, lambda f: f), (rd, lambda f: f), (rd, rd.jit)])
+def test_ordered_prints_are_batched(api, by, capsys):
+    def f(x):
+        api.debug.print("{}", x, ordered=True)
+        api.debug.print(ordered=True)("last {}", x)
+        return x
+
+    by(api.vmap(f))(np.array([1.0, 2.0]))
+    jax.effects_barrier()
+    assert capsys.readouterr().out == "1.0\n2.0\nlast 1.0\nlast 2.0\n"
 
 
 def test_vmap_refuses_ordered_callbacks():

@@ -117,14 +117,19 @@ class BatchedCallbacks(BatchedCollectives):
         mask = self.mask_of_effect(node, is_batch) if is_effect else None
         if mask is None and not is_batch:
             return self.same_call(node, parts)
+        if function is callbacks.io_callback:
+            self.refuse_ordered(node, parts)
+        if not is_effect:
+            return self.pure_call(node, parts)
+        return self.effect(function, node, parts, mask)
+
+    def refuse_ordered(self, node: Any, parts: Parts) -> None:
+        """As in JAX: `io_callback` for the examples of a batch has no order of its own."""
         if self.scope.option(parts.options.get("ordered", core.constant(False))) is not False:
             raise self.refuse(
                 node, "an ordered callback of batched values", "leave `ordered` out: the calls keep "
                 "the order of the program, and of the examples",
             )  # fmt: skip
-        if not is_effect:
-            return self.pure_call(node, parts)
-        return self.effect(function, node, parts, mask)
 
     def parts_of_call(self, function: Any, node: gast.Call) -> Parts:
         with_results = function in (callbacks.pure_callback, callbacks.io_callback)
