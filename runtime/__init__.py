@@ -19,6 +19,7 @@ from redraft.runtime.apply import (
     star_fwd,
     star_jvp,
 )
+from redraft.runtime.batched_callbacks import batched_specs, for_some, one_by_one
 from redraft.runtime.batching import (
     align,
     as_columns,
@@ -44,12 +45,9 @@ from redraft.runtime.batching import (
     spread_inside,
 )
 from redraft.runtime.callbacks import (
-    batched_specs,
     debug_callback,
     debug_print,
-    for_some,
     io_callback,
-    one_by_one,
     printing,
     pure_callback,
 )

@@ -1040,7 +1040,16 @@ class StagedTools(Stand):
 # axis here
 AS_THEY_ARE = tuple(
     f"redraft.runtime.{n}"
-    for n in ("apply", "callbacks", "closures", "collectives", "rules", "tree_util", "values")
+    for n in (
+        "apply",
+        "batched_callbacks",
+        "callbacks",
+        "closures",
+        "collectives",
+        "rules",
+        "tree_util",
+        "values",
+    )
 )
 
 
