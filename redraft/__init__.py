@@ -8,7 +8,12 @@ _root = _Path(__file__).resolve().parent.parent
 if (_root / "transpile" / "api.py").exists():
     __path__.append(str(_root))
 
-from redraft import tree, tree_util  # noqa: E402
+from redraft import debug, tree, tree_util  # noqa: E402
+from redraft.runtime.callbacks import (  # noqa: E402
+    effects_barrier,
+    io_callback,
+    pure_callback,
+)
 from redraft.runtime.collectives import (  # noqa: E402
     all_gather,
     all_to_all,
@@ -62,12 +67,15 @@ __all__ = [
     "custom_gradient",
     "custom_jvp",
     "custom_vjp",
+    "debug",
     "debug_nans",
+    "effects_barrier",
     "eval_shape",
     "fwd_and_bwd",
     "grad",
     "hessian",
     "insert_grad_of",
+    "io_callback",
     "jacfwd",
     "jacobian",
     "jacrev",
@@ -85,6 +93,7 @@ __all__ = [
     "primitive",
     "psum",
     "psum_scatter",
+    "pure_callback",
     "register_pytree_node",
     "source",
     "stop_gradient",

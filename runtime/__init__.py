@@ -24,6 +24,7 @@ from redraft.runtime.apply import (
     star_jvp,
     star_lin_fwd,
 )
+from redraft.runtime.batched_callbacks import batched_specs, for_some, one_by_one
 from redraft.runtime.batching import (
     align,
     as_columns,
@@ -47,6 +48,13 @@ from redraft.runtime.batching import (
     smaller,
     spread,
     spread_inside,
+)
+from redraft.runtime.callbacks import (
+    debug_callback,
+    debug_print,
+    io_callback,
+    printing,
+    pure_callback,
 )
 from redraft.runtime.closures import closure_bar, closure_consts, closure_converted, consts_bar
 from redraft.runtime.collectives import (

@@ -209,6 +209,10 @@ class Trace(threading.local):
         self.rounds: list[Any] = []  # of rolled loops, the outermost first (growing.py)
         self.taken: list[Any] = []  # conditions of the branches that are being traced, in one graph
         self.bounds: list[int] = []  # of `rd.while_bound`, the innermost last
+        self.partition = False  # is it a plain graph, with calls that XLA cannot compile?
+        self.rolled_wrongly: set[Any] = (
+            set()
+        )  # loops that cannot be one of TensorFlow's, see partition.py
         self.checks: list[Any] = []  # what must not be true in the end, and what is wrong if it is
 
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from redraft.runtime import memory
 from redraft.runtime.growing import Growing, Same, Segment
+from redraft.runtime.memory import TRACE
 from redraft.runtime.tensors import TensorError, is_tensor
 from redraft.runtime.tf_arrays import (
     MARK,
@@ -193,8 +194,17 @@ def run_loop(
 
     start = [tensor(x, dtype) for x, (_, dtype, _) in zip(first, kinds, strict=True)]
     lowered = [tf.constant(False)] * flags
-    count, *state = tf.while_loop(go_on, once, [tf.constant(0, tf.int64), *lowered, *start])
+    count, *state = loop_of(go_on, once, [tf.constant(0, tf.int64), *lowered, *start])
     return count, state[:flags], state[flags:]
+
+
+def loop_of(test: Callable, step: Callable, first: list[Any]) -> list[Any]:
+    """A loop of TensorFlow's. In a graph with effects, its rounds run one after the other."""
+    if not TRACE.partition:
+        return tf.while_loop(test, step, first)
+    from redraft.runtime.tf_callbacks import in_order
+
+    return in_order(lambda: tf.while_loop(test, step, first, parallel_iterations=1))
 
 
 def row_of(stack: Any, place: Any) -> Any:
@@ -333,6 +343,8 @@ class Compiled:
         specifications: of the arguments (`specification`).
         device: a name of TensorFlow's, or None.
         together: may small arguments be passed in one array?
+        whole: does XLA compile all of it? If not, it is a graph of operations and of parts that XLA
+            compiles: it may have effects, and results that share memory.
 
     Attributes:
         concrete: the compiled function, which takes each argument by itself.
@@ -354,18 +366,19 @@ class Compiled:
         specifications: list[Any],
         device: str | None = None,
         together: bool = False,
+        whole: bool = True,
     ) -> None:
-        self.device = device
+        self.device, self.whole = device, whole
 
         def traced(*tensors: Any) -> list[Any]:
             return body(list(tensors))
 
         traced.__name__ = body.__name__  # the name of XLA's program
-        self.function = compiled_by_xla(traced)
+        self.function = compiled_by_xla(traced) if whole else in_parts(traced)
         with tf.device(device):
             self.concrete = self.function.get_concrete_function(*specifications)
         self.results = len(self.concrete.outputs)
-        together = together and device is None and is_small(self.concrete.graph)
+        together = together and whole and device is None and is_small(self.concrete.graph)
         self.packs = packs_of(specifications) if together else []
         self.launched = self.with_packs(specifications) if self.packs else self.concrete
         self.run = (direct_run(self.launched) if device is None else None) or self.slowly
@@ -405,6 +418,29 @@ class Compiled:
 def compiled_by_xla(function: Callable) -> Any:
     """The function as one of TensorFlow's that XLA compiles."""
     return tf.function(function, jit_compile=True, autograph=False)
+
+
+def in_parts(function: Callable) -> Any:
+    """The function as one of TensorFlow's, a graph of parts that XLA compiles."""
+    return tf.function(function, autograph=False)
+
+
+def call_island(body: Callable, name: str, tensors: list[Any]) -> list[Any]:
+    """Call a function that XLA compiles, within a graph of parts.
+
+    Args:
+        body: takes a list of tensors of its own graph, and returns such a list.
+        name: of the function.
+        tensors: what it is called with.
+    """
+
+    def traced(*inputs: Any) -> list[Any]:
+        return body(list(inputs))
+
+    traced.__name__ = name
+    specifications = [tf.TensorSpec(x.shape, x.dtype) for x in tensors]
+    concrete = compiled_by_xla(traced).get_concrete_function(*specifications)
+    return list(concrete(*map(tf.convert_to_tensor, tensors)))
 
 
 PACKED = 1024  # bytes up to which an argument is passed together with others

@@ -9,11 +9,13 @@ from __future__ import annotations
 import ast
 import builtins
 import copy
+import re
 import types
 from typing import Any
 
 import numpy as np
 
+import redraft
 from redraft.tools.target import TargetError
 
 IMPORTS = {"np": "staged_numpy as np", "rt": "helper as rt", "op": "op", "at": "at", "rows": "rows",
@@ -30,6 +32,7 @@ def module_text(case: Any) -> str:
     body = source_text(case.function).rstrip()
     names = _free_names(body)
     meant = sorted(names & COMPUTING)
+    names -= {n for n in names if getattr(case.original, n, None) is redraft}
     unknown = sorted(names - set(IMPORTS) - set(dir(builtins)))
     if unknown:
         raise TargetError(f"the staged source reads {', '.join(unknown)} of original.py")
@@ -42,6 +45,8 @@ def module_text(case: Any) -> str:
     )
     separated = body.replace("\n\ndef ", "\n\n\ndef ").replace("\n\n\n\n", "\n\n\n")
     lines = [header, "", f"from redraft.transpile.staged import {wanted}"]
+    if re.search(r"\brd\.", body):
+        lines[2:2] = ["import redraft as rd"]
     lines += ["", *(f'{n} = builtin("{n}")' for n in meant)] if meant else []
     return "\n".join([*lines, "", "", separated, ""])
 

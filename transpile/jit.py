@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from redraft.runtime.memory import TRACE, Memory, is_array
+from redraft.runtime.partition import Cut, Retrace, raise_original
 from redraft.runtime.tensors import TensorError, is_tensor, require_tensorflow
 from redraft.transpile import trace_errors
 from redraft.transpile.errors import Span, TransformError
@@ -432,7 +433,8 @@ class Entry:
             raise
 
     def explain(self, error: BaseException) -> None:
-        """Raise a `TransformError` at the user's line, if XLA could not compile the program."""
+        """Raise the error of a callback, or a `TransformError`, if XLA could not compile the program."""
+        raise_original(error)
         trace_errors.explain(error, self.jitted.fun)
 
     def traced(self, fields: frozenset[str], leaves: list[Any], specifications: list[Any]) -> Any:
@@ -448,7 +450,25 @@ class Entry:
             TRACE.fields = saved
 
     def trace(self, leaves: list[Any], specifications: list[Any]) -> Any:
-        """Run the staged function on symbolic tensors, and compile what it does."""
+        """Run the staged function on symbolic tensors, and compile what it does.
+
+        Where it calls what XLA cannot compile, it becomes a graph of parts.
+        """
+        try:
+            return self.traced_as(leaves, specifications, whole=True)
+        except Cut:
+            TRACE.partition, TRACE.rolled_wrongly = True, set()
+        try:
+            while True:
+                try:
+                    return self.traced_as(leaves, specifications, whole=False)
+                except Retrace:
+                    continue
+        finally:
+            TRACE.partition = False
+
+    def traced_as(self, leaves: list[Any], specifications: list[Any], whole: bool) -> Any:
+        """The program as one of XLA's, or as a graph of such."""
         held: dict[str, Any] = {}
 
         def body(tensors: list[Any]) -> list[Any]:
@@ -470,7 +490,7 @@ class Entry:
         saved = TRACE.guards
         try:
             compiled = self.tf.Compiled(
-                body, specifications, self.device, together=may_be_joined(leaves)
+                body, specifications, self.device, may_be_joined(leaves), whole
             )
         except TransformError:
             raise
@@ -660,6 +680,7 @@ def users_place(span: Span | None) -> Span | None:
 def source_text(fun: Any) -> str:
     """The staged source of a function, after that of the functions that it calls by name."""
     texts: dict[str, None] = {}
+    cuts = may_cut(fun)  # then its parts are shown
     seen: set[Any] = set()
 
     def visit(value: Any) -> None:
@@ -667,17 +688,26 @@ def source_text(fun: Any) -> str:
         if function is None or function in seen:
             return
         seen.add(function)
-        saved, TRACE.guards = TRACE.guards, []
+        saved, TRACE.guards = (TRACE.guards, TRACE.partition), []
+        TRACE.partition = cuts
         try:
             found = staged_source(function)
         finally:
-            TRACE.guards = saved
+            TRACE.guards, TRACE.partition = saved
         for callee in found.callees:
             visit(callee)
         texts[found.text] = None
 
     visit(fun)
     return "\n\n".join(texts)
+
+
+def may_cut(fun: Any) -> bool:
+    """May a function make a call that XLA cannot compile?"""
+    from redraft.transpile.analysis.cutting import Cuts
+
+    function = plain_function(fun)
+    return function is not None and Cuts().function(function)
 
 
 def plain_function(value: Any) -> Any:

@@ -288,13 +288,14 @@ def write_call(
     results = [f"r{i}" for i in range(compiled.results)]
     if given:
         text.lines.append(f"{', '.join(given)}, = leaves")
-    if results:
+    if results or not compiled.whole:
         inputs = _inputs(text, given, leaves, compiled.packs, tensors)
         call = f"run([{', '.join(inputs)}], None, {len(results)})"
-        text.lines.append(f"{', '.join(results)}, = {call}")
+        text.lines.append(f"{', '.join(results)}, = {call}" if results else call)
     if check is not None:
         text.lines.append(f"{text.constant(check)}(({', '.join(results[-checked:])},))")
-    text.lines.append(f"return {_built(text, answer, None if tensors else compiled.read)}")
+    read = compiled.read if compiled.whole else f"{compiled.read}().copy"
+    text.lines.append(f"return {_built(text, answer, None if tensors else read)}")
     return text.function("call", "leaves")
 
 

@@ -61,6 +61,15 @@ class Lowered:
         self._statics = _statics(jitted, args, kwargs)
         self._specifications = [entry.specification(x) for x in leaves]
 
+    def _whole(self) -> Any:
+        """The program, if it is one of XLA's."""
+        if not self._entry.compiled.whole:
+            name = getattr(self._jitted.fun, "__name__", "the function")
+            raise NotImplementedError(
+                f"lower: `{name}` calls the host, so it is cut into several programs; rd.source shows them"
+            )
+        return self._entry.compiled
+
     def __repr__(self) -> str:
         return f"<redraft lowered {self._jitted!r}>"
 
@@ -90,7 +99,7 @@ class Lowered:
             raise ValueError(f"as_text: there is no dialect {dialect!r}; there are {DIALECTS}")
         from redraft.runtime import tf_lowered
 
-        compiled = self._entry.compiled
+        compiled = self._whole()
         with self._entry.errors():
             return tf_lowered.text(
                 compiled, self._specifications, dialect or "stablehlo", debug_info
@@ -105,7 +114,7 @@ class Lowered:
         from redraft.runtime import tf_lowered
 
         with self._entry.errors():
-            program = tf_lowered.program(self._entry.compiled, self._specifications)
+            program = tf_lowered.program(self._whole(), self._specifications)
         return Compiled(self, program)
 
 

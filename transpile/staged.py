@@ -32,7 +32,7 @@ from redraft.runtime.growing import Growing
 from redraft.runtime.memory import TRACE, VIEWS
 from redraft.runtime.scopes import scopes
 from redraft.runtime.tensors import TensorError, holds_tensor, is_tensor
-from redraft.transpile import core
+from redraft.transpile import core, staged_islands
 from redraft.transpile.back.emit import print_function
 from redraft.transpile.back.lines import marks_of
 from redraft.transpile.back.load import file_name
@@ -42,6 +42,7 @@ from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Source, read_source
 from redraft.transpile.primitives import table
 from redraft.transpile.staged_control import CONTROL, Undefined
+from redraft.transpile.staged_islands import in_parts, part_of
 from redraft.transpile.staged_items import Enumerated, Reversed, Rows, Zipped
 from redraft.transpile.transforms.stage import Stager, is_known_module
 
@@ -808,7 +809,7 @@ def staged_function(function: types.FunctionType) -> Any:
     )  # fmt: skip
     made.__kwdefaults__ = function.__kwdefaults__
     made.__module__ = function.__module__
-    return made
+    return staged_islands.Compiled(function, made) if hasattr(function, "redraft_island") else made
 
 
 def _is_module(cell: Any) -> bool:
@@ -849,7 +850,7 @@ def staged_source(function: types.FunctionType) -> StagedSource:
     """The staged text of a Python function; written once per code object and meaning of names."""
     modules = _modules_in_cells(function)
     known = (TRACE.lengths_vary, asked_for(function.__code__))
-    key = (function.__code__, id(function.__globals__), modules, *known)
+    key = (function.__code__, id(function.__globals__), modules, *known, TRACE.partition)
     with _lock:
         found = _texts.get(key)
         if found is None or not found.is_current():
@@ -875,7 +876,10 @@ _own_codes: set[Any] = set()
 
 
 def _write(function: types.FunctionType) -> StagedSource:
-    source = read_source(function)
+    source = getattr(function, "redraft_island", None) or read_source(function)
+    is_island, whole = hasattr(function, "redraft_island"), source
+    if TRACE.partition and not is_island:
+        source = in_parts(source)
     dependencies: list[Any] = []
     stager = Stager(
         source,
@@ -885,7 +889,9 @@ def _write(function: types.FunctionType) -> StagedSource:
         asked_for(function.__code__),
     )
     node = stager.stage()
-    node.docstring = f"`{function.__name__}` ({source.user_place}), staged."
+    how = "compiled by XLA" if is_island else "staged" if source is whole else "staged in parts"
+    name = f"`{function.__name__}`" if not is_island else part_of(function.__name__)
+    node.docstring = f"{name} ({source.user_place}), {how}."
     text = _without_spaces(print_function(node))
     file = file_name(f"{source.name} staged", source.place)
     tree = core.parse(text)
@@ -1030,10 +1036,20 @@ class StagedTools(Stand):
         return value
 
 
-# calls of functions, checks of users' rules, and collectives, which only say that they have no axis here
+# calls of functions, callbacks, checks of users' rules, and collectives, which only say that they have no
+# axis here
 AS_THEY_ARE = tuple(
     f"redraft.runtime.{n}"
-    for n in ("apply", "closures", "collectives", "rules", "tree_util", "values")
+    for n in (
+        "apply",
+        "batched_callbacks",
+        "callbacks",
+        "closures",
+        "collectives",
+        "rules",
+        "tree_util",
+        "values",
+    )
 )
 
 

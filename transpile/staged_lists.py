@@ -14,6 +14,7 @@ import numpy as np
 
 from redraft.runtime.growing import Growing, Same, Segment
 from redraft.runtime.memory import TRACE
+from redraft.runtime.rules import RuleSpecs
 from redraft.runtime.tensors import is_tensor
 
 NUMBERS = (bool, int, float, complex)
@@ -117,7 +118,7 @@ def _identity(x: Any) -> Any:
     """What is compared to know that a value is the same."""
     if isinstance(x, (str, bytes, np.generic, *NUMBERS, type(None))):
         return repr(x)
-    return id(x)
+    return x if isinstance(x, RuleSpecs) else id(x)
 
 
 def kinds_of(key: Any) -> list[Any]:

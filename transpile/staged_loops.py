@@ -16,6 +16,7 @@ from typing import Any
 from redraft.runtime import memory
 from redraft.runtime.growing import Unrollable
 from redraft.runtime.memory import TRACE
+from redraft.runtime.partition import last_effect, take_back
 from redraft.runtime.tensors import TensorError, is_tensor
 from redraft.transpile.staged_control import Watched, cond, not_
 from redraft.transpile.staged_items import items_of
@@ -47,7 +48,8 @@ def for_each(
     if not isinstance(items.length, int):
         loop = Loop(body, state, leaves, bars, items)
         return _given(_certainly(loop, "a loop whose number of rounds is known only at run time"))
-    place, left, count, is_left_later = 0, False, items.length, False
+    place, left, count = 0, False, items.length
+    is_left_later = (body.__code__, "exits") in TRACE.rolled_wrongly
     while place < count and (leaves or count - place > SHORT):
         if count - place > SHORT or is_left_later:
             loop = Loop(body, state, leaves, bars, items.after(place), left=left)
@@ -56,9 +58,10 @@ def for_each(
                 return _given(done)
             if not loop.may_settle or place == PEELED or is_tensor(left):
                 break
-        undo = _remembered(body, state)
+        undo, effect = _remembered(body, state), last_effect()
         after, left = one_round(body, items.of(place), state, leaves)
         if is_tensor(left) and not is_left_later:
+            take_back(effect, body.__code__, "exits")
             undo()  # nobody knows yet how many rounds there are: they are better all in one loop
             is_left_later, left = True, False
             continue
@@ -137,11 +140,14 @@ def _tried(loop: Loop) -> list[Any] | None:
     held = memory.current()
     if held is None or not loop.sees_tensors():
         return None
-    before, checks = held.state(), list(TRACE.checks)
+    if (loop.body.__code__, "rounds") in TRACE.rolled_wrongly:
+        return None
+    before, checks, effect = held.state(), list(TRACE.checks), last_effect()
     rolled = Rolled(loop, exact=True)
     try:
         return rolled.run()
     except Exception:  # whatever it is: if it is the user's, it comes again
+        take_back(effect, loop.body.__code__, "rounds")
         rolled.watched.undo()
         held.restore(before)
         TRACE.checks[:] = checks

@@ -35,6 +35,7 @@ HINTS = {
     "positions": f"use `np.where(condition, a, b)`, which keeps the shape, or {STATIC}",
     "number of": STATIC,
     "the length": STATIC,
+    "the callback": "pass it as an argument of the call",
     "random": "draw them outside, and pass them as an argument",
     "in place": "return the changed array",
     "raises": "check before the call, or return a flag that the caller looks at",

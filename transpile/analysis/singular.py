@@ -14,6 +14,7 @@ from typing import Any
 
 import gast
 
+from redraft.runtime.callbacks import is_host_call
 from redraft.transpile import core
 from redraft.transpile.analysis.versions import updated_name
 from redraft.transpile.errors import TransformError
@@ -151,6 +152,8 @@ class Suspects:
         if core.is_name(node.func) and node.func.id in scope.source.local_functions:
             return self.traits_of(Function(scope.source.local_functions[node.func.id]))
         value = scope.value(node.func)
+        if is_host_call(value):
+            return ANYTHING
         row = table.row_of(value) if value is not UNKNOWN else None
         if row is None and isinstance(node.func, gast.Attribute) and value is UNKNOWN:
             row = table.rows_index()["method"].get(node.func.attr)

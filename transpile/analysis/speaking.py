@@ -13,6 +13,7 @@ from typing import Any
 
 import gast
 
+from redraft.runtime.callbacks import EFFECTS
 from redraft.transpile import core
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.callee import Function, Transformed
@@ -43,6 +44,8 @@ class Speaking:
             value = inner
         if isinstance(value, Source):
             return self.source(value)
+        if value in EFFECTS:
+            return True
         row = table.row_of(value)
         if row is not None:
             return row.over is not None

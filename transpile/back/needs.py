@@ -25,6 +25,7 @@ from redraft.transpile.back.pieces import Piece, Use
 from redraft.transpile.errors import TransformError
 
 OPENS_TREES = ("redraft.runtime.tree_util", "redraft.runtime.closures", "redraft.runtime.values")
+CALLBACKS = ("redraft.runtime.batched_callbacks", "redraft.runtime.callbacks")
 
 
 @dataclass
@@ -104,6 +105,8 @@ class Needs:
                 "the leaves of a tree are known at run time only, and found by optree",
                 "write it without --standalone, or name the parts of the tree",
             )
+        if self.standalone and getattr(value, "__module__", None) in CALLBACKS:
+            raise self.refusal("a callback is called by redraft", "write it without --standalone")
         if isinstance(value, types.ModuleType):
             return Piece(name, origins.import_module(value, name), "import"), {}
         found = origins.importable(value)

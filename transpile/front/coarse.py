@@ -146,10 +146,22 @@ def _root(node: Any) -> str | None:
     return node.id if isinstance(node, gast.Name) else None
 
 
+def _assigned(target: Any, value: Any) -> Any:
+    """Names and what is assigned to them: ``x, y = a, b`` gives `x` nothing of `b`."""
+    parts = (gast.Tuple, gast.List)
+    both = isinstance(target, parts) and isinstance(value, parts)
+    starred = both and any(isinstance(e, gast.Starred) for e in (*target.elts, *value.elts))
+    if both and not starred and len(target.elts) == len(value.elts):
+        for inner, part in zip(target.elts, value.elts, strict=True):
+            yield from _assigned(inner, part)
+    else:
+        yield _stored(target), [value]
+
+
 def _statement_flows(statement: gast.stmt) -> Any:
     if isinstance(statement, gast.Assign):
         for target in statement.targets:
-            yield _stored(target), [statement.value]
+            yield from _assigned(target, statement.value)
     elif (isinstance(statement, gast.AnnAssign) and statement.value is not None) or isinstance(
         statement, gast.AugAssign
     ):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import gast
 
+from redraft.runtime.callbacks import is_host_call
 from redraft.transpile import core
 from redraft.transpile.errors import SourceError
 from redraft.transpile.front.callee import is_python_function
@@ -80,6 +81,8 @@ def _text_of(function: Any) -> Text | None:
         return _text(function)
     if not is_python_function(function) or hasattr(function, "redraft_transform"):
         return None
+    if is_host_call(function):
+        return None  # it passes copies on
     code = function.__code__
     if code not in _texts:
         try:

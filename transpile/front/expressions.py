@@ -425,7 +425,7 @@ class Expressions(Order, Unseen, Trees, Lifting):
         callee, leading = self.callee(node)
         if isinstance(callee, Primitive) and callee.row.kind == "missing":
             raise self.refuse(
-                node, f"{callee.row.name}: {callee.row.reason}", "see `redraft rules`"
+                node, f"{callee.row.users_name}: {callee.row.reason}", "see `redraft rules`"
             )
         if isinstance(callee, Function):
             inside = formula(self, callee, node, leading)

@@ -17,7 +17,8 @@ from typing import Any
 import gast
 import numpy
 
-from redraft.runtime import only_arrays, same_shape
+from redraft.runtime import debug_callback, debug_print, only_arrays, same_shape
+from redraft.runtime.callbacks import is_host_call
 from redraft.transpile import core
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.annotations import is_shape_check
@@ -474,7 +475,7 @@ class Lowerer(Expressions):
     # --- effects and updates
 
     def stmt_Expr(self, node: gast.Expr) -> None:
-        value = node.value
+        value = node.value = with_options_inside(node.value, self.scope)
         if not isinstance(value, gast.Call):
             if any(isinstance(n, gast.Call) for n in core.walk(value)):
                 self.temporary(self.expression(value), "unused")
@@ -646,9 +647,20 @@ def func_text(func: gast.expr) -> str:
     return getattr(func, "attr", None) or getattr(func, "id", "this call")
 
 
+def with_options_inside(node: Any, scope: Scope) -> Any:
+    """``rd.debug.print(ordered=True)("x = {}", x)`` as one call."""
+    first = getattr(node, "func", None)
+    if not isinstance(first, gast.Call) or first.args or not is_host_call(scope.value(first.func)):
+        return node
+    return gast.copy_location(
+        gast.Call(first.func, node.args, [*node.keywords, *first.keywords]), node
+    )
+
+
 def is_harmless(value: Any) -> bool:
     """Does a function show its arguments and change nothing?"""
     checks = (print, input, breakpoint, time.sleep, only_arrays, same_shape)
+    checks = (*checks, debug_callback, debug_print)
     if _is_hashable(value) and value in checks:
         return True
     home = getattr(value, "__module__", None) or ""

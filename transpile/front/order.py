@@ -22,6 +22,7 @@ from typing import Any
 
 import gast
 
+from redraft.runtime.callbacks import is_host_call
 from redraft.transpile import core
 from redraft.transpile.front.callee import bound_parts
 from redraft.transpile.front.coarse import GROWING, MUTATORS
@@ -77,7 +78,8 @@ class Order:
         if found is None:
             passed = (*call.args, *(k.value for k in call.keywords))  # `map(f, xs)` calls `f`
             functions = [call.func, *(a for a in passed if isinstance(a, FUNCTION_VALUES))]
-            found = call.writes = any(map(self.writes_its_arguments, functions))
+            found = not is_host_call(self.scope.value(call.func))  # they pass copies on
+            found = call.writes = found and any(map(self.writes_its_arguments, functions))
         return found
 
     def writes_its_arguments(self: Any, func: gast.expr) -> bool:

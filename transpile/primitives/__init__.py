@@ -5,6 +5,7 @@ Templates are text until a compiler asks for them, so the import costs a few mil
 
 from redraft.transpile.primitives import (
     batches,
+    callbacks,
     collectives,
     compare,
     create,
@@ -24,6 +25,7 @@ from redraft.transpile.primitives import (
 
 __all__ = [
     "batches",
+    "callbacks",
     "collectives",
     "compare",
     "create",

@@ -114,6 +114,11 @@ class Row:
     def name(self) -> str:
         return self.text.partition("(")[0]
 
+    @property
+    def users_name(self) -> str:
+        """The name by which users call it."""
+        return self.name.replace("rt.", "rd.", 1)
+
     @functools.cached_property
     def parameters(self) -> dict[str, inspect.Parameter]:
         """Parameters of the canonical call, by name; defaults are Python constants."""

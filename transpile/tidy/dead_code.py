@@ -34,6 +34,9 @@ RUN = frozenset(  # they run functions of the user, which may have effects
         "call_lin_fwd",
         "method_lin_fwd",
         "star_lin_fwd",
+        "io_callback",
+        "debug_callback",
+        "debug_print",
     }
 )
 PURE_NAMES = frozenset(

@@ -29,6 +29,7 @@ import gast
 import numpy
 
 from redraft import runtime
+from redraft.runtime.callbacks import is_host_call
 from redraft.transpile import core
 from redraft.transpile.analysis.batched import (
     PLAIN,
@@ -46,6 +47,7 @@ from redraft.transpile.analysis.liveness import definite_writes, mark_live
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.annotations import is_shape_check
 from redraft.transpile.front.exits import structure_exits
+from redraft.transpile.front.lower import with_options_inside
 from redraft.transpile.front.scope import Scope
 from redraft.transpile.front.source import Origin, Source
 from redraft.transpile.transforms.batch_closures import BatchedClosures
@@ -484,14 +486,17 @@ class Batcher(BatchedClosures):
         if is_shape_check(node):
             self.emit(gast.Expr(self.shape_check(node.value)))
             return
-        value, _ = self.expression(node.value)
-        if not self.is_change(node.value):
-            self.refuse_effect(node.value)
+        call = with_options_inside(node.value, self.scope)
+        value, _ = self.expression(call)
+        if not self.is_change(call):
+            self.refuse_effect(call)
         if not isinstance(value, gast.Constant):
             self.emit(gast.Expr(value))
 
     def is_change(self, node: Any) -> bool:
         """Is this ``xs.append(v)`` or its like, which is checked where it is rewritten?"""
+        if isinstance(node, gast.Call) and is_host_call(self.scope.value(node.func)):
+            return True
         if not isinstance(node, gast.Call) or not isinstance(node.func, gast.Attribute):
             return False
         helper = self.scope.value(node.func)

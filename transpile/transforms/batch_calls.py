@@ -177,6 +177,7 @@ class BatchedCalls(BatchedItems):
                 return found
         special = self.special(function) or self.helper(function)
         special = special or self.transform(function) or self.collective(function)
+        special = special or self.host_call(function)
         if special is not None:
             found = special(node)
             if found is not None:

@@ -24,7 +24,7 @@ from redraft.transpile.analysis.batched import (
 )
 from redraft.transpile.analysis.batched_ranks import rank_of_elements
 from redraft.transpile.primitives import table
-from redraft.transpile.transforms.batch_collectives import BatchedCollectives
+from redraft.transpile.transforms.batch_callbacks import BatchedCallbacks
 from redraft.transpile.transforms.batch_names import (
     Result,
     dotted_name,
@@ -38,7 +38,7 @@ from redraft.transpile.transforms.batch_names import (
 UNCHANGING = ("copy", "count", "index", "keys", "values", "items", "get")
 
 
-class BatchedMethods(BatchedCollectives):
+class BatchedMethods(BatchedCallbacks):
     """Methods of containers and arrays, and functions that look at structure, under a batch axis."""
 
     def method_call(self, node: gast.Call) -> Result:
@@ -313,7 +313,7 @@ class BatchedMethods(BatchedCollectives):
         if any(is_batched(k) for _, k in (*pairs, *keywords.values())):
             raise self.refuse(
                 node, "`print` of a batched value would print the whole batch",
-                "print outside of vmap",
+                "use `rd.debug.print`, which prints once for each example",
             )  # fmt: skip
         named = [gast.keyword(k, n) for k, (n, _) in keywords.items()]
         return gast.Call(core.copy(node.func), [n for n, _ in pairs], named), Nothing()

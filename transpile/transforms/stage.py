@@ -28,6 +28,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from redraft.runtime.callbacks import is_host_call
 from redraft.transpile import core
 from redraft.transpile.analysis.liveness import mark_live
 from redraft.transpile.errors import TransformError
@@ -482,10 +483,12 @@ class Stager:
         allowed = (gast.Assign, gast.AugAssign, gast.If, gast.For, gast.While, gast.Pass)
         ends = {id(s.body[-1].body[0]) for s in statements if _leaves_loop_at_end(s)}
         others = [s for s in statements if not isinstance(s, allowed) and id(s) not in ends]
-        if not all(_grows_list(s) or _is_update(s) or self.is_bound(s) for s in others):
+        plain = [s for s in others if not self.is_host_call(s)]
+        if not all(_grows_list(s) or _is_update(s) or self.is_bound(s) for s in plain):
             return False
         nodes = [n for s in body for n in core.walk(s)]
-        if any(isinstance(n, (gast.NamedExpr, gast.Lambda)) for n in nodes):
+        passed = self.passed_to_host(nodes, core.writes(body))
+        if any(isinstance(n, (gast.NamedExpr, gast.Lambda)) and n not in passed for n in nodes):
             return False
         targets = [
             t for n in nodes if isinstance(n, (gast.Assign, gast.AugAssign))
@@ -499,7 +502,20 @@ class Stager:
         names = set().union(*map(_stored, targets)) if targets else set()
         if set(methods) & (MUTATORS - LIST_METHODS) or not names <= self.own:
             return False
+        if len(plain) < len(others):
+            return True
         return bool(names & self.tainted) or any(map(_grows_list, statements))
+
+    def passed_to_host(self, nodes: list[Any], changed: set[str]) -> list[Any]:
+        """Lambdas that are callbacks, and read nothing that a round changes: they run outside."""
+        calls = [n for n in nodes if isinstance(n, gast.Call)]
+        passed = [a for c in calls if is_host_call(self.scope.value(c.func)) for a in c.args]
+        return [a for a in passed if isinstance(a, gast.Lambda) and not core.reads(a) & changed]
+
+    def is_host_call(self, statement: Any) -> bool:
+        """Is it ``rd.debug.print(x)``, or another callback for its effect?"""
+        call = statement.value if isinstance(statement, gast.Expr) else None
+        return isinstance(call, gast.Call) and is_host_call(self.scope.value(call.func))
 
     def shared(self, body: list[Any]) -> set[str]:
         """Variables that a block changes, and that an inner function reads which may run in the block.
