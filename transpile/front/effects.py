@@ -48,6 +48,9 @@ class Text(NamedTuple):
 _texts: weakref.WeakKeyDictionary[Any, Text | None] = weakref.WeakKeyDictionary()  # by code
 
 
+WRITING_ROWS = frozenset({"rt.add_at", "rt.add_field", "rt.set_at"})
+
+
 def writes_arguments(function: Any, dependencies: list[Dependency]) -> bool:
     """Does a function, or one that it calls, change an argument or a captured variable in place?
 
@@ -71,9 +74,11 @@ def writes_arguments(function: Any, dependencies: list[Dependency]) -> bool:
 
 
 def _only_reads(function: Any) -> bool:
-    """Does the table say so?"""
+    """Does the table say so? Helpers give values, apart from those that are known to write."""
     row = table.row_of(function)
-    return row is not None and row.kind == "no_derivative"
+    if row is None or row.name in WRITING_ROWS:
+        return False
+    return row.kind == "no_derivative" or row.name.startswith("rt.")
 
 
 def _text_of(function: Any) -> Text | None:
