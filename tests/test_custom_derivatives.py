@@ -233,7 +233,6 @@ def broken(bwd, fwd=None):
         (broken(lambda r, g: (g, "a")), TypeError, "got a value of type str"),
         (broken(lambda r, g: (g, g), lambda x, y: x), TypeError, "must return a pair"),
     ],
-    ids=str,
 )
 def test_what_a_rule_returns_is_checked(function, error, words):
     for compiled in (rd.grad(function), rd.jit(rd.grad(function))):
