@@ -83,6 +83,8 @@ class Needs:
 
     def piece_of(self, value: Any, name: str, home: Any) -> Piece:
         """The piece that defines `value`, made at its first use, after what it needs itself."""
+        if self.standalone and isinstance(value, types.FunctionType):  # the same without tensors
+            value = getattr(value, "redraft_standalone", value)
         key = origins.key(value, name)
         if key not in self.known:
             self.alive.append(value)
