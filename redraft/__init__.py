@@ -32,6 +32,12 @@ from redraft.runtime.tree_util import register_pytree_node  # noqa: E402
 from redraft.transpile.api import grad, jvp, source, value_and_grad, vjp  # noqa: E402
 from redraft.transpile.check_grads import check_grads  # noqa: E402
 from redraft.transpile.closure_convert import closure_convert  # noqa: E402
+from redraft.transpile.checkpoint import (  # noqa: E402
+    checkpoint,
+    checkpoint_name,
+    checkpoint_policies,
+    remat,
+)
 from redraft.transpile.custom import primitive  # noqa: E402
 from redraft.transpile.custom_rules import custom_gradient, custom_jvp, custom_vjp  # noqa: E402
 from redraft.transpile.debug import debug_nans  # noqa: E402
@@ -64,6 +70,9 @@ __all__ = [
     "axis_size",
     "check_grads",
     "closure_convert",
+    "checkpoint",
+    "checkpoint_name",
+    "checkpoint_policies",
     "custom_gradient",
     "custom_jvp",
     "custom_vjp",
@@ -95,6 +104,7 @@ __all__ = [
     "psum_scatter",
     "pure_callback",
     "register_pytree_node",
+    "remat",
     "source",
     "stop_gradient",
     "tree",

@@ -57,6 +57,7 @@ from redraft.runtime.callbacks import (
     pure_callback,
 )
 from redraft.runtime.closures import closure_bar, closure_consts, closure_converted, consts_bar
+from redraft.runtime.checkpoint import barrier
 from redraft.runtime.collectives import (
     all_gather,
     all_to_all,

@@ -109,6 +109,7 @@ class Pair:
         bars: those whose cotangents the backward function returns; None while it is being written.
         forced: a recursive call needs the cotangents of all of them.
         masked: those whose cotangents a selection in the function made zero.
+        asked: the other arguments of `Unit.pair`, for functions with a rule.
     """
 
     forward: str
@@ -117,6 +118,7 @@ class Pair:
     bars: tuple[str, ...] | None = None
     forced: bool = False
     masked: frozenset[str] = frozenset()
+    asked: dict[str, Any] = field(default_factory=dict)
 
     def returned(self) -> tuple[str, ...]:
         """Parameters whose cotangents the backward function returns, in order."""
@@ -286,6 +288,12 @@ class Unit:
             if source.rule is None:
                 write_pair(self, source, pair, has_aux, masked, suspects, ranks)
             else:
+                pair.asked = {
+                    "has_aux": has_aux,
+                    "masked": masked,
+                    "suspects": suspects,
+                    "ranks": ranks,
+                }
                 source.rule.write_pair(self, source, pair)
         return self.pairs[key]
 
@@ -296,7 +304,7 @@ class Unit:
             TransformError: it certainly does.
         """
         key = (source, active)
-        if source.rule is not None:  # the rule says what there is to say
+        if source.rule is not None and not source.rule.runs_again:  # it says what there is to say
             return False
         if key not in self.changing:
             self.changing[key] = False

@@ -19,6 +19,7 @@ from redraft.transpile.front.objects import object_names
 from redraft.transpile.linearize import Linearized, linear_part
 from redraft.transpile.linearize import linearize as linearize_on_arrays
 from redraft.transpile.staged import Ready, helper, staged
+from redraft.transpile.staged_checkpoint import barrier
 
 
 def staged_special(function: Any) -> Any:
@@ -204,4 +205,4 @@ def pushed(linearized: Any, dots: tuple) -> Any:
     return helper.as_gradient(tangent, linearized.value)
 
 
-RUN_TIME: dict[str, Any] = {}
+RUN_TIME: dict[str, Any] = {"barrier": barrier}

@@ -74,6 +74,13 @@ primitive(
     vjp={"z_bar": "ans_bar"},
     jvp={"z_bar": "rt.like(z_bar_dot, x)"},
 )
+primitive(
+    "rt.barrier(values)",
+    tf="rt.barrier(values)",
+    sequences="values",
+    vjp={"values": "ans_bar"},
+    jvp={"values": "rt.barrier(values_dot)"},
+)
 # the user's rules (runtime/rules.py)
 no_derivative("rt.rule_specs(primals, value)", tf="rt.rule_specs(primals, value)")
 primitive(

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from typing import Any
+from typing import Any, ClassVar
 
 import gast
 
@@ -37,8 +37,10 @@ class Rule:
         name: the user's name of the function.
         nondiff: positions of the arguments that are never differentiated.
         size: the parameter of a batched function that takes the size of the batch, if it has one.
+        runs_again: the derivative is that of the function's own text.
     """
 
+    runs_again: ClassVar[bool] = False
     name: str
     nondiff: tuple[int, ...] = ()
     size: str | None = None

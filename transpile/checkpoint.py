@@ -1,0 +1,109 @@
+"""Memory for time: `checkpoint`, its policies, and `checkpoint_name`."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from redraft.transpile.custom_rules import _function_of, carrying
+from redraft.transpile.transforms.checkpoint import CheckpointRule
+from redraft.transpile.transforms.policies import NOTHING, Policy
+
+
+def checkpoint(
+    fun: Any = None,
+    *,
+    concrete: bool = False,
+    policy: Any = None,
+    prevent_cse: Any = True,
+    static_argnums: Any = (),
+    static_argnames: Any = (),
+) -> Any:
+    """Make derivatives of a function run it again in place of keeping what they need of it.
+
+    Args:
+        fun: a function, lambda, bound method, partial or object that can be called. Left out, the
+            call makes a decorator.
+        concrete: must be False.
+        policy: what is kept nevertheless, of `redraft.checkpoint_policies`; None keeps the arguments
+            alone.
+        prevent_cse: under `jit`, keep XLA from merging the second run with the first.
+        static_argnums: positions of arguments that are never differentiated.
+        static_argnames: their names.
+
+    Returns:
+        A function that computes what `fun` computes.
+
+    Raises:
+        TypeError: `fun` cannot be called, or an option is of the wrong type.
+        ValueError: there is no such argument.
+        NotImplementedError: `concrete` is True.
+    """
+    if fun is None:
+        return functools.partial(
+            checkpoint, concrete=concrete, policy=policy, prevent_cse=prevent_cse,
+            static_argnums=static_argnums, static_argnames=static_argnames,
+        )  # fmt: skip
+    if not callable(fun):
+        raise TypeError(f"checkpoint expects a function, got {type(fun).__name__}")
+    return carried(fun, rule_of(concrete, policy, prevent_cse))
+
+
+remat = checkpoint
+
+
+def rule_of(concrete: Any, policy: Any, prevent_cse: Any) -> CheckpointRule:
+    """The rule that the options of `checkpoint` describe."""
+    if concrete:
+        raise NotImplementedError(
+            "checkpoint: concrete=True is not implemented; use static_argnums"
+        )
+    policy = NOTHING if policy is None else policy
+    if not isinstance(policy, Policy):
+        raise TypeError(
+            f"checkpoint: policy must be one of redraft.checkpoint_policies, got {policy!r}"
+        )
+    if isinstance(prevent_cse, Sequence):
+        prevent_cse = any(prevent_cse)
+    if not isinstance(prevent_cse, bool):
+        raise TypeError(
+            f"prevent_cse must be a bool or a sequence of bools, got {type(prevent_cse).__name__}"
+        )
+    return CheckpointRule("checkpoint", policy=policy, prevent_cse=prevent_cse)
+
+
+def carried(fun: Any, rule: CheckpointRule) -> Any:
+    """A function value of the same kind that carries a rule."""
+    if isinstance(fun, types.FunctionType):
+        return carrying(fun, rule)
+    if isinstance(fun, types.MethodType):
+        return types.MethodType(carried(fun.__func__, rule), fun.__self__)
+    if isinstance(fun, functools.partial):
+        return functools.partial(carried(fun.func, rule), *fun.args, **fun.keywords)
+    method = inspect.getattr_static(type(fun), "__call__", None)
+    ours = hasattr(fun, "redraft_kind") or hasattr(type(fun), "redraft_identity")
+    if isinstance(method, types.FunctionType) and not ours:
+        return types.MethodType(carrying(method, rule), fun)
+    return carrying(_function_of(fun), rule)
+
+
+def checkpoint_name(x: Any, name: str) -> Any:
+    """The value itself, with a name by which the policy of a `checkpoint` may keep it.
+
+    Args:
+        x: a value.
+        name: the name.
+    """
+    return x
+
+
+class checkpoint_policies:
+    """What `checkpoint` may keep."""
+
+    nothing_saveable = NOTHING
+    everything_saveable = Policy("everything")

@@ -1,0 +1,159 @@
+"""Derivatives that run a function again in place of keeping what they need of it.
+
+The forward function keeps the arguments alone; the backward function starts with the forward
+function of the plain text, behind a barrier::
+
+    def f_fwd(x, w):                            def f_bwd(saved, ans_bar):
+        return f(x, w), (x, w)                      saved, ans_bar = rt.barrier((saved, ans_bar))
+                                                    x, w = saved
+                                                    _, saved = f_inner_fwd(x, w)
+                                                    return f_inner_bwd(saved, ans_bar)
+
+The backward function, the tangent function and the batched function are checkpointed in their turn.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+from redraft.transpile import core
+from redraft.transpile.errors import TransformError
+from redraft.transpile.front.source import Source
+from redraft.transpile.transforms.build import passed_on, title
+from redraft.transpile.transforms.policies import NOTHING, Policy
+from redraft.transpile.transforms.ruled import Rule, Text, backward_arguments, displayed
+
+
+@dataclasses.dataclass(unsafe_hash=True)
+class CheckpointRule(Rule):
+    """The rule of a checkpointed function; equal rules share what is generated.
+
+    Attributes:
+        policy: what the forward function keeps beside the arguments.
+        prevent_cse: XLA may not merge the two runs.
+    """
+
+    runs_again: ClassVar[bool] = True
+    name: str = ""
+    policy: Policy = NOTHING
+    prevent_cse: bool = True
+
+    def write_pair(self, unit: Any, source: Source, pair: Any) -> None:
+        self.check_static(source, pair.active)
+        inner = unit.pair(plain(unit, source), pair.active, **pair.asked)
+        pair.bars = pair.active if pair.forced else inner.bars
+        pair.masked = inner.masked
+        if self.policy.saves_all:
+            self.write_as_it_is(unit, source, pair, inner)
+            return
+        self.write_forward(unit, source, pair, inner)
+        self.write_backward(unit, source, pair, inner)
+
+    def check_static(self, source: Source, active: tuple[str, ...]) -> None:
+        """Refuse a derivative with respect to a static argument."""
+        own = source.parameters[len(source.captured) :]
+        for number in self.nondiff:
+            if number < len(own) and own[number] in active:
+                raise TransformError(
+                    f"`{core.base(source.name)}` is differentiated with respect to `{own[number]}`, which is "
+                    "static (static_argnums)", None, "leave it out of static_argnums",
+                )  # fmt: skip
+
+    def write_forward(self, unit: Any, source: Source, pair: Any, inner: Any) -> None:
+        text = Text(unit, source, {})
+        given = ", ".join(passed_on(source.node.args))
+        kept = kept_whole(source.parameters)
+        called = own_name(unit, source)
+        if called is not None and not pair.asked["has_aux"]:
+            text.write(f"return {called}({given}), {kept}")
+        else:
+            value = text.name("ans")
+            text.write(f"{value}, _ = {inner.forward}({given})")
+            text.write(f"return {value}, {kept}")
+        text.add(pair.forward, source.node.args, forward_title(source, pair))
+
+    def write_backward(self, unit: Any, source: Source, pair: Any, inner: Any) -> None:
+        text = Text(unit, source, {})
+        saved, ans_bar = text.name("saved"), text.name("ans_bar")
+        if self.prevent_cse:
+            text.write(f"{saved}, {ans_bar} = rt.barrier(({saved}, {ans_bar}))")
+        parameters = source.parameters
+        if len(parameters) == 1:
+            text.write(f"{parameters[0]} = {saved}")
+        elif parameters:
+            text.write(f"{', '.join(parameters)} = {saved}")
+        given = ", ".join(passed_on(source.node.args))
+        text.write(f"_, {saved} = {inner.forward}({given})")
+        self.write_bars(text, pair, inner, f"{inner.backward}({saved}, {ans_bar})")
+        docstring = title("bwd", source, list(pair.bars))
+        text.add(pair.backward, backward_arguments(saved, ans_bar), f"{docstring[:-1]}, run again.")
+        unit.written[pair.backward].rule = dataclasses.replace(self, nondiff=())
+
+    def write_bars(self, text: Text, pair: Any, inner: Any, call: str) -> None:
+        """Return the cotangents that the caller expects."""
+        if pair.bars == inner.bars:
+            text.write(f"return {call}")
+            return
+        bars = {p: text.name(f"{core.base(p)}_bar") for p in inner.bars}
+        if bars:
+            text.write(f"{', '.join(bars.values())} = {call}")
+        text.write(f"return {', '.join(bars.get(p, f'rt.zeros_like({p})') for p in pair.bars)}")
+
+    def write_as_it_is(self, unit: Any, source: Source, pair: Any, inner: Any) -> None:
+        """Everything is kept: the pair is that of the plain function."""
+        text = Text(unit, source, {})
+        text.write(f"return {inner.forward}({', '.join(passed_on(source.node.args))})")
+        text.add(pair.forward, source.node.args, forward_title(source, pair))
+        text = Text(unit, source, {})
+        saved, ans_bar = text.name("saved"), text.name("ans_bar")
+        text.write(f"{saved} = {saved}") if pair.bars != inner.bars else None
+        self.write_bars(text, pair, inner, f"{inner.backward}({saved}, {ans_bar})")
+        docstring = title("bwd", source, list(pair.bars))
+        text.add(pair.backward, backward_arguments(saved, ans_bar), docstring)
+
+    def write_tangent(self, unit: Any, source: Source, active: tuple[str, ...], name: str) -> None:
+        from redraft.transpile.transforms.forward import write_jvp_named
+
+        self.check_static(source, active)
+        write_jvp_named(unit, plain(unit, source), active, name)
+        unit.written[name].rule = dataclasses.replace(self, nondiff=())
+
+    def batched(
+        self, source: Source, env: dict[str, Any], result: Any, size: str | None, axis_name: Any
+    ) -> Rule:
+        return self
+
+
+def plain(unit: Any, source: Source) -> Source:
+    """The same text without the rule."""
+    key = (source, "plain")
+    if key not in unit.sources:
+        node = core.copy(source.node)
+        node.name = f"{core.base(source.name)}_inner"
+        unit.sources[key] = dataclasses.replace(source, node=node, rule=None)
+    return unit.sources[key]
+
+
+def own_name(unit: Any, source: Source) -> str | None:
+    """The name by which generated text may call the function itself, if it has one there."""
+    name = source.name
+    if source.generated and unit.written.get(name) is not None:
+        return name
+    function = source.function
+    if function is None or source.captured or unit.bindings.get(name, function) is not function:
+        return None
+    if not name.isidentifier() or name in source.parameters or name in unit.names:
+        return None
+    return name
+
+
+def kept_whole(parameters: list[str]) -> str:
+    """What the forward function keeps: its arguments."""
+    return parameters[0] if len(parameters) == 1 else displayed(parameters)
+
+
+def forward_title(source: Source, pair: Any) -> str:
+    return title("fwd", source, list(pair.active)).replace(
+        f"{core.base(source.name)}_bwd", pair.backward
+    )
