@@ -8,8 +8,6 @@ import types
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from redraft.transpile.custom_rules import _function_of, carrying
 from redraft.transpile.transforms.checkpoint import CheckpointRule
 from redraft.transpile.transforms.policies import NOTHING, Policy

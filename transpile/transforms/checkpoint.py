@@ -61,11 +61,11 @@ class CheckpointRule(Rule):
                 )  # fmt: skip
 
     def write_forward(self, unit: Any, source: Source, pair: Any, inner: Any) -> None:
-        text = Text(unit, source, {})
+        text = Text(unit, source, {source.name: source.function})
         given = ", ".join(passed_on(source.node.args))
         kept = kept_whole(source.parameters)
-        called = own_name(unit, source)
-        if called is not None and not pair.asked["has_aux"]:
+        if may_call(unit, source) and not pair.asked["has_aux"]:
+            called = source.name if source.generated else text.function(source.name)
             text.write(f"return {called}({given}), {kept}")
         else:
             value = text.name("ans")
@@ -135,17 +135,11 @@ def plain(unit: Any, source: Source) -> Source:
     return unit.sources[key]
 
 
-def own_name(unit: Any, source: Source) -> str | None:
-    """The name by which generated text may call the function itself, if it has one there."""
-    name = source.name
-    if source.generated and unit.written.get(name) is not None:
-        return name
-    function = source.function
-    if function is None or source.captured or unit.bindings.get(name, function) is not function:
-        return None
-    if not name.isidentifier() or name in source.parameters or name in unit.names:
-        return None
-    return name
+def may_call(unit: Any, source: Source) -> bool:
+    """Is there a function object that generated text may call?"""
+    if source.generated:
+        return source.name in unit.written
+    return source.function is not None and not source.captured
 
 
 def kept_whole(parameters: list[str]) -> str:
