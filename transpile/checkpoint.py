@@ -8,7 +8,10 @@ import types
 from collections.abc import Sequence
 from typing import Any
 
+from redraft.transpile.custom import primitive
 from redraft.transpile.custom_rules import _function_of, carrying
+from redraft.transpile.front.primitive import primitive_function
+from redraft.transpile.primitives import table
 from redraft.transpile.transforms.checkpoint import CheckpointRule
 from redraft.transpile.transforms.policies import NOTHING, Policy
 
@@ -49,13 +52,21 @@ def checkpoint(
         )  # fmt: skip
     if not callable(fun):
         raise TypeError(f"checkpoint expects a function, got {type(fun).__name__}")
-    return carried(fun, rule_of(concrete, policy, prevent_cse))
+    return carried(
+        fun, rule_of(concrete, policy, prevent_cse, static_argnums, static_argnames)
+    )
 
 
 remat = checkpoint
 
 
-def rule_of(concrete: Any, policy: Any, prevent_cse: Any) -> CheckpointRule:
+def rule_of(
+    concrete: Any = False,
+    policy: Any = None,
+    prevent_cse: Any = True,
+    static_argnums: Any = (),
+    static_argnames: Any = (),
+) -> CheckpointRule:
     """The rule that the options of `checkpoint` describe."""
     if concrete:
         raise NotImplementedError(
@@ -72,7 +83,10 @@ def rule_of(concrete: Any, policy: Any, prevent_cse: Any) -> CheckpointRule:
         raise TypeError(
             f"prevent_cse must be a bool or a sequence of bools, got {type(prevent_cse).__name__}"
         )
-    return CheckpointRule("checkpoint", policy=policy, prevent_cse=prevent_cse)
+    numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+    names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
+    return CheckpointRule("checkpoint", numbers, None, policy, prevent_cse, names)
+
 
 
 def carried(fun: Any, rule: CheckpointRule) -> Any:
@@ -87,7 +101,24 @@ def carried(fun: Any, rule: CheckpointRule) -> Any:
     ours = hasattr(fun, "redraft_kind") or hasattr(type(fun), "redraft_identity")
     if isinstance(method, types.FunctionType) and not ours:
         return types.MethodType(carrying(method, rule), fun)
-    return carrying(_function_of(fun), rule)
+    return carrying(calling(fun), rule)
+
+
+def calling(fun: Any) -> types.FunctionType:
+    """A function with source that calls something callable."""
+    if table.row_of(fun) is not None:
+        return primitive_function(fun)
+    kinds = {p.kind for p in inspect.signature(fun).parameters.values()}
+    if kinds & {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD}:
+        return _with_any_arguments(fun)
+    return _function_of(fun)
+
+
+def _with_any_arguments(function: Any) -> types.FunctionType:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return call
 
 
 def checkpoint_name(x: Any, name: str) -> Any:
@@ -105,3 +136,19 @@ class checkpoint_policies:
 
     nothing_saveable = NOTHING
     everything_saveable = Policy("everything")
+
+
+def _bar_of_function(fun_bar: Any, ans: Any, fun: Any, **options: Any) -> Any:
+    """The cotangent of a function value from that of the one that carries the rule."""
+    called = isinstance(ans, types.MethodType) and not isinstance(fun, types.MethodType)
+    return fun_bar["__self__"] if called and fun_bar is not None else fun_bar
+
+
+def _dot_of_function(fun_dot: Any, ans: Any, fun: Any, **options: Any) -> Any:
+    called = isinstance(ans, types.MethodType) and not isinstance(fun, types.MethodType)
+    return {"__self__": fun_dot} if called else fun_dot
+
+
+primitive(checkpoint, vjp={"fun": _bar_of_function}, jvp={"fun": _dot_of_function})
+checkpoint.redraft_transform = "checkpoint"  # type: ignore[attr-defined]
+checkpoint.rule_of = rule_of  # type: ignore[attr-defined]

@@ -140,14 +140,15 @@ _sources: dict[Any, Source] = {}
 
 
 def _closure(function: types.FunctionType, count: int | None, given: tuple[str, ...]) -> Parts:
-    if hasattr(function, "redraft_rule"):
+    rule = getattr(function, "redraft_rule", None)
+    if rule is not None and not rule.runs_again:
         return _ruled(function, count, given)
     every = {k: v for k, v in (captured_by(function) or {}).items() if _is_data(v)}
     free = function.__code__.co_freevars
     fixed = {k: v for k, v in every.items() if k in free and carries_nothing(v)}
     captured = {k: v for k, v in every.items() if k not in fixed}
     names = tuple(captured)
-    key = (function.__code__, id(function.__globals__), names, *fixed.items())
+    key = (function.__code__, id(function.__globals__), names, rule, *fixed.items())
     source = _sources.get(key)
     if source is None:
         source = _lifted(read_source(function), names)
@@ -245,7 +246,7 @@ def _lifted(source: Source, names: tuple[str, ...]) -> Source:
     lifted = Source(node, source.file, source.lines, source.globals, cells)
     lifted.extras, lifted.renamed, lifted.outer = source.extras, source.renamed, source.outer
     lifted.plain_names, lifted.scopes = source.plain_names, source.scopes
-    lifted.captured = names
+    lifted.captured, lifted.rule = names, source.rule
     return lifted
 
 

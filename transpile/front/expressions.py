@@ -42,6 +42,7 @@ from redraft.transpile.front.coarse import (
     SHAPE_ATTRIBUTES,
     Coarse,
 )
+from redraft.transpile.front.checkpointed import Checkpointed
 from redraft.transpile.front.inline import formula
 from redraft.transpile.front.lifting import Lifting
 from redraft.transpile.front.objects import special_names
@@ -71,7 +72,7 @@ class Construct:
     fields: list[str]
 
 
-class Expressions(Order, Unseen, Trees, Lifting):
+class Expressions(Order, Unseen, Trees, Lifting, Checkpointed):
     """Lowers expressions into `self.out`; see the module's docstring."""
 
     source: Source
@@ -563,6 +564,7 @@ class Expressions(Order, Unseen, Trees, Lifting):
             return Function(self.lift(func)), []
         if isinstance(func, gast.Call):
             transformed = self.transformed(func)
+            transformed = transformed or self.checkpointed(func)
             if transformed is not None:
                 return transformed, []
         value = self.scope.value(func)
@@ -609,6 +611,8 @@ class Expressions(Order, Unseen, Trees, Lifting):
         bound = bound_parts(value)
         if bound is not None and isinstance(func, gast.Attribute):
             return Function(bound[0]), [func.value]
+        if bound is not None and hasattr(bound[0], "redraft_rule"):
+            return Function(bound[0]), [gast.Attribute(core.copy(func), "__self__", gast.Load())]
         partial = partial_parts(value)
         if partial is not None and is_python_function(partial.func) and not partial.keywords:
             places = range(len(partial.args))
@@ -690,7 +694,7 @@ class Expressions(Order, Unseen, Trees, Lifting):
             return Function(self.local_functions[node.id])
         if isinstance(node, gast.Call):
             inner = self.transformed(node)
-            return Function(inner) if inner is not None else None
+            return Function(inner) if inner is not None else self.checkpointed(node)
         value = self.scope.value(node)
         if hasattr(value, "redraft_kind"):
             inner = None if self.is_late(value.redraft_kind) else derivative(value, None)

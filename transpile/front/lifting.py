@@ -14,6 +14,7 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
+from redraft.transpile.front.checkpointed import rule_of_nested
 from redraft.transpile.front.source import Source
 
 
@@ -27,6 +28,11 @@ class Lifting:
         definitions: their nodes.
     """
 
+    source: Source
+    scope: Any
+    local_functions: dict[str, Any]
+    definitions: dict[str, Any]
+
     def lift(self, node: Any, name: str | None = None) -> Source:
         """A nested function as a function of its own, with what it captures as parameters."""
         definition = core.copy(node)
@@ -36,10 +42,12 @@ class Lifting:
                 gast.FunctionDef(name or "lambda_", definition.args, [result], [], None, None, []),
                 node,
             )
+        rule = rule_of_nested(self.scope, node)
         definition.decorator_list = []
         lifted = Source(
             definition, self.source.file, self.source.lines, self.source.globals, self.source.cells
         )
+        lifted.rule = rule
         lifted.shift, lifted.owner = self.source.shift, self.source
         lifted.scopes = self.source.scopes
         lifted.extras, lifted.renamed = self.source.extras, self.source.renamed

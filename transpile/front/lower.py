@@ -23,6 +23,7 @@ from redraft.transpile import core
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.annotations import is_shape_check
 from redraft.transpile.front.callee import Primitive, operator_row
+from redraft.transpile.front.checkpointed import checkpointed_here, rule_of_nested
 from redraft.transpile.front.coarse import LIST_METHODS, MUTATORS, Coarse
 from redraft.transpile.front.exits import structure_exits
 from redraft.transpile.front.expressions import (
@@ -89,9 +90,14 @@ class Lowerer(Expressions):
                 and core.is_name(statement.targets[0])
             ):
                 found[statement.targets[0].id] = statement.value
+            elif isinstance(statement, gast.Assign) and core.is_name(statement.targets[0]):
+                made = checkpointed_here(self.scope, statement.value, found)
+                if made is not None:
+                    found[statement.targets[0].id] = made
         for name, node in found.items():
             once = stores.count(name) == 1 and name not in self.source.parameters
-            if once and has_literal_defaults(node):
+            known = rule_of_nested(self.scope, node) is not table.UNKNOWN
+            if once and known and has_literal_defaults(node):
                 self.definitions[name] = node
         self.find_local_partials(body, stores)
         for name in self.definitions:

@@ -24,6 +24,7 @@ import gast
 
 from redraft.runtime.callbacks import is_host_call
 from redraft.transpile import core
+from redraft.transpile.front.checkpointed import is_checkpoint
 from redraft.transpile.front.callee import bound_parts
 from redraft.transpile.front.coarse import GROWING, MUTATORS
 from redraft.transpile.front.effects import writes_arguments
@@ -84,6 +85,8 @@ class Order:
 
     def writes_its_arguments(self: Any, func: gast.expr) -> bool:
         """Is it the name of a user's function that changes its arguments?"""
+        if is_checkpoint(self.scope.value(func)):
+            return False
         bound = bound_parts(self.scope.value(func))
         known = self.known_function(func) if bound is None else None
         function = bound[0] if bound is not None else getattr(known, "function", None)

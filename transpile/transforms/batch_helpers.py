@@ -47,7 +47,7 @@ class BatchedHelpers(BatchedCotangents, SameShapes, BatchedFunctionValues, Batch
                 rt.jacobian_of_columns: self.call_jacobian_of_columns,
                 rt.item_bar: self.call_item_bar, rt.gather_bar: self.call_item_bar,
                 rt.rule_pair: self.call_checked, rt.check_tangent: self.call_rule_specs,
-                rt.rule_bars: self.call_checked, rt.rule_seed: self.call_checked,
+                rt.barrier: self.call_barrier, rt.rule_bars: self.call_checked, rt.rule_seed: self.call_checked,
                 rt.rule_specs: self.call_rule_specs, rt.rule_sums: self.call_rule_sums, rt.only_cotangent: self.call_only_cotangent,
                 rt.unsum: self.call_unsum, rt.add_field: self.call_add_field, rt.Struct: self.call_Struct,
             }.get(function)  # fmt: skip
@@ -62,6 +62,11 @@ class BatchedHelpers(BatchedCotangents, SameShapes, BatchedFunctionValues, Batch
                 node, "a rule that returns None in place of a cotangent", "return zeros"
             )
         return value, known
+
+    def call_barrier(self, node: gast.Call) -> Result | None:
+        """A barrier in front of a batch."""
+        value, known = self.expression(node.args[0])
+        return gast.Call(core.copy(node.func), [value], []), known
 
     def call_rule_specs(self, node: gast.Call) -> Result | None:
         """The shapes and dtypes that `call_checked` does not look at."""

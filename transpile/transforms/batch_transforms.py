@@ -28,6 +28,7 @@ from redraft.transpile.analysis.batched import (
     is_batched,
 )
 from redraft.transpile.front.callee import Function, Transformed
+from redraft.transpile.front.checkpointed import rule_of_call, with_rule
 from redraft.transpile.front.expressions import (
     TRANSFORM_OPTIONS,
     has_literal_defaults,
@@ -59,7 +60,8 @@ class BatchedTransformations(BatchedCalls):
 
     def is_applied(self, node: Any) -> bool:
         """Is this ``rd.grad(g)``?"""
-        return (self.kind_of(node) in TRANSFORM_OPTIONS or self.is_jit(node)) and bool(node.args)
+        kinds = (*TRANSFORM_OPTIONS, "checkpoint")
+        return (self.kind_of(node) in kinds or self.is_jit(node)) and bool(node.args)
 
     def applied(self, name: str, node: gast.Call) -> Value:
         """What a name for ``rd.grad(g)`` stands for: an object, if `g` is known outside of here."""
@@ -133,6 +135,10 @@ class BatchedTransformations(BatchedCalls):
         if self.is_jit(node) and len(node.args) == 1:
             inner = self.inner_function(node.args[0])
             return None if inner is None else Function(inner)
+        rule = rule_of_call(self.scope, node, 1)
+        if rule is not None and rule is not table.UNKNOWN:
+            inner = self.inner_function(node.args[0])
+            return None if inner is None else with_rule(Function(inner), rule)
         kind = self.kind_of(node)
         if kind not in TRANSFORM_OPTIONS or not node.args:
             return None

@@ -32,12 +32,14 @@ class CheckpointRule(Rule):
     Attributes:
         policy: what the forward function keeps beside the arguments.
         prevent_cse: XLA may not merge the two runs.
+        static_names: arguments that are never differentiated, beside those at the places `nondiff`.
     """
 
     runs_again: ClassVar[bool] = True
     name: str = ""
     policy: Policy = NOTHING
     prevent_cse: bool = True
+    static_names: tuple[str, ...] = ()
 
     def write_pair(self, unit: Any, source: Source, pair: Any) -> None:
         self.check_static(source, pair.active)
@@ -50,15 +52,19 @@ class CheckpointRule(Rule):
         self.write_forward(unit, source, pair, inner)
         self.write_backward(unit, source, pair, inner)
 
+    def of_another(self) -> CheckpointRule:
+        """The rule of a function that is made from this one, with other parameters."""
+        return dataclasses.replace(self, nondiff=(), static_names=())
+
     def check_static(self, source: Source, active: tuple[str, ...]) -> None:
         """Refuse a derivative with respect to a static argument."""
         own = source.parameters[len(source.captured) :]
-        for number in self.nondiff:
-            if number < len(own) and own[number] in active:
-                raise TransformError(
-                    f"`{core.base(source.name)}` is differentiated with respect to `{own[number]}`, which is "
-                    "static (static_argnums)", None, "leave it out of static_argnums",
-                )  # fmt: skip
+        static = [own[i] for i in self.nondiff if -len(own) <= i < len(own)]
+        for name in {*static, *self.static_names} & set(active):
+            raise TransformError(
+                f"`{core.base(source.name)}` is differentiated with respect to `{name}`, which is static "
+                "(static_argnums)", None, "leave it out of static_argnums",
+            )  # fmt: skip
 
     def write_forward(self, unit: Any, source: Source, pair: Any, inner: Any) -> None:
         text = Text(unit, source, {source.name: source.function})
@@ -88,7 +94,7 @@ class CheckpointRule(Rule):
         self.write_bars(text, pair, inner, f"{inner.backward}({saved}, {ans_bar})")
         docstring = title("bwd", source, list(pair.bars))
         text.add(pair.backward, backward_arguments(saved, ans_bar), f"{docstring[:-1]}, run again.")
-        unit.written[pair.backward].rule = dataclasses.replace(self, nondiff=())
+        unit.written[pair.backward].rule = self.of_another()
 
     def write_bars(self, text: Text, pair: Any, inner: Any, call: str) -> None:
         """Return the cotangents that the caller expects."""
@@ -117,7 +123,7 @@ class CheckpointRule(Rule):
 
         self.check_static(source, active)
         write_jvp_named(unit, plain(unit, source), active, name)
-        unit.written[name].rule = dataclasses.replace(self, nondiff=())
+        unit.written[name].rule = self.of_another()
 
     def batched(
         self, source: Source, env: dict[str, Any], result: Any, size: str | None, axis_name: Any

@@ -16,6 +16,7 @@ class Policy:
     """
 
     kind: str = "nothing"
+    redraft_policy: ClassVar[bool] = True
     names: tuple[str, ...] = ()
     parts: tuple[Policy, ...] = ()
     KINDS: ClassVar[tuple[str, ...]] = (

@@ -58,6 +58,8 @@ DISPLAYS = (
     gast.List, gast.ListComp, gast.Dict, gast.DictComp, gast.Set, gast.SetComp, gast.JoinedStr,
 )  # fmt: skip
 ON_VALUES = (ArithmeticError, np.linalg.LinAlgError)  # errors that depend on elements of arrays
+# transformations that give functions, which are staged when they are called
+TAKE_FUNCTIONS = ("grad", "value_and_grad", "vmap", "jit", "checkpoint")
 LENGTHS = frozenset({"shape", "size", "nbytes"})
 JUMPS = (gast.Break, gast.Continue)
 LIST_METHODS = frozenset({"append", "extend", "pop"})
@@ -1040,7 +1042,7 @@ class Stager:
 
     def known_object(self, func: Any, value: Any, touched: bool) -> Any:
         """A class, a transformation, or a function of a module."""
-        if getattr(value, "redraft_transform", None) in ("grad", "value_and_grad", "vmap", "jit"):
+        if getattr(value, "redraft_transform", None) in TAKE_FUNCTIONS:
             return func
         if getattr(value, "redraft_transform", None) in ("jvp", "vjp", "fwd_and_bwd", "linearize"):
             return self.at_run_time(func)
