@@ -52,6 +52,7 @@ from redraft.transpile.linearize import linearize  # noqa: E402
 from redraft.transpile.make_source import make_source  # noqa: E402
 from redraft.transpile.primitives.table import TableError  # noqa: E402
 from redraft.transpile.scopes import (  # noqa: E402
+    checkpoint_loop,
     insert_grad_of,
     named_call,
     named_scope,
@@ -71,6 +72,7 @@ __all__ = [
     "check_grads",
     "closure_convert",
     "checkpoint",
+    "checkpoint_loop",
     "checkpoint_name",
     "checkpoint_policies",
     "custom_gradient",

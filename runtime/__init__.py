@@ -56,8 +56,8 @@ from redraft.runtime.callbacks import (
     printing,
     pure_callback,
 )
+from redraft.runtime.checkpoint import barrier, segment_length, sequence
 from redraft.runtime.closures import closure_bar, closure_consts, closure_converted, consts_bar
-from redraft.runtime.checkpoint import barrier
 from redraft.runtime.collectives import (
     all_gather,
     all_to_all,

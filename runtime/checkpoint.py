@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
 
 
 def barrier(values: Any) -> Any:
@@ -13,3 +16,22 @@ def barrier(values: Any) -> Any:
     nothing is to be done for them.
     """
     return values
+
+
+def segment_length(count: int, segments: int | None) -> int:
+    """How many rounds of a loop of `count` rounds a segment has.
+
+    Raises:
+        ValueError: `segments` is no positive number.
+    """
+    if segments is None:
+        segments = math.isqrt(max(count - 1, 0)) + 1
+    if isinstance(segments, bool) or not hasattr(type(segments), "__index__") or segments < 1:
+        raise ValueError(f"checkpoint_loop takes a positive number of segments, got {segments!r}")
+    return max(-(-count // int(segments)), 1)
+
+
+def sequence(x: Any) -> Any:
+    """Something to loop over as what has a length and can be indexed."""
+    indexed = isinstance(x, (list, tuple, range, np.ndarray)) or hasattr(x, "dtype")
+    return x if indexed else list(x)

@@ -12,6 +12,7 @@ from redraft.transpile.custom import primitive
 from redraft.transpile.custom_rules import _function_of, carrying
 from redraft.transpile.front.primitive import primitive_function
 from redraft.transpile.primitives import table
+from redraft.transpile.scopes import checkpoint_loop
 from redraft.transpile.transforms.checkpoint import CheckpointRule
 from redraft.transpile.transforms.policies import NOTHING, Policy
 
@@ -151,4 +152,5 @@ def _dot_of_function(fun_dot: Any, ans: Any, fun: Any, **options: Any) -> Any:
 
 primitive(checkpoint, vjp={"fun": _bar_of_function}, jvp={"fun": _dot_of_function})
 checkpoint.redraft_transform = "checkpoint"  # type: ignore[attr-defined]
+checkpoint_loop.rule = rule_of()  # type: ignore[attr-defined]
 checkpoint.rule_of = rule_of  # type: ignore[attr-defined]

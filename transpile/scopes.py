@@ -158,3 +158,29 @@ def _in_scope(fun: Any, name: str) -> Any:
     new.__kwdefaults__ = fun.__kwdefaults__
     new.redraft_scope = path  # type: ignore[attr-defined]
     return new
+
+
+@contextlib.contextmanager
+def checkpoint_loop(segments: int | None = None) -> Iterator[None]:
+    """Cut the ``for`` loops of a ``with`` block into segments, which derivatives run again.
+
+    The derivative of a loop keeps what each round needs. Of a loop in segments it keeps what goes
+    into each segment, and runs one segment at a time again to get the rest: the memory grows with
+    the square root of the number of rounds, for one more run of the loop. The numbers are the same.
+
+    The loop may run over anything of known length, be left early, and change arrays and lists that
+    have no other name. Without a derivative the block runs as if this were not there.
+
+    Args:
+        segments: how many; None takes the square root of the number of rounds.
+
+    Raises:
+        ValueError: `segments` is no positive number.
+    """
+    from redraft.runtime.checkpoint import segment_length
+
+    segment_length(1, segments)
+    yield
+
+
+checkpoint_loop.redraft_transform = "checkpoint_loop"  # type: ignore[attr-defined]

@@ -34,6 +34,7 @@ from redraft.transpile.front.expressions import (
 )
 from redraft.transpile.front.order import bound_in
 from redraft.transpile.front.scope import UNKNOWN, Dependency, Scope
+from redraft.transpile.front.segments import in_segments
 from redraft.transpile.front.source import Origin, Source
 from redraft.transpile.primitives import table
 
@@ -60,6 +61,12 @@ class Lowerer(Expressions):
         self.source = source
         body = core.copy(source.node.body)
         body = structure_exits(_without_docstring(body))
+        opaque = self.object_names | self.plain_names
+        self.scope = Scope(source, set(source.parameters) | core.writes(body), dependencies)
+        body = in_segments(
+            body, source, self.scope,
+            lambda: Coarse(body, active, self.is_no_derivative, opaque).names,
+        )  # fmt: skip
         local = set(source.parameters) | core.writes(body)
         self.scope = Scope(source, local, dependencies)
         self.local_functions = dict(getattr(source, "local_functions", {}) or {})
@@ -68,7 +75,6 @@ class Lowerer(Expressions):
         self.outer_names: dict[str, str] = {}
         self.local_partials: dict[str, gast.Call] = {}
         self.find_local_functions(body)
-        opaque = self.object_names | self.plain_names
         self.coarse = Coarse(body, active, self.is_no_derivative, opaque)
         self.body = body
         self.some_effects = self.may_have_effects(body)

@@ -74,6 +74,16 @@ primitive(
     vjp={"z_bar": "ans_bar"},
     jvp={"z_bar": "rt.like(z_bar_dot, x)"},
 )
+no_derivative("rt.segment_length(count, segments)", tf="rt.segment_length(count, segments)")
+primitive(
+    "rt.sequence(x)",
+    tf="rt.sequence(x)",
+    sequences="x",
+    like="x",
+    view_of="x",
+    vjp={"x": "ans_bar"},
+    jvp={"x": "rt.sequence(x_dot)"},
+)
 primitive(
     "rt.barrier(values)",
     tf="rt.barrier(values)",
