@@ -1044,6 +1044,7 @@ AS_THEY_ARE = tuple(
         "apply",
         "batched_callbacks",
         "callbacks",
+        "checkpoint",
         "closures",
         "collectives",
         "rules",

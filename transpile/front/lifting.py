@@ -53,6 +53,9 @@ class Lifting:
         lifted.extras, lifted.renamed = self.source.extras, self.source.renamed
         lifted.local_functions = self.local_functions
         free = self.captured_by(definition, set())
+        if getattr(node, "is_part", False):  # of this function: its variables are its own
+            own = core.parameter_names(definition.args)
+            free = [n for n in free if n not in own]
         lifted.captured = tuple(free)
         arguments = definition.args
         extra = [gast.Name(f, gast.Param(), None, None) for f in free]

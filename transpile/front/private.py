@@ -17,7 +17,7 @@ from redraft.transpile.primitives import table
 
 MAKERS = frozenset(
     "zeros ones empty full zeros_like ones_like empty_like full_like array copy arange linspace eye "
-    "identity list dict float int sum".split()
+    "identity per_example snapshot list dict float int sum".split()
 )
 NEW = (gast.BinOp, gast.UnaryOp, gast.Compare, gast.List, gast.Dict, gast.ListComp, gast.DictComp)
 COMPUTED = (gast.BinOp, gast.UnaryOp, gast.Compare, gast.BoolOp)
@@ -155,9 +155,6 @@ def is_new(value: Any, segments: Any, name: str) -> bool:
     """Does an expression make a new object, of which no part has another name?"""
     if isinstance(value, gast.Constant):
         return True
-    if isinstance(value, (gast.List, gast.Dict, gast.Tuple)):
-        parts = value.elts if not isinstance(value, gast.Dict) else value.values
-        return all(is_new(p, segments, name) for p in parts)
     if isinstance(value, NEW):
         return True
     if not isinstance(value, gast.Call):

@@ -67,6 +67,7 @@ class Segments:
         self.body, self.source, self.scope, self.active = body, source, scope, active
         self.taken = {n.id for s in body for n in core.walk(s) if isinstance(n, gast.Name)}
         self.taken |= set(source.parameters) | set(source.globals) | set(source.cells)
+        self.local = set(source.parameters) | core.writes(body)
         self.loops: list[Any] = []
 
     def name(self, wanted: str) -> str:
@@ -152,21 +153,30 @@ class Segments:
         carried = sorted(carried | changed)
         if not carried and not grown:
             return [loop]
-        before = [self.unset(n, loop, defined) for n in carried if n not in defined]
+        given = [n for n in carried if n in exposed(loop) or n in changed or n not in always(loop)]
+        before = [self.unset(n, loop, defined) for n in given if n not in defined]
         copied = {n for n in carried if n in changed or self.may_copy(n, loop)}
-        passed = sorted((core.reads(loop) & self.active & self.variables()) - core.writes(loop) - {*carried, *grown})
-        outlined = Outlined(self, loop, carried, sorted(grown), sorted(copied), passed)
+        passed = self.read_by(loop) & self.active
+        passed -= core.writes(loop) | {*carried, *grown}
+        outlined = Outlined(
+            self, loop, [*given, *sorted(passed)], carried, sorted(grown), sorted(copied)
+        )
         return [*before, *outlined.statements(segments, function)]
 
-    def variables(self) -> set[str]:
-        """Local variables that are no functions."""
-        functions = set()
+    def read_by(self, loop: gast.For) -> set[str]:
+        """Local variables that a loop reads, or the nested functions that it names."""
+        functions: dict[str, Any] = {}
         for statement in core.walk_statements(self.body):
             if isinstance(statement, gast.FunctionDef):
-                functions.add(statement.name)
+                functions[statement.name] = statement
             elif isinstance(getattr(statement, "value", None), gast.Lambda):
-                functions |= core.writes(statement)
-        return self.taken - functions
+                functions.update(dict.fromkeys(core.writes(statement), statement.value))
+        found, todo = set(), [loop]
+        while todo:
+            for name in core.reads(todo.pop()) - found:
+                found.add(name)
+                todo += [functions[name]] if name in functions else []
+        return (found - set(functions)) & self.local
 
     def may_copy(self, name: str, loop: gast.For) -> bool:
         """Is it ``y += v`` of what nobody else holds? Other arrays are refused when the code runs."""
@@ -238,6 +248,12 @@ def exposed(loop: gast.For) -> set[str]:
     return found
 
 
+def always(loop: gast.For) -> set[str]:
+    """Names to which every round gives a value."""
+    target = core.writes(loop.target)
+    return target | _expose(loop.body, target, set())
+
+
 def _expose(body: list[gast.stmt], written: set[str], found: set[str]) -> set[str]:
     """Collect names that are read before they are written; returns what is written for certain."""
     written = set(written)
@@ -265,13 +281,14 @@ class Outlined:
     """A loop as a function of a segment, and the calls of it."""
 
     def __init__(
-        self, of: Segments, loop: gast.For, carried: list[str], grown: list[str], copied: list[str],
-        passed: list[str],
+        self, of: Segments, loop: gast.For, given: list[str], carried: list[str], grown: list[str],
+        copied: list[str],
     ) -> None:  # fmt: skip
         self.of, self.source_loop = of, loop
         # what is only read, but differentiated, goes in and out as well: so its cotangent is added up
         # in the order of the rounds, in one place
-        self.carried, self.grown, self.copied = [*carried, *passed], grown, copied
+        self.given, self.grown, self.copied = given, grown, copied
+        self.carried = list(dict.fromkeys([*carried, *given]))
         self.plain = {n: of.name(core.base(n)) for n in self.carried if "." in n}
         self.steps, self.first, self.length = of.name("steps"), of.name("first"), of.name("length")
         self.place, self.round = of.name("j"), of.name("k")
@@ -306,11 +323,11 @@ class Outlined:
         body = [*start, loop, gast.Return(ans)]
         for node in [n for s in body for n in core.walk(s) if isinstance(n, gast.Name)]:
             node.id = self.plain.get(node.id, node.id)
-        names = [self.first, self.length, *(self.plain.get(n, n) for n in self.carried)]
+        names = [self.first, self.length, *(self.plain.get(n, n) for n in self.given)]
         parameters = [gast.Name(n, gast.Param(), None, None) for n in names]
         arguments = gast.arguments(parameters, [], None, [], [], None, [])
         made = gast.FunctionDef(self.steps, arguments, body, [], None, None, [])
-        made.checkpointed = function.rule
+        made.checkpointed, made.is_part = function.rule, True
         return gast.copy_location(made, self.source_loop)
 
     def calls(self) -> list[gast.stmt]:
@@ -330,7 +347,7 @@ class Outlined:
         return [loop, gast.If(left, rest, [])]
 
     def call(self, first: Any, length: Any) -> list[gast.stmt]:
-        arguments = [first, length, *map(core.name, self.carried)]
+        arguments = [first, length, *map(core.name, self.given)]
         targets = [core.store(n) for n in self.carried] + [core.store(v) for v in self.new.values()]
         target = targets[0] if len(targets) == 1 else gast.Tuple(targets, gast.Store())
         lines: list[gast.stmt] = [
@@ -367,6 +384,7 @@ class Outlined:
         else:
             items = self.kept(core.call("rt.sequence", node), "items")
         if core.reads(node) & self.of.active:
+            self.given.append(items.id)
             self.carried.append(items.id)
         item = gast.Subscript(items, core.copy(place), gast.Load())
         return core.call("len", core.copy(items)), item

@@ -38,7 +38,7 @@ class BatchedHelpers(BatchedCotangents, SameShapes, BatchedFunctionValues, Batch
         try:
             return {
                 rt.seed: self.call_seed, rt.like: self.call_like, rt.zeros_like: self.call_zeros_like,
-                rt.own: self.call_same, rt.snapshot: self.call_same, rt.cleared: self.call_cleared,
+                rt.own: self.call_same, rt.snapshot: self.call_same, rt.sequence: self.call_same, rt.cleared: self.call_cleared,
                 rt.stop_gradient: self.call_itself,
                 rt.add: self.call_add, rt.refuse_in_place: self.call_refuse_in_place,
                 rt.stack_items: self.call_stack_items, rt.basis: self.call_basis,
