@@ -132,11 +132,48 @@ def checkpoint_name(x: Any, name: str) -> Any:
     return x
 
 
+def _save_only_these_names(*names: str) -> Policy:
+    """Keep the values that `checkpoint_name` gives one of these names."""
+    return Policy("names", names)
+
+
+def _save_anything_except_these_names(*names: str) -> Policy:
+    """Keep what derivatives need, apart from the values that have one of these names."""
+    return Policy("other names", names)
+
+
+def _save_from_both_policies(first: Policy, second: Policy) -> Policy:
+    """Keep what one of two policies keeps."""
+    return Policy("either", (), (first, second))
+
+
+for _maker in (_save_only_these_names, _save_anything_except_these_names, _save_from_both_policies):
+    _maker.redraft_policy = True  # type: ignore[attr-defined]
+
+
 class checkpoint_policies:
-    """What `checkpoint` may keep."""
+    """What `checkpoint` may keep beside the arguments. What is kept never changes a number.
+
+    Attributes:
+        nothing_saveable: nothing (the default).
+        everything_saveable: all that derivatives need: nothing is computed again.
+        dots_saveable: results of `np.dot`, ``@``, `np.einsum`, `np.tensordot`, `np.inner`, `np.vdot`.
+        dots_with_no_batch_dims_saveable: of these, without those that carry axes of both operands
+            along: products of stacks of matrices, as far as the ranks are known.
+        save_only_these_names: ``(*names)``: values named by `checkpoint_name`.
+        save_anything_except_these_names: ``(*names)``: all that derivatives need, apart from these.
+        save_from_both_policies: ``(first, second)``: what one of the two keeps.
+    """
 
     nothing_saveable = NOTHING
     everything_saveable = Policy("everything")
+    dots_saveable = checkpoint_dots = Policy("dots")
+    dots_with_no_batch_dims_saveable = Policy("plain dots")
+    checkpoint_dots_with_no_batch_dims = dots_with_no_batch_dims_saveable
+    save_only_these_names = staticmethod(_save_only_these_names)
+    save_anything_except_these_names = staticmethod(_save_anything_except_these_names)
+    save_any_names_but_these = staticmethod(_save_anything_except_these_names)
+    save_from_both_policies = staticmethod(_save_from_both_policies)
 
 
 def _bar_of_function(fun_bar: Any, ans: Any, fun: Any, **options: Any) -> Any:
@@ -150,6 +187,7 @@ def _dot_of_function(fun_dot: Any, ans: Any, fun: Any, **options: Any) -> Any:
     return {"__self__": fun_dot} if called else fun_dot
 
 
+primitive(checkpoint_name, vjp={"x": "ans_bar"}, jvp={"x": "x_dot"})
 primitive(checkpoint, vjp={"fun": _bar_of_function}, jvp={"fun": _dot_of_function})
 checkpoint.redraft_transform = "checkpoint"  # type: ignore[attr-defined]
 checkpoint_loop.rule = rule_of()  # type: ignore[attr-defined]

@@ -109,7 +109,7 @@ class Pair:
         bars: those whose cotangents the backward function returns; None while it is being written.
         forced: a recursive call needs the cotangents of all of them.
         masked: those whose cotangents a selection in the function made zero.
-        asked: the other arguments of `Unit.pair`, for functions with a rule.
+        asked: the other arguments of `Unit.pair`.
     """
 
     forward: str
@@ -285,15 +285,10 @@ class Unit:
                 tuple(parameters),
             )
             self.pairs[key] = pair
+            pair.asked = dict(has_aux=has_aux, masked=masked, suspects=suspects, ranks=ranks)
             if source.rule is None:
-                write_pair(self, source, pair, has_aux, masked, suspects, ranks)
+                write_pair(self, source, pair, **pair.asked)
             else:
-                pair.asked = {
-                    "has_aux": has_aux,
-                    "masked": masked,
-                    "suspects": suspects,
-                    "ranks": ranks,
-                }
                 source.rule.write_pair(self, source, pair)
         return self.pairs[key]
 

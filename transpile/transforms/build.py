@@ -226,6 +226,23 @@ def returning(value: gast.expr, source: Source, place: Any) -> gast.Return:
     return node
 
 
+@dataclasses.dataclass(eq=False)
+class Reversed:
+    """The forward and the backward part of a function, before they are put into functions.
+
+    Attributes:
+        residuals: what the backward part needs of the forward part.
+        ans_bar: the cotangent of the result.
+    """
+
+    prepared: Prepared
+    reverse: Reverse
+    forward: list[gast.stmt]
+    backward: list[gast.stmt]
+    residuals: list[str]
+    ans_bar: str
+
+
 def write_pair(
     unit: Unit,
     source: Source,
@@ -236,6 +253,24 @@ def write_pair(
     ranks: dict[str, int] | None = None,
 ) -> None:
     """Write the forward and the backward function of a source into the unit."""
+    parts = reversed_parts(unit, source, pair, has_aux, masked, suspects, ranks)
+    prepared, residuals = parts.prepared, parts.residuals
+    function = write_forward(unit, source, pair, prepared, parts.forward, residuals)
+    write_backward(
+        unit, source, pair, prepared, parts.backward, residuals, parts.ans_bar, function
+    )
+
+
+def reversed_parts(
+    unit: Unit,
+    source: Source,
+    pair: Pair,
+    has_aux: bool,
+    masked: bool,
+    suspects: tuple[str, ...],
+    ranks: dict[str, int] | None,
+) -> Reversed:
+    """The parts of a source; `pair` is told what its backward function returns."""
     prepared = prepare(source, set(pair.active), unit, ranks, has_aux)
     reverse = Reverse(prepared, unit, split=True)
     reverse.given_suspects.update(suspects)
@@ -261,8 +296,7 @@ def write_pair(
     residuals = list(dict.fromkeys(n.id for n in readings))
     forward = [*reverse.bare.values(), *reverse.expand(forward)]
     define_residuals(forward, residuals, prepared, result)
-    function = write_forward(unit, source, pair, prepared, forward, residuals)
-    write_backward(unit, source, pair, prepared, backward, residuals, ans_bar, function)
+    return Reversed(prepared, reverse, forward, backward, residuals, ans_bar)
 
 
 def define_residuals(
@@ -281,14 +315,7 @@ def write_forward(
     unit: Unit, source: Source, pair: Pair, prepared: Prepared, forward: list, residuals: list[str]
 ) -> gast.FunctionDef:
     """Write the forward function."""
-    result = prepared.body[-1]
-    kept = [core.name(r) for r in residuals]
-    saved: gast.expr = kept[0] if len(kept) == 1 else gast.Tuple(kept, gast.Load())
-    answer: gast.expr = core.copy(result.value)
-    if result.aux is not None:
-        answer = gast.Tuple([answer, core.copy(result.aux)], gast.Load())
-    value = gast.Tuple([answer, saved], gast.Load())
-    body = [*forward, returning(value, source, result)]
+    body = [*forward, returning_with(prepared, source, residuals)]
     mark_parts(body, [])
     text = title("fwd", source, list(pair.active)).replace(
         f"{core.base(source.name)}_bwd", pair.backward
@@ -296,6 +323,17 @@ def write_forward(
     function = definition(pair.forward, source.node.args, body, text)
     finish(unit, function, source, prepared)
     return function
+
+
+def returning_with(prepared: Prepared, source: Source, names: list[str]) -> gast.Return:
+    """``return ans, (a, b)``"""
+    result = prepared.body[-1]
+    kept = [core.name(r) for r in names]
+    saved: gast.expr = kept[0] if len(kept) == 1 else gast.Tuple(kept, gast.Load())
+    answer: gast.expr = core.copy(result.value)
+    if result.aux is not None:
+        answer = gast.Tuple([answer, core.copy(result.aux)], gast.Load())
+    return returning(gast.Tuple([answer, saved], gast.Load()), source, result)
 
 
 def write_backward(

@@ -21,6 +21,7 @@ from redraft.transpile import core
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.source import Source
 from redraft.transpile.transforms.build import passed_on, title
+from redraft.transpile.transforms.kept import Split, split_pair
 from redraft.transpile.transforms.policies import NOTHING, Policy
 from redraft.transpile.transforms.ruled import Rule, Text, backward_arguments, displayed
 
@@ -49,8 +50,11 @@ class CheckpointRule(Rule):
         if self.policy.saves_all:
             self.write_as_it_is(unit, source, pair, inner)
             return
-        self.write_forward(unit, source, pair, inner)
-        self.write_backward(unit, source, pair, inner)
+        split = None
+        if not self.policy.saves_nothing:
+            split = split_pair(unit, plain(unit, source), inner, self.policy)
+        self.write_forward(unit, source, pair, inner, split)
+        self.write_backward(unit, source, pair, inner, split)
 
     def of_another(self) -> CheckpointRule:
         """The rule of a function that is made from this one, with other parameters."""
@@ -66,11 +70,17 @@ class CheckpointRule(Rule):
                 "(static_argnums)", None, "leave it out of static_argnums",
             )  # fmt: skip
 
-    def write_forward(self, unit: Any, source: Source, pair: Any, inner: Any) -> None:
+    def write_forward(
+        self, unit: Any, source: Source, pair: Any, inner: Any, split: Split | None
+    ) -> None:
         text = Text(unit, source, {source.name: source.function})
         given = ", ".join(passed_on(source.node.args))
         kept = kept_whole(source.parameters)
-        if may_call(unit, source) and not pair.asked["has_aux"]:
+        if split is not None:
+            value, extra = text.name("ans"), text.name("kept")
+            text.write(f"{value}, {extra} = {split.keep}({given})")
+            text.write(f"return {value}, {displayed([*source.parameters, extra])}")
+        elif may_call(unit, source) and not pair.asked["has_aux"]:
             called = source.name if source.generated else text.function(source.name)
             text.write(f"return {called}({given}), {kept}")
         else:
@@ -79,18 +89,23 @@ class CheckpointRule(Rule):
             text.write(f"return {value}, {kept}")
         text.add(pair.forward, source.node.args, forward_title(source, pair))
 
-    def write_backward(self, unit: Any, source: Source, pair: Any, inner: Any) -> None:
+    def write_backward(
+        self, unit: Any, source: Source, pair: Any, inner: Any, split: Split | None
+    ) -> None:
         text = Text(unit, source, {})
         saved, ans_bar = text.name("saved"), text.name("ans_bar")
         if self.prevent_cse:
             text.write(f"{saved}, {ans_bar} = rt.barrier(({saved}, {ans_bar}))")
-        parameters = source.parameters
+        parameters, again = source.parameters, inner.forward
+        given = passed_on(source.node.args)
+        if split is not None:
+            extra, again = text.name("kept"), split.again
+            parameters, given = [*parameters, extra], [extra, *given]
         if len(parameters) == 1:
             text.write(f"{parameters[0]} = {saved}")
         elif parameters:
             text.write(f"{', '.join(parameters)} = {saved}")
-        given = ", ".join(passed_on(source.node.args))
-        text.write(f"_, {saved} = {inner.forward}({given})")
+        text.write(f"_, {saved} = {again}({', '.join(given)})")
         self.write_bars(text, pair, inner, f"{inner.backward}({saved}, {ans_bar})")
         docstring = title("bwd", source, list(pair.bars))
         text.add(pair.backward, backward_arguments(saved, ans_bar), f"{docstring[:-1]}, run again.")
