@@ -14,6 +14,7 @@ from redraft.runtime.callbacks import (  # noqa: E402
     io_callback,
     pure_callback,
 )
+from redraft.runtime.checkpoint import checkpoint_name  # noqa: E402
 from redraft.runtime.collectives import (  # noqa: E402
     all_gather,
     all_to_all,
@@ -34,7 +35,6 @@ from redraft.transpile.check_grads import check_grads  # noqa: E402
 from redraft.transpile.closure_convert import closure_convert  # noqa: E402
 from redraft.transpile.checkpoint import (  # noqa: E402
     checkpoint,
-    checkpoint_name,
     checkpoint_policies,
     remat,
 )

@@ -53,9 +53,7 @@ def checkpoint(
         )  # fmt: skip
     if not callable(fun):
         raise TypeError(f"checkpoint expects a function, got {type(fun).__name__}")
-    return carried(
-        fun, rule_of(concrete, policy, prevent_cse, static_argnums, static_argnames)
-    )
+    return carried(fun, rule_of(concrete, policy, prevent_cse, static_argnums, static_argnames))
 
 
 remat = checkpoint
@@ -89,7 +87,6 @@ def rule_of(
     return CheckpointRule("checkpoint", numbers, None, policy, prevent_cse, names)
 
 
-
 def carried(fun: Any, rule: CheckpointRule) -> Any:
     """A function value of the same kind that carries a rule."""
     if isinstance(fun, types.FunctionType):
@@ -120,16 +117,6 @@ def _with_any_arguments(function: Any) -> types.FunctionType:
         return function(*args, **kwargs)
 
     return call
-
-
-def checkpoint_name(x: Any, name: str) -> Any:
-    """The value itself, with a name by which the policy of a `checkpoint` may keep it.
-
-    Args:
-        x: a value.
-        name: the name.
-    """
-    return x
 
 
 def _save_only_these_names(*names: str) -> Policy:
@@ -187,7 +174,6 @@ def _dot_of_function(fun_dot: Any, ans: Any, fun: Any, **options: Any) -> Any:
     return {"__self__": fun_dot} if called else fun_dot
 
 
-primitive(checkpoint_name, vjp={"x": "ans_bar"}, jvp={"x": "x_dot"})
 primitive(checkpoint, vjp={"fun": _bar_of_function}, jvp={"fun": _dot_of_function})
 checkpoint.redraft_transform = "checkpoint"  # type: ignore[attr-defined]
 checkpoint_loop.rule = rule_of()  # type: ignore[attr-defined]

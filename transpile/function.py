@@ -285,7 +285,12 @@ class Unit:
                 tuple(parameters),
             )
             self.pairs[key] = pair
-            pair.asked = dict(has_aux=has_aux, masked=masked, suspects=suspects, ranks=ranks)
+            pair.asked = {
+                "has_aux": has_aux,
+                "masked": masked,
+                "suspects": suspects,
+                "ranks": ranks,
+            }
             if source.rule is None:
                 write_pair(self, source, pair, **pair.asked)
             else:

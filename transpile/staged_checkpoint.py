@@ -16,9 +16,7 @@ class Leaves:
 
         self.apart = Apart(value, numbers=False)
         every, kinds = self.apart.leaves, kinds_of(self.apart.key)
-        self.places = [
-            i for i, x in enumerate(every) if is_tensor(x) and may_be_number(x) is None
-        ]
+        self.places = [i for i, x in enumerate(every) if is_tensor(x) and may_be_number(x) is None]
         self.tensors = [every[i] for i in self.places]
         self.kinds = [kinds[i] for i in self.places]
 

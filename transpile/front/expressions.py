@@ -35,6 +35,7 @@ from redraft.transpile.front.callee import (
     operator_row,
     partial_parts,
 )
+from redraft.transpile.front.checkpointed import Checkpointed
 from redraft.transpile.front.coarse import (
     DICT_METHODS,
     GROWING,
@@ -42,7 +43,6 @@ from redraft.transpile.front.coarse import (
     SHAPE_ATTRIBUTES,
     Coarse,
 )
-from redraft.transpile.front.checkpointed import Checkpointed
 from redraft.transpile.front.inline import formula
 from redraft.transpile.front.lifting import Lifting
 from redraft.transpile.front.objects import special_names

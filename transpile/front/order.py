@@ -24,8 +24,8 @@ import gast
 
 from redraft.runtime.callbacks import is_host_call
 from redraft.transpile import core
-from redraft.transpile.front.checkpointed import is_checkpoint
 from redraft.transpile.front.callee import bound_parts
+from redraft.transpile.front.checkpointed import is_checkpoint
 from redraft.transpile.front.coarse import GROWING, MUTATORS
 from redraft.transpile.front.effects import writes_arguments
 from redraft.transpile.front.scope import UNKNOWN

@@ -16,8 +16,29 @@ from redraft.transpile.front.scope import UNKNOWN
 from redraft.transpile.primitives import table
 
 MAKERS = frozenset(
-    "zeros ones empty full zeros_like ones_like empty_like full_like array copy arange linspace eye "
-    "identity per_example snapshot list dict float int sum".split()
+    [
+        "zeros",
+        "ones",
+        "empty",
+        "full",
+        "zeros_like",
+        "ones_like",
+        "empty_like",
+        "full_like",
+        "array",
+        "copy",
+        "arange",
+        "linspace",
+        "eye",
+        "identity",
+        "per_example",
+        "snapshot",
+        "list",
+        "dict",
+        "float",
+        "int",
+        "sum",
+    ]
 )
 NEW = (gast.BinOp, gast.UnaryOp, gast.Compare, gast.List, gast.Dict, gast.ListComp, gast.DictComp)
 COMPUTED = (gast.BinOp, gast.UnaryOp, gast.Compare, gast.BoolOp)
@@ -30,7 +51,9 @@ def changed_in(loop: Any, segments: Any) -> tuple[set[str], set[str]]:
     changed: set[str] = set()
     for statement in core.walk_statements(loop.body):
         if isinstance(statement, (gast.Assign, gast.AugAssign)):
-            targets = statement.targets if isinstance(statement, gast.Assign) else [statement.target]
+            targets = (
+                statement.targets if isinstance(statement, gast.Assign) else [statement.target]
+            )
             for target in targets:
                 changed |= _stored(target, segments)
         for call in _calls(statement):

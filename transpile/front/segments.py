@@ -61,9 +61,7 @@ def kind_of(node: Any, scope: Any) -> Any:
 class Segments:
     """Rewrites the checkpointed loops of one function."""
 
-    def __init__(
-        self, body: list[gast.stmt], source: Source, scope: Any, active: set[str]
-    ) -> None:
+    def __init__(self, body: list[gast.stmt], source: Source, scope: Any, active: set[str]) -> None:
         self.body, self.source, self.scope, self.active = body, source, scope, active
         self.taken = {n.id for s in body for n in core.walk(s) if isinstance(n, gast.Name)}
         self.taken |= set(source.parameters) | set(source.globals) | set(source.cells)
@@ -119,13 +117,17 @@ class Segments:
         segments = options[0] if options else core.constant(None)
         if not any(isinstance(s, gast.For) for s in block.body):
             raise self.refuse(
-                block, "`checkpoint_loop` without a `for` loop", "put the loop directly into the block"
+                block,
+                "`checkpoint_loop` without a `for` loop",
+                "put the loop directly into the block",
             )
         out: list[gast.stmt] = []
         for statement in block.body:
             if isinstance(statement, gast.While):
                 raise self.refuse(
-                    statement, "`checkpoint_loop` around a `while`", "it is for loops that know their length"
+                    statement,
+                    "`checkpoint_loop` around a `while`",
+                    "it is for loops that know their length",
                 )
             if isinstance(statement, gast.For):
                 out += self.loop(statement, segments, function, defined)
@@ -146,7 +148,9 @@ class Segments:
             private.check(name, loop, self)
         for name in sorted(core.reads(loop.iter) & (grown | changed)):
             raise self.refuse(
-                loop, f"a checkpointed loop over `{core.base(name)}`, which it changes", "loop over a copy"
+                loop,
+                f"a checkpointed loop over `{core.base(name)}`, which it changes",
+                "loop over a copy",
             )
         self.inner_blocks(loop, defined | core.writes(loop.target))
         carried = core.writes(loop) & (self.read_outside(loop) | exposed(loop))
@@ -337,7 +341,11 @@ class Outlined:
         rounds = core.call("range", gast.BinOp(count, gast.FloorDiv(), segment))
         exits = [s for s in self.source_loop.body[-1:] if _is_exit(s)]
         loop = gast.For(
-            core.store(self.round), rounds, [*self.call(first, segment), *core.copy(exits)], [], None
+            core.store(self.round),
+            rounds,
+            [*self.call(first, segment), *core.copy(exits)],
+            [],
+            None,
         )
         left = gast.BinOp(core.copy(count), gast.Mod(), core.copy(segment))
         rest = self.call(gast.BinOp(core.copy(count), gast.Sub(), core.copy(left)), core.copy(left))

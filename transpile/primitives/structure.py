@@ -76,6 +76,15 @@ primitive(
 )
 no_derivative("rt.segment_length(count, segments)", tf="rt.segment_length(count, segments)")
 primitive(
+    "rt.checkpoint_name(x, name)",
+    tf="rt.checkpoint_name(x, name)",
+    sequences="x",
+    like="x",
+    view_of="x",
+    vjp={"x": "ans_bar"},
+    jvp={"x": "x_dot"},
+)
+primitive(
     "rt.sequence(x)",
     tf="rt.sequence(x)",
     sequences="x",

@@ -38,8 +38,9 @@ class BatchedHelpers(BatchedCotangents, SameShapes, BatchedFunctionValues, Batch
         try:
             return {
                 rt.seed: self.call_seed, rt.like: self.call_like, rt.zeros_like: self.call_zeros_like,
-                rt.own: self.call_same, rt.snapshot: self.call_same, rt.sequence: self.call_same, rt.cleared: self.call_cleared,
-                rt.stop_gradient: self.call_itself,
+                rt.own: self.call_same, rt.snapshot: self.call_same, rt.cleared: self.call_cleared,
+                rt.stop_gradient: self.call_itself, rt.sequence: self.call_itself, rt.barrier: self.call_itself,
+                rt.checkpoint_name: self.call_passing,
                 rt.add: self.call_add, rt.refuse_in_place: self.call_refuse_in_place,
                 rt.stack_items: self.call_stack_items, rt.basis: self.call_basis,
                 rt.jacobian_of_rows: self.call_jacobian_of_rows, rt.pack: self.call_pack,
@@ -47,7 +48,7 @@ class BatchedHelpers(BatchedCotangents, SameShapes, BatchedFunctionValues, Batch
                 rt.jacobian_of_columns: self.call_jacobian_of_columns,
                 rt.item_bar: self.call_item_bar, rt.gather_bar: self.call_item_bar,
                 rt.rule_pair: self.call_checked, rt.check_tangent: self.call_rule_specs,
-                rt.barrier: self.call_barrier, rt.rule_bars: self.call_checked, rt.rule_seed: self.call_checked,
+                rt.rule_bars: self.call_checked, rt.rule_seed: self.call_checked,
                 rt.rule_specs: self.call_rule_specs, rt.rule_sums: self.call_rule_sums, rt.only_cotangent: self.call_only_cotangent,
                 rt.unsum: self.call_unsum, rt.add_field: self.call_add_field, rt.Struct: self.call_Struct,
             }.get(function)  # fmt: skip
@@ -63,10 +64,10 @@ class BatchedHelpers(BatchedCotangents, SameShapes, BatchedFunctionValues, Batch
             )
         return value, known
 
-    def call_barrier(self, node: gast.Call) -> Result | None:
-        """A barrier in front of a batch."""
+    def call_passing(self, node: gast.Call) -> Result | None:
+        """A helper that passes its first argument on."""
         value, known = self.expression(node.args[0])
-        return gast.Call(core.copy(node.func), [value], []), known
+        return gast.Call(core.copy(node.func), [value, *core.copy(node.args[1:])], []), known
 
     def call_rule_specs(self, node: gast.Call) -> Result | None:
         """The shapes and dtypes that `call_checked` does not look at."""

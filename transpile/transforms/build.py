@@ -256,9 +256,7 @@ def write_pair(
     parts = reversed_parts(unit, source, pair, has_aux, masked, suspects, ranks)
     prepared, residuals = parts.prepared, parts.residuals
     function = write_forward(unit, source, pair, prepared, parts.forward, residuals)
-    write_backward(
-        unit, source, pair, prepared, parts.backward, residuals, parts.ans_bar, function
-    )
+    write_backward(unit, source, pair, prepared, parts.backward, residuals, parts.ans_bar, function)
 
 
 def reversed_parts(

@@ -27,8 +27,8 @@ from redraft.transpile.transforms.build import (
     definition,
     finish,
     mark_parts,
-    reversed_parts,
     returning_with,
+    reversed_parts,
     title,
 )
 from redraft.transpile.transforms.policies import Policy, is_named, is_operation, name_of

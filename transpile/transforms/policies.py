@@ -79,7 +79,7 @@ def is_operation(statement: Any) -> bool:
 
 def is_named(statement: Any) -> bool:
     """Is it ``y = rd.checkpoint_name(x, "name")``?"""
-    return is_operation(statement) and statement.value.callee.row.name == "checkpoint_name"
+    return is_operation(statement) and statement.value.callee.row.name == "rt.checkpoint_name"
 
 
 def name_of(statement: Any) -> str | None:
