@@ -56,7 +56,13 @@ from redraft.runtime.callbacks import (
     printing,
     pure_callback,
 )
-from redraft.runtime.checkpoint import barrier, checkpoint_name, segment_length, sequence
+from redraft.runtime.checkpoint import (
+    barrier,
+    checkpoint_name,
+    refuse_once,
+    segment_length,
+    sequence,
+)
 from redraft.runtime.closures import closure_bar, closure_consts, closure_converted, consts_bar
 from redraft.runtime.collectives import (
     all_gather,

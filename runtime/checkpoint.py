@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import Any
 
 import numpy as np
+
+from redraft.runtime.refusals import refusal
 
 
 def barrier(values: Any) -> Any:
@@ -45,3 +48,20 @@ def checkpoint_name(x: Any, name: str) -> Any:
         name: the name.
     """
     return x
+
+
+def refuse_once(x: Any) -> None:
+    """Refuse an argument of a checkpointed function that is another one when the function runs again.
+
+    Raises:
+        TransformError: it is a random generator, or an iterator.
+    """
+    if isinstance(x, (list, tuple, dict, np.ndarray, range, str)):
+        return
+    draws = isinstance(x, (np.random.Generator, np.random.RandomState, random.Random))
+    if draws or hasattr(type(x), "__next__"):
+        what = "a random generator" if draws else "an iterator"
+        raise refusal(
+            f"{what} as an argument of a checkpointed function, which runs again",
+            "draw the numbers outside of it" if draws else "pass a list",
+        )

@@ -74,6 +74,7 @@ primitive(
     vjp={"z_bar": "ans_bar"},
     jvp={"z_bar": "rt.like(z_bar_dot, x)"},
 )
+no_derivative("rt.refuse_once(x)", batch="rt.refuse_once(x)", tf="rt.refuse_once(x)")
 no_derivative("rt.segment_length(count, segments)", tf="rt.segment_length(count, segments)")
 primitive(
     "rt.checkpoint_name(x, name)",

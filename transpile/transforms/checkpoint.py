@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 
 from redraft.transpile import core
 from redraft.transpile.errors import TransformError
+from redraft.transpile.front.repeatable import asked_when_it_runs, check_repeatable
 from redraft.transpile.front.source import Source
 from redraft.transpile.transforms.build import passed_on, title
 from redraft.transpile.transforms.kept import Split, split_pair
@@ -44,6 +45,8 @@ class CheckpointRule(Rule):
 
     def write_pair(self, unit: Any, source: Source, pair: Any) -> None:
         self.check_static(source, pair.active)
+        if not source.written_here:
+            check_repeatable(source)
         inner = unit.pair(plain(unit, source), pair.active, **pair.asked)
         pair.bars = pair.active if pair.forced else inner.bars
         pair.masked = inner.masked
@@ -76,6 +79,9 @@ class CheckpointRule(Rule):
         text = Text(unit, source, {source.name: source.function})
         given = ", ".join(passed_on(source.node.args))
         kept = kept_whole(source.parameters)
+        if not source.written_here:
+            for parameter in asked_when_it_runs(source):
+                text.write(f"rt.refuse_once({parameter})")
         if split is not None:
             value, extra = text.name("ans"), text.name("kept")
             text.write(f"{value}, {extra} = {split.keep}({given})")
