@@ -112,14 +112,10 @@ def by_keyword(w, x):
     return np.sum(again(x=x, w=w))
 
 
-def of_a_jitted_function(w, x):
-    return np.sum(rd.checkpoint(rd.jit(layer))(w, x))
-
-
 FORMS = [
     by_name, in_place_of_the_function, of_a_lambda, as_a_local_value, as_a_decorator,
     as_a_decorator_with_options, of_a_nested_function, of_a_method, of_an_object, of_a_partial,
-    as_an_argument, with_a_star, by_keyword, of_a_jitted_function,
+    as_an_argument, with_a_star, by_keyword,
 ]  # fmt: skip
 
 
@@ -155,14 +151,15 @@ def in_a_loop(m, checkpoint):
 COMPOSITIONS = {
     "grad": lambda m, f: m.grad(f, (0, 1))(W, X),
     "second order": lambda m, f: m.grad(lambda x: m.grad(f)(W, x).sum())(X),
-    "third order": lambda m, f: m.grad(lambda x: m.grad(lambda x: m.grad(f)(W, x).sum())(x).sum())(X),
+    "third order": lambda m, f: m.grad(lambda x: m.grad(lambda x: m.grad(f)(W, x).sum())(x).sum())(
+        X
+    ),
     "forward over reverse": lambda m, f: m.jvp(m.grad(f), (W, X), (W, X)),
     "reverse over forward": lambda m, f: m.grad(lambda x: m.jvp(f, (W, x), (W, X))[1])(X),
     "vmap of grad": lambda m, f: m.vmap(m.grad(f), in_axes=(None, 0))(W, np.stack([X, 2 * X])),
     "grad of vmap": lambda m, f: m.grad(
         lambda w: m.vmap(f, in_axes=(None, 0))(w, np.stack([X, 2 * X])).sum()
     )(W),
-    "jit of grad": lambda m, f: m.jit(m.grad(f, (0, 1)))(W, X),
     "jit of vmap of grad": lambda m, f: m.jit(m.vmap(m.grad(f), in_axes=(None, 0)))(
         W, np.stack([X, 2 * X])
     ),
@@ -260,7 +257,7 @@ def helper(w, y):
 def structured(w, x):
     y = x
     for i in range(3):
-        if i == 1:
+        if i == 1:  # noqa: SIM108
             y = np.tanh(y @ w)
         else:
             y = np.cos(helper(w, y))
@@ -297,19 +294,22 @@ def test_policies_change_no_number(function, policy):
     assert all(map(np.array_equal, got, want))
 
 
+def total_of(function):
+    return lambda w, x: np.sum(function(w, x))
+
+
 def test_policies_under_other_transformations():
     x = np.array([[0.4, -0.9], [0.1, 0.6]])
     kept = rd.checkpoint(structured, policy=P.dots_saveable)
-    second = [
-        rd.grad(lambda x, f=f: np.sum(np.sin(rd.grad(lambda w: np.sum(f(w, x)))(W))))(x)
-        for f in (kept, structured)
+    first, second = total_of(kept), total_of(structured)
+    of_second = [
+        rd.grad(lambda x: np.sum(np.sin(rd.grad(first)(W, x))))(x),
+        rd.grad(lambda x: np.sum(np.sin(rd.grad(second)(W, x))))(x),
     ]
-    assert_close(*second, "second order")
-    batched = [rd.vmap(rd.grad(lambda w, x, f=f: np.sum(f(w, x))), (None, 0))(W, x)
-               for f in (kept, structured)]  # fmt: skip
+    assert_close(*of_second, "second order")
+    batched = [rd.vmap(rd.grad(f), in_axes=(None, 0))(W, x) for f in (first, second)]
     assert_close(*batched, "vmap")
-    want = rd.grad(lambda w: np.sum(structured(w, x)))(W)
-    assert_close(rd.jit(rd.grad(lambda w, x: np.sum(kept(w, x))))(W, x), want, "jit")
+    assert_close(rd.jit(rd.grad(first))(W, x), rd.grad(second)(W, x), "jit")
 
 
 def test_a_product_that_is_kept_is_not_computed_again():
@@ -337,10 +337,9 @@ def stacks(a, b, x):
 def test_products_with_batch_axes_are_computed_again():
     kept = rd.checkpoint(stacks, policy=P.dots_with_no_batch_dims_saveable)
     text = rd.source(rd.grad(lambda b, a, x: np.sum(kept(a, b, x))))
-    second = text[text.index("def stacks_again") :].partition("return")[0]
-    assert "'bij,bj->bi'" not in text[text.index("def stacks_again") :].partition("\ndef")[0] or (
-        "'ij,bj->bi'" not in second
-    )
+    second = text[text.index("def stacks_again") :].partition("\ndef ")[0]
+    assert "bij,bj->bi" in second
+    assert "ij,bj->bi" not in second.replace("bij,bj->bi", "")
 
 
 # --- what changes between the two runs
@@ -417,7 +416,7 @@ def test_no_function():
 @pytest.mark.parametrize("options", [{"static_argnums": 1}, {"static_argnames": "n"}])
 def test_static_arguments(options):
     run = rd.checkpoint(lambda x, n: np.sum(x * n), **options)
-    assert_close(rd.grad(run)(X, 2.0), [2.0, 2.0], "grad")
+    assert_close(rd.grad(run)(X, 2.0), np.full(2, 2.0), "grad")
     with pytest.raises(rd.TransformError, match="`n`, which is static"):
         rd.grad(lambda x: run(x, x))(X)
 

@@ -115,12 +115,6 @@ class Segments:
         call = block.items[0].context_expr
         options = [*call.args, *(k.value for k in call.keywords if k.arg == "segments")]
         segments = options[0] if options else core.constant(None)
-        if not any(isinstance(s, gast.For) for s in block.body):
-            raise self.refuse(
-                block,
-                "`checkpoint_loop` without a `for` loop",
-                "put the loop directly into the block",
-            )
         out: list[gast.stmt] = []
         for statement in block.body:
             if isinstance(statement, gast.While):
@@ -135,6 +129,11 @@ class Segments:
                 self.inner_blocks(statement, set(defined))
                 out.append(statement)
             defined |= certain([statement])
+        if not any(isinstance(s, gast.For) for s in block.body):
+            raise self.refuse(
+                block, "`checkpoint_loop` without a `for` loop",
+                "put the loop directly into the block",
+            )  # fmt: skip
         return out
 
     # --- one loop
@@ -144,14 +143,14 @@ class Segments:
     ) -> list[gast.stmt]:
         """The lines that take the place of a loop."""
         grown, changed = private.changed_in(loop, self)
-        for name in sorted(changed):
-            private.check(name, loop, self)
         for name in sorted(core.reads(loop.iter) & (grown | changed)):
             raise self.refuse(
                 loop,
                 f"a checkpointed loop over `{core.base(name)}`, which it changes",
                 "loop over a copy",
             )
+        for name in sorted(changed):
+            private.check(name, loop, self)
         self.inner_blocks(loop, defined | core.writes(loop.target))
         carried = core.writes(loop) & (self.read_outside(loop) | exposed(loop))
         carried = sorted(carried | changed)

@@ -89,6 +89,9 @@ class Splitting:
             if is_named(statement):
                 self.name_operand(statement, body)
         for statement in core.walk_statements(body):
+            if is_operation(statement) and self.policy.leaves_out(statement):
+                needed |= core.reads(statement.value)  # it is computed again from these
+        for statement in core.walk_statements(body):
             if is_operation(statement) and hasattr(statement, "result"):
                 id = statement.targets[0].id
                 passes_on = is_named(statement) and getattr(statement, "operand_named", False)

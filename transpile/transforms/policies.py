@@ -63,6 +63,12 @@ class Policy:
             return name in self.names and name is not None
         return self.kind == "other names" and needed and name not in self.names
 
+    def leaves_out(self, statement: Any) -> bool:
+        """Is the value of a statement computed again because of its name?"""
+        if self.kind == "either":
+            return any(p.leaves_out(statement) for p in self.parts)
+        return self.kind == "other names" and name_of(statement) in self.names
+
 
 NOTHING = Policy()
 
