@@ -19,7 +19,7 @@ from redraft.transpile.primitives import table
 DRAWS = frozenset(
     n for c in (np.random.Generator, np.random.RandomState, random.Random) for n in dir(c) if n[0] != "_"
 )  # fmt: skip
-CONSUMES = frozenset({"next", "list", "tuple", "zip", "enumerate", "map", "filter", "sum"})
+CONSUMES = frozenset({"next", "list", "tuple", "zip", "enumerate", "reversed", "map", "filter", "sum", "sorted"})
 MODULES = ("numpy.random", "random", "secrets", "time")
 
 
@@ -74,8 +74,8 @@ def asked_when_it_runs(source: Source) -> list[str]:
     """Parameters that may be random generators or iterators, as the function uses them."""
     found: set[str] = set()
     for node in (n for s in source.node.body for n in core.walk(s)):
-        if isinstance(node, (gast.For, gast.comprehension)):
-            found |= core.reads(node.iter)
+        if isinstance(node, (gast.For, gast.comprehension)) and core.is_name(node.iter):
+            found.add(node.iter.id)
         elif isinstance(node, gast.Call):
             func = node.func
             if isinstance(func, gast.Attribute) and func.attr in DRAWS and core.is_name(func.value):

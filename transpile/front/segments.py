@@ -331,6 +331,7 @@ class Outlined:
         arguments = gast.arguments(parameters, [], None, [], [], None, [])
         made = gast.FunctionDef(self.steps, arguments, body, [], None, None, [])
         made.checkpointed, made.is_part = function.rule, True
+        made.counters = (self.first, self.length)  # whole numbers: they are never infinite
         return gast.copy_location(made, self.source_loop)
 
     def calls(self) -> list[gast.stmt]:

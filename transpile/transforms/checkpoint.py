@@ -143,7 +143,7 @@ class CheckpointRule(Rule):
         from redraft.transpile.transforms.forward import write_jvp_named
 
         self.check_static(source, active)
-        write_jvp_named(unit, plain(unit, source), active, name)
+        write_jvp_named(unit, plain(unit, source, ""), active, name)
         unit.written[name].rule = self.of_another()
 
     def batched(
@@ -152,12 +152,12 @@ class CheckpointRule(Rule):
         return self
 
 
-def plain(unit: Any, source: Source) -> Source:
-    """The same text without the rule."""
-    key = (source, "plain")
+def plain(unit: Any, source: Source, mark: str = "_inner") -> Source:
+    """The same text without the rule; `mark` is added to its name."""
+    key = (source, "plain", mark)
     if key not in unit.sources:
         node = core.copy(source.node)
-        node.name = f"{core.base(source.name)}_inner"
+        node.name = f"{core.base(source.name)}{mark}"
         unit.sources[key] = dataclasses.replace(source, node=node, rule=None)
     return unit.sources[key]
 

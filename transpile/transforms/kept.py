@@ -178,7 +178,7 @@ class Splitting:
     def write_keep(self, name: str, names: list[str]) -> None:
         body = [*unset(names), *self.keep(core.copy(self.parts.forward))]
         body.append(returning_with(self.parts.prepared, self.source, names))
-        docstring = title("fwd", self.source, []).partition(",")[0] + ", and what is kept of it."
+        docstring = f"{self.title().partition(',')[0]}, and what is kept of it."
         self.add(definition(name, self.source.node.args, body, docstring))
 
     def keep(self, block: list[gast.stmt]) -> list[gast.stmt]:
@@ -227,10 +227,13 @@ class Splitting:
             unpack.origin = None
             body.insert(0, unpack)
         body.append(returning_with(self.parts.prepared, self.source, self.parts.residuals))
-        docstring = title("fwd", self.source, list(self.pair.active)).replace(
-            f"{core.base(self.source.name)}_bwd", self.pair.backward
-        )
-        self.add(definition(name, arguments, body, f"{docstring[:-1]}, from what was kept."))
+        self.add(definition(name, arguments, body, f"{self.title()[:-1]}, from what was kept."))
+
+    def title(self) -> str:
+        """The docstring of a forward function."""
+        name = core.base(self.source.name)
+        text = title("fwd", self.source, []).replace(f"{name}_bwd", self.pair.backward)
+        return text.replace(f"Value of {name} ", f"Value of {name.removesuffix('_inner')} ")
 
     def again(self, block: list[gast.stmt]) -> list[gast.stmt]:
         """The statements of a block with kept values in place of what computes them."""

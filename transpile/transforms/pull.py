@@ -575,6 +575,7 @@ class Pull(Bars):
         suspects: tuple[str, ...] = ()
         if masked or self.unit.suspects.traits_of(callee).selecting:
             suspects = tuple(p for p, v in operands.items() if core.reads(v) & self.suspects)
+            suspects = tuple(p for p in suspects if p not in getattr(source.node, "counters", ()))
         try:
             pair = self.unit.pair(source, tuple(active), masked=masked, suspects=suspects)
         except TransformError as error:
