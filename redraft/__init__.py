@@ -32,12 +32,12 @@ from redraft.runtime.stop_gradient import stop_gradient  # noqa: E402
 from redraft.runtime.tree_util import register_pytree_node  # noqa: E402
 from redraft.transpile.api import grad, jvp, source, value_and_grad, vjp  # noqa: E402
 from redraft.transpile.check_grads import check_grads  # noqa: E402
-from redraft.transpile.closure_convert import closure_convert  # noqa: E402
 from redraft.transpile.checkpoint import (  # noqa: E402
     checkpoint,
     checkpoint_policies,
     remat,
 )
+from redraft.transpile.closure_convert import closure_convert  # noqa: E402
 from redraft.transpile.custom import primitive  # noqa: E402
 from redraft.transpile.custom_rules import custom_gradient, custom_jvp, custom_vjp  # noqa: E402
 from redraft.transpile.debug import debug_nans  # noqa: E402
@@ -70,11 +70,11 @@ __all__ = [
     "axis_index",
     "axis_size",
     "check_grads",
-    "closure_convert",
     "checkpoint",
     "checkpoint_loop",
     "checkpoint_name",
     "checkpoint_policies",
+    "closure_convert",
     "custom_gradient",
     "custom_jvp",
     "custom_vjp",

@@ -264,9 +264,7 @@ def same(got, want):
     return all(map(np.array_equal, got, want))
 
 
-@pytest.mark.parametrize(
-    "rounds", [10, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 7))]
-)
+@pytest.mark.parametrize("rounds", [10, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 7))])
 @pytest.mark.parametrize("name", CUT)
 def test_the_numbers_are_those_of_the_plain_loop(name, rounds):
     function, plain = CUT[name], PLAIN[name]

@@ -19,7 +19,9 @@ from redraft.transpile.primitives import table
 DRAWS = frozenset(
     n for c in (np.random.Generator, np.random.RandomState, random.Random) for n in dir(c) if n[0] != "_"
 )  # fmt: skip
-CONSUMES = frozenset({"next", "list", "tuple", "zip", "enumerate", "reversed", "map", "filter", "sum", "sorted"})
+CONSUMES = frozenset(
+    {"next", "list", "tuple", "zip", "enumerate", "reversed", "map", "filter", "sum", "sorted"}
+)
 MODULES = ("numpy.random", "random", "secrets", "time")
 
 

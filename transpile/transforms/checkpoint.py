@@ -76,7 +76,7 @@ class CheckpointRule(Rule):
     def write_forward(
         self, unit: Any, source: Source, pair: Any, inner: Any, split: Split | None
     ) -> None:
-        text = Text(unit, source, {source.name: source.function})
+        text = Text(unit, source)
         given = ", ".join(passed_on(source.node.args))
         kept = kept_whole(source.parameters)
         if not source.written_here:
@@ -87,7 +87,9 @@ class CheckpointRule(Rule):
             text.write(f"{value}, {extra} = {split.keep}({given})")
             text.write(f"return {value}, {displayed([*source.parameters, extra])}")
         elif may_call(unit, source) and not pair.asked["has_aux"]:
-            called = source.name if source.generated else text.function(source.name)
+            called = (
+                source.name if source.generated else text.function(source.function, source.name)
+            )
             text.write(f"return {called}({given}), {kept}")
         else:
             value = text.name("ans")
@@ -98,7 +100,7 @@ class CheckpointRule(Rule):
     def write_backward(
         self, unit: Any, source: Source, pair: Any, inner: Any, split: Split | None
     ) -> None:
-        text = Text(unit, source, {})
+        text = Text(unit, source)
         saved, ans_bar = text.name("saved"), text.name("ans_bar")
         if self.prevent_cse:
             text.write(f"{saved}, {ans_bar} = rt.barrier(({saved}, {ans_bar}))")
@@ -129,10 +131,10 @@ class CheckpointRule(Rule):
 
     def write_as_it_is(self, unit: Any, source: Source, pair: Any, inner: Any) -> None:
         """Everything is kept: the pair is that of the plain function."""
-        text = Text(unit, source, {})
+        text = Text(unit, source)
         text.write(f"return {inner.forward}({', '.join(passed_on(source.node.args))})")
         text.add(pair.forward, source.node.args, forward_title(source, pair))
-        text = Text(unit, source, {})
+        text = Text(unit, source)
         saved, ans_bar = text.name("saved"), text.name("ans_bar")
         text.write(f"{saved} = {saved}") if pair.bars != inner.bars else None
         self.write_bars(text, pair, inner, f"{inner.backward}({saved}, {ans_bar})")
