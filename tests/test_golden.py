@@ -27,7 +27,7 @@ FILES = [(case, transform) for case in CASES for transform in case.transforms]
 # from the side that is not taken.
 NOT_IN_JAX = {"dataclass_params", "kinks", "method", "store_elements", "store_slices"}
 # functions that redraft wraps; tests/test_custom_derivatives.py and others compare such ones with JAX's
-NOT_IN_JAX |= {"custom_gradient", "custom_jvp", "custom_vjp", "stop_gradient"}
+NOT_IN_JAX |= {"checkpoint_loop", "custom_gradient", "custom_jvp", "custom_vjp", "stop_gradient"}
 
 KNOWN_AT_RUN_TIME = {"function_argument", "tree_update"}
 CALL_THE_HOST = ("host_call", "printed_loop")

@@ -109,7 +109,8 @@ def calling(fun: Any) -> types.FunctionType:
     kinds = {p.kind for p in inspect.signature(fun).parameters.values()}
     if kinds & {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD}:
         return _with_any_arguments(fun)
-    return _function_of(fun)
+    name = getattr(fun, "__name__", "")
+    return _function_of(fun, name if name.isidentifier() else "function")
 
 
 def _with_any_arguments(function: Any) -> types.FunctionType:
