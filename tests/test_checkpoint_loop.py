@@ -314,6 +314,42 @@ def test_all_compiled(name):
     test_compiled(name)
 
 
+def total(x, step):
+    with rd.checkpoint_loop():
+        for i in range(7):
+            x = x + 0.5 * i * step(x)
+    return np.sum(x * x)
+
+
+def plain_total(x, step):
+    for i in range(7):
+        x = x + 0.5 * i * step(x)
+    return np.sum(x * x)
+
+
+TOOLS = {
+    "checkpoint": rd.checkpoint,
+    "named_call": lambda f: rd.named_call(f, name="called"),
+    "jit": rd.jit,
+}
+CHAINS = {
+    "vjp": lambda f: rd.vjp(f, X)[1](1.0)[0],
+    "grad of grad": lambda f: rd.grad(lambda x: np.sum(np.sin(rd.grad(f)(x))))(X),
+    "jvp of grad": lambda f: rd.jvp(rd.grad(f), (X,), (X,))[1],
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+@pytest.mark.parametrize("tool", TOOLS)
+def test_among_other_tools(tool, chain):
+    def step(x):
+        return np.sin(x) * x
+
+    wrap, go = TOOLS[tool], CHAINS[chain]
+    got = go(wrap(lambda x: total(x, wrap(step))))
+    assert_close(got, go(lambda x: plain_total(x, step)), chain)
+
+
 # --- what runs again
 
 

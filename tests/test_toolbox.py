@@ -113,23 +113,11 @@ def with_a_constant(f):
     return wrapped
 
 
-def in_segments(f):
-    def wrapped(x):
-        y = np.zeros_like(x)
-        with rd.checkpoint_loop():
-            for i in range(3):
-                y = y + 0.5 * i * f(x)
-        return y / 1.5
-
-    return wrapped
-
-
 WRAPPERS = {
     "custom_vjp": with_reverse_rule,
     "custom_jvp": with_forward_rule,
     "custom_gradient": with_gradient,
     "checkpoint": rd.checkpoint,
-    "checkpoint_loop": in_segments,
     "named_call": lambda f: rd.named_call(f, name="called"),
     "named_scope": in_a_scope,
     "stop_gradient": with_a_constant,

@@ -55,26 +55,27 @@ def checkpoint_loop_grad(w, x, n):
         t0, t_saved = steps_fwd_x_w(k * segment, segment, x, w)
         x, w, seen_new = t0
         seen.extend(seen_new)
-        tape.append((seen_new, t0, t_saved))
-    if count % segment:
-        t1, t_saved_1 = steps_fwd_x_w(count - count % segment, count % segment, x, w)
-        x, w_1, seen_new_1 = t1
-        seen.extend(seen_new_1)
+        tape.append((seen_new, t_saved))
+    tape_1 = []
+    for _ in range(min(count % segment, 1)):
+        t0, t_saved = steps_fwd_x_w(count - count % segment, count % segment, x, w)
+        x, w, seen_new = t0
+        seen.extend(seen_new)
+        tape_1.append((seen_new, t_saved))
     # backward
     t0_bar = rt.seed(np.sum(x) + seen[0])     # 14  return np.sum(x) + seen[0]
     seen_bar = rt.zeros_like(seen)
     seen_bar[0] += t0_bar
     x_bar = np.full_like(x, t0_bar)           # 11  for _ in range(n):
-    if count % segment:
-        kept = len(seen_bar) - len(seen_new_1)
-        seen_new_bar = seen_bar[kept:]
-        seen_bar = seen_bar[:kept]
-        x_bar, w_bar = steps_bwd_x_w(t_saved_1, rt.pack(t1, (x_bar, rt.zeros_like(w_1), seen_new_bar)))
-    else:
-        w_bar = rt.zeros_like(w)
-    for seen_new, t0, t_saved in reversed(tape):
+    w_bar = rt.zeros_like(w)
+    for seen_new, t_saved in reversed(tape_1):
         kept = len(seen_bar) - len(seen_new)
         seen_new_bar = seen_bar[kept:]
         seen_bar = seen_bar[:kept]
-        x_bar, w_bar = steps_bwd_x_w(t_saved, rt.pack(t0, (x_bar, w_bar, seen_new_bar)))
+        x_bar, w_bar = steps_bwd_x_w(t_saved, (x_bar, w_bar, seen_new_bar))
+    for seen_new, t_saved in reversed(tape):
+        kept = len(seen_bar) - len(seen_new)
+        seen_new_bar = seen_bar[kept:]
+        seen_bar = seen_bar[:kept]
+        x_bar, w_bar = steps_bwd_x_w(t_saved, (x_bar, w_bar, seen_new_bar))
     return rt.like(w_bar, w_saved)

@@ -595,7 +595,9 @@ class Facts:
             return Fact(active, "struct", roots=own, holds=roots - own)
         if isinstance(callee, Transformed) and callee.kind == "grad":
             return Fact(active, roots=own)
-        return Fact(active, roots=roots, holds=roots)
+        node = getattr(getattr(callee, "function", None), "node", None)
+        kind = "tuple" if getattr(node, "gives_tuple", False) else "unknown"
+        return Fact(active, kind, roots=roots, holds=roots)
 
     value_CapturingCall = value_Call
 

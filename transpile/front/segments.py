@@ -12,7 +12,7 @@ Before::                              After::
                                           segment = rt.segment_length(count, None)
                                           for k in range(count // segment):
                                               y = steps(k * segment, segment, y)
-                                          if count % segment:
+                                          for _ in range(min(count % segment, 1)):
                                               y = steps(count - count % segment, count % segment, y)
 
 What the loop hands on from round to round goes in and out of the function; what it only reads is
@@ -331,11 +331,16 @@ class Outlined:
         arguments = gast.arguments(parameters, [], None, [], [], None, [])
         made = gast.FunctionDef(self.steps, arguments, body, [], None, None, [])
         made.checkpointed, made.is_part = function.rule, True
+        made.gives_tuple = len(results) > 1
         made.counters = (self.first, self.length)  # whole numbers: they are never infinite
         return gast.copy_location(made, self.source_loop)
 
     def calls(self) -> list[gast.stmt]:
-        """The calls of the function, with the loop around those of whole segments."""
+        """The loop over whole segments, and the call for the rounds that are left.
+
+        That is a loop of one round or none: its derivative needs no condition, which batched code
+        would have to know.
+        """
         count, segment = core.name(self.count), core.name(self.segment)
         first = gast.BinOp(core.name(self.round), gast.Mult(), segment)
         rounds = core.call("range", gast.BinOp(count, gast.FloorDiv(), segment))
@@ -352,7 +357,8 @@ class Outlined:
         if exits:
             stopped = gast.UnaryOp(gast.Not(), core.copy(exits[0].test))
             rest = [gast.If(stopped, rest, [])]
-        return [loop, gast.If(left, rest, [])]
+        once = core.call("range", core.call("min", core.copy(left), core.constant(1)))
+        return [loop, gast.For(core.store("_"), once, rest, [], None)]
 
     def call(self, first: Any, length: Any) -> list[gast.stmt]:
         arguments = [first, length, *map(core.name, self.given)]
