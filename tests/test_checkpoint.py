@@ -245,6 +245,32 @@ def test_nothing_runs_again_without_a_derivative():
     assert square.calls == 1
 
 
+def test_a_compiled_function_runs_again():
+    """Calls back into Python are counted, since XLA cannot merge them."""
+    calls = []
+
+    def sine(x):
+        calls.append(1)
+        return np.sin(x)
+
+    @rd.custom_jvp
+    def called(x):
+        return rd.pure_callback(sine, rd.ShapeDtypeStruct((2,), np.float64), x)
+
+    @called.defjvp
+    def rule(primals, tangents):
+        return called(primals[0]), np.cos(primals[0]) * tangents[0]
+
+    def twice(x):
+        return np.tanh(called(2.0 * x))
+
+    gradient = rd.jit(rd.grad(lambda x: np.sum(rd.checkpoint(twice)(x))))
+    gradient(X)
+    calls.clear()
+    assert_close(gradient(X), rd.grad(lambda x: np.sum(np.tanh(np.sin(2.0 * x))))(X), "gradient")
+    assert len(calls) == 2
+
+
 # --- policies
 
 

@@ -441,6 +441,24 @@ def a_view_before(x):
     return np.sum(out) + np.sum(view)
 
 
+def a_view_by_a_method(x):
+    out = np.zeros(3)
+    view = out.reshape(3, 1)
+    with rd.checkpoint_loop():
+        for i in range(2):
+            out[i + 1] = np.sin(out[i]) + x
+    return np.sum(out) + np.sum(view)
+
+
+def either_of_two(x):
+    out = []
+    other = out or [x]
+    with rd.checkpoint_loop():
+        for _ in range(2):
+            out.append(np.sin(x) * len(out))
+    return np.sum(np.stack(out)) + len(other)
+
+
 def other_name_within(x):
     out = np.zeros(3)
     old = out
@@ -497,6 +515,7 @@ def no_loop(x):
     ("function", "message"),
     [
         (other_name_before, "`out` is changed in place"), (a_view_before, "`out` is changed in place"),
+        (a_view_by_a_method, "`out` is changed in place"), (either_of_two, "`out` is changed in place"),
         (other_name_within, "`out` is changed in place"), (not_made_here, "`out` is changed in place"),
         (part_of_a_part, "a part of an object"), (over_what_it_changes, "which it changes"),
         (a_while, "around a `while`"), (no_loop, "without a `for` loop"),

@@ -41,7 +41,10 @@ MAKERS = frozenset(
     ]
 )
 NEW = (gast.BinOp, gast.UnaryOp, gast.Compare, gast.List, gast.Dict, gast.ListComp, gast.DictComp)
-COMPUTED = (gast.BinOp, gast.UnaryOp, gast.Compare, gast.BoolOp)
+COMPUTED = (gast.BinOp, gast.UnaryOp, gast.Compare)
+MAY_GIVE_ITSELF = frozenset(
+    {"asarray", "asanyarray", "atleast_1d", "atleast_2d", "atleast_3d", "real"}
+)
 GROWING = ("append", "extend")
 
 
@@ -227,14 +230,25 @@ def _safe(node: Any, name: str, segments: Any, value: bool) -> bool:
     if isinstance(node, gast.Attribute):
         return node.attr in ("shape", "ndim", "size", "dtype", "itemsize")
     if isinstance(node, gast.Call):
-        known = segments.scope.value(node.func)
-        row = None if known is UNKNOWN else table.row_of(known)
-        computes = row is not None and row.view_of is None and row.name.startswith("np.")
-        if computes or known is len:
+        if gives_something_new(node, segments):
             return True
-        return all(_safe(a, name, segments, value) for a in node.args) and not node.keywords
+        own = name not in core.reads(node.func) and not node.keywords
+        return own and all(_safe(a, name, segments, value) for a in node.args)
     if isinstance(node, gast.Subscript) and not value:
         return True
     if isinstance(node, (gast.Tuple, gast.IfExp)):
         return all(_safe(c, name, segments, value) for c in core.children(node))
     return False
+
+
+def gives_something_new(call: gast.Call, segments: Any) -> bool:
+    """Is it a function or a method of NumPy's that computes, so that its result is no view?"""
+    known = segments.scope.value(call.func)
+    if known is len:
+        return True
+    row = None if known is UNKNOWN else table.row_of(known)
+    if row is None and known is UNKNOWN and isinstance(call.func, gast.Attribute):
+        row = table.rows_index()["method"].get(call.func.attr)
+    if row is None or not row.name.startswith("np."):
+        return False
+    return row.view_of is None and row.name.rpartition(".")[2] not in MAY_GIVE_ITSELF
