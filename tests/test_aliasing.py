@@ -1147,6 +1147,59 @@ def check_everything(problem):
         check(problem)
 
 
+# Places in arrays among other targets ----------------------------------------------------------
+
+
+@exact(X)
+def stored_among_other_targets(x):
+    z = np.zeros(3)
+    y = x * z
+    (z[0], r), q = (5.0, 6.0), 2.0
+    return np.sum(y + z * x * q * r)
+
+
+@exact(X)
+def stored_in_a_chain_of_targets(x):
+    z = np.zeros(3)
+    y = x * z
+    a = z[0] = 5.0
+    return np.sum(y + z * x * a)
+
+
+@exact(X)
+def stored_among_targets_in_a_loop(x):
+    z = np.zeros(3)
+    y = x * z
+    for i in range(2):
+        z[i], b = 5.0, i
+    return np.sum(y + z * x * b)
+
+
+@exact(X)
+def index_that_the_same_line_binds(x):
+    z = np.zeros(3)
+    y, i = x * z, 0
+    z[i], i = 5.0, 1
+    return np.sum(y + z * x * i)
+
+
+@exact(X)
+def index_that_the_line_binds_first(x):
+    z = np.zeros(3)
+    y, i = x * z, 0
+    i, z[i] = 1, 5.0
+    return np.sum(y + z * x * i)
+
+
+@exact(X)
+def stored_among_starred_targets(x):
+    z = np.zeros(3)
+    y = x * z
+    if z[0] < 1:
+        (z[0], *r), q = (5.0, 6.0, 7.0), 2.0
+    return np.sum(y + z * x * q * r[1])
+
+
 @pytest.mark.parametrize("problem", EXACT, ids=names)
 def test_exact(problem):
     check_everything(problem)

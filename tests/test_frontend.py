@@ -719,3 +719,31 @@ def test_a_lambda_inside_a_lambda_on_its_line_is_the_inner_one():
     twice = lambda x: rd.grad(lambda x: np.sum(rd.grad(lambda x: np.sum(x**3))(x)))(x)
     np.testing.assert_allclose(inner(FOUR), 2 * np.sum(FOUR + FOUR) * np.ones(4))
     np.testing.assert_allclose(twice(FOUR), 6 * FOUR)
+
+
+def nested_that_calls_nested(x):
+    def shift(n):
+        return n + 1
+
+    def scaled(y):
+        return np.sin(y * shift(2)) * shift(shift(1))
+
+    return np.sum(scaled(x))
+
+
+def nested_that_calls_nested_with_variables(x):
+    c = 2
+
+    def shift(n):
+        return n + c
+
+    def scaled(y):
+        return y * shift(2)
+
+    return np.sum(scaled(x))
+
+
+def test_nested_functions_that_call_others_without_derivatives():
+    rd.check_grads(nested_that_calls_nested, (np.array([0.3, 0.7]),), 2)
+    with pytest.raises(rd.TransformError, match="nested function `shift` is called by another"):
+        rd.grad(nested_that_calls_nested_with_variables)(np.array([0.3, 0.7]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -332,6 +333,9 @@ class Unit:
             if name in table.HELPERS:
                 self.bindings[name] = numbered[name] = table.HELPERS[name]
                 continue
+            if isinstance(source.local_functions.get(name), Source):
+                self.bind_nested(name, source.local_functions[name], [*function.body, *defaults])
+                continue
             holder, value = _lookup(source, name)
             if holder is None:
                 continue
@@ -347,6 +351,35 @@ class Unit:
                     if node.id == name:
                         node.id = free
         return numbered
+
+    def bind_nested(self, name: str, nested: Source, where: list[Any]) -> None:
+        """Give a lifted function another nested one, which it calls without derivatives.
+
+        Raises:
+            TransformError: that one reads variables of the function around both.
+        """
+        from redraft.transpile.transforms.build import add_written, definition
+
+        if nested.captured:
+            raise TransformError(
+                f"the nested function `{name}` is called by another one, and reads `{nested.captured[0]}` "
+                "of the function around them", nested.span(nested.node), "pass the value as an argument",
+            )  # fmt: skip
+        key = (nested, "as it is")
+        if key not in self.sources:
+            written = self.name_function(name)
+            node = definition(
+                written,
+                nested.node.args,
+                core.copy(nested.node.body),
+                f"{name} ({nested.user_place}).",
+            )
+            self.sources[key] = dataclasses.replace(nested, node=node)
+            add_written(self, node, nested)
+        given = self.sources[key].node.name
+        for node in core.free_names(where):
+            if node.id == name:
+                node.id = given
 
 
 def write_unit(names: frozenset[str], write: Callable[[Unit], Any]) -> Any:

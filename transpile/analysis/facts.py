@@ -855,6 +855,8 @@ class Facts:
                 fact = replace(fact, shape=("target", id(target), ""))
             env[target.id] = self.with_evidence(target.id, fact, target)
             return
+        if not isinstance(target, (gast.Tuple, gast.List)):
+            return  # ``x[0], y = …``: a place in something that has no derivative
         parts = fact if isinstance(fact, list) and len(fact) == len(target.elts) else None
         if (
             parts is None

@@ -243,6 +243,8 @@ class Lowerer(Expressions):
             return True
         if self.coarse.mentions(node):
             return False
+        if any(map(stores_among_others, core.walk_statements([node]))):
+            return False  # a change in place is a line of its own
         binds = self.some_effects and any(isinstance(n, gast.NamedExpr) for n in core.walk(node))
         return not (binds and hasattr(self, "stmt_" + type(node).__name__))
 
@@ -710,3 +712,18 @@ def lower(
 
 
 __all__ = ["Lowerer", "Origin", "describe", "is_simple", "lower"]
+
+
+def stores_among_others(statement: gast.stmt) -> bool:
+    """Is this ``x[i], y = …`` or ``y = x[i] = …``: a place in a container among other targets?"""
+    if not isinstance(statement, gast.Assign):
+        return False
+    alone = len(statement.targets) == 1 and not isinstance(
+        statement.targets[0], (gast.Tuple, gast.List)
+    )
+    places = (gast.Subscript, gast.Attribute)
+    return not alone and any(
+        isinstance(n, places) and isinstance(n.ctx, gast.Store)
+        for target in statement.targets
+        for n in core.walk(target)
+    )
