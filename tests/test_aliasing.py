@@ -1200,6 +1200,67 @@ def stored_among_starred_targets(x):
     return np.sum(y + z * x * q * r[1])
 
 
+# Changes where the passes do not look -------------------------------------------------------------
+
+
+@exact(X)
+def stored_into_what_a_call_returns(x):
+    z = np.array([2.0, 1.0, 3.0])
+    y = x * z
+    np.asarray(z)[0] = 9.0
+    z.reshape(-1)[1] += 5.0
+    memoryview(z)[2] = 4.0
+    return np.sum(y + z * x)
+
+
+@exact(X)
+def stored_within_try(x):
+    z = np.zeros(3)
+    y, v = x * z, z.view()
+    try:
+        z[0] = 5.0
+        v[1] = 3.0
+    finally:
+        pass
+    return np.sum(y + z * x)
+
+
+@exact_or_refused(X)
+def stored_within_try_in_a_loop(x):
+    z = np.array([2.0, 1.0, 3.0])
+    y = x * z
+    for i in range(4):
+        try:
+            z[i] += 1.0
+        except IndexError:
+            z[0] = 100.0
+        y = y * z
+    return np.sum(y + z * x)
+
+
+@exact_or_refused(X)
+def loop_variable_is_a_place(x):
+    z = np.zeros(3)
+    y = x * z
+    for z[0] in (1.0, 2.0):
+        y = y + z * x
+    return np.sum(y + z * x)
+
+
+@exact(X)
+def item_deleted(x):
+    z = [1.0, 2.0, 3.0]
+    y = x * z[1]
+    for _ in range(2):
+        y = y * z[0]
+        del z[0]
+    d = {"a": 2.0, "b": z}
+    y = y * d["a"]
+    del d["a"]
+    d["a"] = 5.0
+    return np.sum(y * d["a"] + z[0] * x)
+
+
 @pytest.mark.parametrize("problem", EXACT, ids=names)
 def test_exact(problem):
     check_everything(problem)

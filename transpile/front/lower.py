@@ -223,6 +223,7 @@ class Lowerer(Expressions):
         if isinstance(node, gast.FunctionDef):
             self.settle_statement(node)
             self.check_nonlocal(node)
+        self.check_targets(node)
         if self.stays(node):
             self.emit(node)
             if getattr(node, "body", None) and not isinstance(node, gast.FunctionDef):
@@ -247,6 +248,19 @@ class Lowerer(Expressions):
             return False  # a change in place is a line of its own
         binds = self.some_effects and any(isinstance(n, gast.NamedExpr) for n in core.walk(node))
         return not (binds and hasattr(self, "stmt_" + type(node).__name__))
+
+    def check_targets(self, node: gast.stmt) -> None:
+        """Refuse loops and blocks whose variable is a place in a container."""
+        for inner in core.walk_statements([node]):
+            targets = [inner.target] if isinstance(inner, gast.For) else []
+            if isinstance(inner, gast.With):
+                targets = [item.optional_vars for item in inner.items if item.optional_vars]
+            for part in (n for target in targets for n in core.walk(target)):
+                if isinstance(part, (gast.Subscript, gast.Attribute)):
+                    raise self.refuse(
+                        part, "a loop or block whose variable is a place in a container",
+                        "use a name, and store its value in the first line",
+                    )  # fmt: skip
 
     def check_outer_names(self, node: gast.stmt) -> None:
         """Refuse to bind a `global` or `nonlocal` name to a value that is differentiated."""

@@ -54,6 +54,39 @@ def augmented_names(body: list[Any]) -> set[str]:
     return {n.target.id for n in found if core.is_name(n.target)}
 
 
+# statements of which the later passes do not look at the parts
+OPAQUE = frozenset({"Try", "TryStar", "Match", "AsyncFor", "AsyncWith", "ClassDef", "Delete"})
+
+
+def changed_out_of_sight(node: Any) -> set[str]:
+    """Variables into which a statement writes where the later passes do not see it.
+
+    That is within `try` and its kin, by `del`, and into what a call returns (``memoryview(x)[0] = 1``).
+    """
+    found: set[str] = set()
+    for statement in core.walk_statements([node]) if isinstance(node, gast.stmt) else ():
+        opaque = type(statement).__name__ in OPAQUE
+        for part in core.walk(statement) if opaque else written_places(statement):
+            if isinstance(part, (gast.Subscript, gast.Attribute)):
+                if not isinstance(part.ctx, gast.Load):
+                    root = innermost(part)
+                    found |= {root.id} if core.is_name(root) and opaque else set()
+                    found |= set() if core.is_name(root) else core.reads(root)
+    return found
+
+
+def written_places(statement: Any) -> list[Any]:
+    """The targets of an assignment."""
+    return [*getattr(statement, "targets", ()), *filter(None, [getattr(statement, "target", None)])]
+
+
+def innermost(node: Any) -> Any:
+    """What ``x[i].f`` reads from."""
+    while isinstance(node, (gast.Subscript, gast.Attribute)):
+        node = node.value
+    return node
+
+
 class Unseen:
     """The part of `Expressions` that looks after such calls; see the module's docstring."""
 
@@ -67,7 +100,8 @@ class Unseen:
         written = {root_of(n) for n in parts if not isinstance(n.ctx, gast.Load)}
         written |= {root_of(c.func) for c in calls if is_mutator(c)}
         outside = {n for n in written if n is not None and n not in self.scope.local}
-        found = outside.union(*map(self.touched_by, calls), augmented_names(body))
+        hidden = set().union(*map(changed_out_of_sight, body))
+        found = outside.union(*map(self.touched_by, calls), augmented_names(body), hidden)
         return frozenset(n for n in found if not self.is_constant(n))
 
     def is_constant(self: Any, name: str) -> bool:
@@ -80,7 +114,8 @@ class Unseen:
         if not self.unsteady:
             return set()
         calls = [n for n in core.walk(node) if isinstance(n, gast.Call)]
-        found = set().union(*map(self.touched_by, calls), augmented_names([node]))
+        hidden = changed_out_of_sight(node)
+        found = set().union(*map(self.touched_by, calls), augmented_names([node]), hidden)
         return (found & self.scope.local) - self.coarse.names - set(self.local_functions)
 
     def touched_by(self: Any, call: gast.Call) -> set[str]:

@@ -119,6 +119,12 @@ def _gives_new(call: gast.Call) -> bool:
     return core.is_name(func) and func.id in ("range", "len", "abs", "float", "int")
 
 
+def stores_into_a_call(statement: Any) -> bool:
+    """Is this ``np.asarray(x)[0] = …``: a change of something that has another name?"""
+    targets = getattr(statement, "targets", ())
+    return any(isinstance(t, (gast.Subscript, gast.Attribute)) for t in targets)
+
+
 class _Dead:
     made: set[str] = set()
     sharing: dict[str, set[str]] = {}
@@ -160,6 +166,7 @@ class _Dead:
         elif isinstance(statement, (gast.Assign, gast.FunctionDef)):
             targets = core.writes(statement)
             pure = isinstance(statement, gast.FunctionDef) or self.pure(statement.value)
+            pure = pure and not stores_into_a_call(statement)
             if not targets & live and pure:
                 return None
             live -= targets

@@ -42,7 +42,11 @@ class Residuals:
         self.original: dict[int, gast.stmt] = {}
         self.kept_alive: list[gast.stmt] = []
         self.changed = self.count_changes()
-        self.mutations = [s for s in core.walk_statements(self.body) if updated_name(s) is not None]
+        self.mutations = [
+            s
+            for s in core.walk_statements(self.body)
+            if updated_name(s) is not None and hasattr(s, "facts")
+        ]  # (what stands within `try` has none: a line behind it says what it changes)
         self.mutated_roots = frozenset().union(
             *(
                 changed_memory(s)
