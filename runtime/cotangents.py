@@ -419,7 +419,12 @@ def snapshot(x: Any) -> Any:
         return Struct({k: snapshot(v) for k, v in fields(x).items()})
     if isinstance(x, dict):
         return {k: snapshot(v) for k, v in x.items()}
+    if type(x).__name__ in ("deque", "set", "bytearray"):
+        return _snapshot_of_collection(x)
     if type(x).__module__ != "builtins" and type(getattr(x, "__dict__", None)) is dict:
+        return _snapshot_of_object(x)
+    has_slots = isinstance(getattr(type(x), "__slots__", None), (tuple, list))
+    if has_slots and not hasattr(type(x), "redraft_fields"):
         return _snapshot_of_object(x)
     return x
 
@@ -429,9 +434,21 @@ def _snapshot_of_object(x: Any) -> Any:
     import copy
 
     new = copy.copy(x)
-    for name, value in vars(x).items():
+    slots = [n for cls in type(x).__mro__ for n in getattr(cls, "__slots__", ()) if hasattr(x, n)]
+    for name in [*getattr(x, "__dict__", ()), *slots]:
+        value = getattr(x, name)
         if isinstance(value, (np.ndarray, list, tuple, dict)):
-            new.__dict__[name] = snapshot(value)
+            object.__setattr__(new, name, snapshot(value))
+    return new
+
+
+def _snapshot_of_collection(x: Any) -> Any:
+    """A set, a deque or a bytearray as it is now."""
+    import copy
+
+    new = copy.copy(x)
+    for place, value in enumerate(x) if type(x).__name__ == "deque" else ():
+        new[place] = snapshot(value)
     return new
 
 

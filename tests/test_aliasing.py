@@ -6,7 +6,12 @@ refused.
 """
 
 # ruff: noqa: SIM108, SIM113
+import bisect
+import collections
 import copy
+import heapq
+import linecache
+import operator
 from dataclasses import dataclass
 
 import numpy as np
@@ -1259,6 +1264,48 @@ def item_deleted(x):
     del d["a"]
     d["a"] = 5.0
     return np.sum(y * d["a"] + z[0] * x)
+
+
+# what changes an array, a list or a dict in place, as a user may write it
+CHANGES = {
+    "array": (
+        "z.__setitem__(0, 5.0)", "operator.setitem(z, 0, 5.0)", "z.__iadd__(1.0)", "np.put(z, [0], [7.0])",
+        "np.ndarray.fill(z, 3.0)", "z.data[0] = 4.0", "z.real[0] = 4.0", "np.copyto(z, 8.0)", "z.ravel()[0] = 6.0",
+        "np.sin(z, z)", "np.multiply(z, 2, z)", "np.cumsum(z, out=z)", "z.clip(0, 1, out=z)", "np.add.at(z, [0], 4.0)",
+        "np.place(z, z > 1, 5.0)", "np.fill_diagonal(z.reshape(1, 3), 9.0)", "(lambda: z.fill(4.0))()",
+        "[z.__setitem__(0, v) for v in (3.0, 4.0)]", "[w.fill(3.0) for w in [z]]", "w = [z]; w[0][0] = 5.0",
+        "w = {'a': z}['a']; w += 3.0", "z.flat = 3.0", "for w in [z]: w += 7.0", "next(iter([z]))[0] = 3.0",
+        "z[[0]] *= 3.0", "np.lib.stride_tricks.as_strided(z)[0] = 3.0", "np.broadcast_arrays(z)[0][0] = 3.0",
+    ),
+    "list": (
+        "z.append(4.0); z[0] = 3.0", "z.insert(0, 9.0)", "z.reverse()", "z.clear(); z += [5.0, 6.0]", "z[:] = [7.0, 8.0]",
+        "heapq.heapify(z)", "list.insert(z, 0, 6.0)", "w = [z]; w[0].insert(0, 6.0)", "z.__delitem__(0)", "del z[:1]",
+        "operator.delitem(z, 0)", "w = z[:]; w[0] = 9.0", "bisect.insort(z, 0.0)",
+    ),
+    "deque": ("z.insert(0, 9.0)", "w = z; w.insert(0, 6.0)", "z.rotate(1)", "z.appendleft(5.0)", "del z[0]"),
+    "dict": (
+        "z.update({0: 3.0})", "z |= {0: 6.0}", "z.pop(0); z[0] = 7.0", "dict.update(z, {0: 2.0})", "z.__setitem__(0, 3.0)",
+        "w = z; del w[0]; w[0] = 4.0",
+    ),
+}  # fmt: skip
+MADE = {
+    "array": "np.array([2.0, 1.0, 4.0])", "list": "[2.0, 1.0, 4.0]", "deque": "collections.deque([2.0, 1.0, 4.0])",
+    "dict": "{0: 1.5}",
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("kind, change", [(k, c) for k, cs in CHANGES.items() for c in cs])
+def test_what_was_read_before_a_change(kind, change):
+    """`y` keeps what `z` held, in the backward part as well."""
+    read = "z" if kind == "array" else "z[0]"
+    lines = [f"z = {MADE[kind]}", f"y = x * {read}", change, f"return np.sum(y + {read} * x)"]
+    text = "def f(x):\n" + "".join(f"    {line}\n" for line in lines)
+    name = f"<{kind}: {change}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+    names = {m.__name__: m for m in (operator, heapq, bisect, collections)} | {"np": np}
+    exec(compile(text, name, "exec"), names)
+    rd.check_grads(names["f"], (X,), 1)
 
 
 @pytest.mark.parametrize("problem", EXACT, ids=names)

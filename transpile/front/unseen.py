@@ -34,7 +34,13 @@ from redraft.transpile.front.scope import UNKNOWN
 from redraft.transpile.front.source import Source
 from redraft.transpile.primitives import table
 
-CHANGING = MUTATORS | {
+IN_PLACE = frozenset(f"__i{op}__" for op in (
+    "add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor",
+    "lshift", "rshift",
+))  # fmt: skip
+CHANGING = MUTATORS | IN_PLACE | {
+    "__setitem__", "__delitem__", "__setattr__", "__delattr__", "__setstate__", "rotate",
+    "extendleft", "move_to_end",
     "partition", "setfield", "setflags", "byteswap", "discard", "difference_update",
     "intersection_update", "symmetric_difference_update", "shuffle",
 }  # fmt: skip
@@ -87,6 +93,29 @@ def innermost(node: Any) -> Any:
     return node
 
 
+DESCRIPTORS = (types.MethodDescriptorType, types.WrapperDescriptorType)
+
+
+def positional_out(function: Any, call: gast.Call) -> list[gast.expr]:
+    """The argument `out` of a call that passes it by position, as in ``np.sin(x, x)``."""
+    if isinstance(function, np.ufunc):
+        return call.args[function.nin :]
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []
+    return call.args[names.index("out") :][:1] if "out" in names else []
+
+
+def with_sources(found: set[str], node: Any) -> set[str]:
+    """Names, and for those that comprehensions bind, what they run over."""
+    for inner in core.walk(node):
+        for generator in getattr(inner, "generators", ()):
+            if found & {n.id for n in core.free_names(generator.target)}:
+                found = found | core.reads(generator.iter)
+    return found
+
+
 class Unseen:
     """The part of `Expressions` that looks after such calls; see the module's docstring."""
 
@@ -102,6 +131,7 @@ class Unseen:
         outside = {n for n in written if n is not None and n not in self.scope.local}
         hidden = set().union(*map(changed_out_of_sight, body))
         found = outside.union(*map(self.touched_by, calls), augmented_names(body), hidden)
+        found = found.union(*(with_sources(found, s) for s in body))
         return frozenset(n for n in found if not self.is_constant(n))
 
     def is_constant(self: Any, name: str) -> bool:
@@ -116,6 +146,7 @@ class Unseen:
         calls = [n for n in core.walk(node) if isinstance(n, gast.Call)]
         hidden = changed_out_of_sight(node)
         found = set().union(*map(self.touched_by, calls), augmented_names([node]), hidden)
+        found = with_sources(found, node)
         return (found & self.scope.local) - self.coarse.names - set(self.local_functions)
 
     def touched_by(self: Any, call: gast.Call) -> set[str]:
@@ -124,6 +155,7 @@ class Unseen:
         out = [k.value for k in call.keywords if k.arg == "out"]
         value = self.scope.value(func)
         if value is not UNKNOWN:
+            out += positional_out(value, call)
             return given if self.may_write(value, func) else core.reads(out)
         known = self.known_function(func)
         if known is not None and isinstance(known.function, Source):
@@ -177,6 +209,10 @@ class Unseen:
         if isinstance(function, functools.partial):
             function = function.func
         home = getattr(function, "__module__", None) or type(function).__module__
+        if isinstance(function, DESCRIPTORS):  # ``list.insert(x, 0, v)``
+            return function.__name__ in CHANGING
+        if getattr(function, "__name__", None) in CHANGES_FIRST:
+            return True
         if table.row_of(value) is not None or home.startswith("redraft."):
             return False  # what these write into, the compiler knows
         if is_python_function(function):

@@ -753,4 +753,13 @@ def _certain_target(statement: Any) -> set[str]:
 def changed_memory(mutation: gast.stmt) -> frozenset[Any]:
     """What a change in place changes; a call that nobody sees into, all that it can reach."""
     fact = mutation.facts[updated_name(mutation)]
-    return fact.reach if is_touch(mutation) else fact.roots
+    return fact.reach if is_touch(mutation) or changes_a_part(mutation) else fact.roots
+
+
+def changes_a_part(mutation: gast.stmt) -> bool:
+    """Is this ``x[i][j] = …``, which changes something that `x` holds?"""
+    place = getattr(mutation, "target", None) or (getattr(mutation, "targets", None) or [None])[0]
+    value = getattr(mutation, "value", None)
+    if isinstance(mutation, gast.Expr) and isinstance(value, gast.Call):
+        place = value.func
+    return isinstance(place, (gast.Subscript, gast.Attribute)) and not core.is_name(place.value)
