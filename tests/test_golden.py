@@ -177,10 +177,15 @@ def test_a_fresh_process_generates_the_same_bytes():
         assert texts[case.name, transform] == case.text(transform)
 
 
+RUN_TWICE = {"checkpoint", "checkpoint_loop", "checkpoint_policy"}  # what they are for
+
+
 def test_gradients_are_short():
-    """At most 2.5 lines of gradient for a line of source, over all cases."""
+    """At most 2.5 lines of gradient for a line of source, over all cases that run once."""
     source = generated = 0
     for case in GRADIENTS:
+        if case.name in RUN_TWICE:
+            continue
         text = (case.folder / "original.py").read_text()
         source += code_lines(source_functions(text))
         generated += code_lines(case.generated("grad").text)

@@ -135,6 +135,8 @@ NOT_HERE = {
     "slice": "gives no array", "rt.Struct": "is a class", "rt.reader": "takes a name", "rt.only_reads": "takes a function", "rt.method": "the same", "rt.constant_of": "of objects", "rt.check_shapes": "gives nothing; tested below", "rt.only_arrays": "the same", "rt.same_shape": "the same", "rt.reversed_perm": "takes pairs of places, and gives them", "np.empty_like": "its values are any",
     **{f"rt.{n}": "checks what rules return; tests/test_custom_derivatives.py runs it on both" for n in (
         "rule_specs", "rule_seed", "rule_pair", "rule_bars", "rule_sums", "rule_sums_bar", "check_tangent", "only_cotangent", "only_cotangent_bar")},
+    **{f"rt.{n}": "of checkpoints; test_checkpoint.py and test_checkpoint_loop.py run it on both" for n in (
+        "refuse_once", "segment_length", "checkpoint_name", "sequence", "barrier")},
     **{f"rt.{n}": "takes trees or closures, or what they are made of" for n in (
         "tree_structure", "tree_paths", "tree_parts", "tree_unflatten", "tree_bar", "bar_parts", "closure_converted",
         "closure_consts", "closure_bar", "consts_bar")},
