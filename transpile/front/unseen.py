@@ -100,6 +100,8 @@ def positional_out(function: Any, call: gast.Call) -> list[gast.expr]:
     """The argument `out` of a call that passes it by position, as in ``np.sin(x, x)``."""
     if isinstance(function, np.ufunc):
         return call.args[function.nin :]
+    if (getattr(function, "__module__", None) or "").partition(".")[0] not in ("numpy", "scipy"):
+        return []
     try:
         names = list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
