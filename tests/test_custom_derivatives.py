@@ -201,7 +201,15 @@ def cases(m, np):
 OURS, THEIRS = cases(rd, np), cases(jax, jnp)
 
 
-@pytest.mark.parametrize("name", OURS)
+# compiled a second time through JAX: the plain cases and a few of these by default
+SLOW = {n for n in OURS if "jit" in n or "vmap of vmap" in n} - {
+    "forward, jit of loop", "reverse, jit of loop", "reverse, jit of grad of vmap, one shared", "tree, jit",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else []) for n in OURS]
+)
 def test_as_in_jax(name):
     with jax.enable_x64(True):
         expected = jax.tree.leaves(THEIRS[name]())

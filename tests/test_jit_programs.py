@@ -51,7 +51,10 @@ def judged(seeds, aliases=False):
         assert refused <= REFUSED_AT_MOST * len(words), f"{name}: {refused} of {len(words)} refused"
 
 
-@pytest.mark.parametrize("rolled", [True, False], ids=["rolled", "unrolled"])
+@pytest.mark.parametrize(
+    "rolled",
+    [pytest.param(True, id="rolled"), pytest.param(False, id="unrolled", marks=pytest.mark.slow)],
+)
 def test_random_programs(rolled, monkeypatch):
     monkeypatch.setattr(staged_loops, "SHORT", 1 if rolled else 8)
     judged(range(7000, 7012) if rolled else range(7100, 7106))

@@ -299,6 +299,7 @@ def test_static_arguments_tensors_and_other_dtypes():
     assert jitted.compiled == 4
 
 
+@pytest.mark.slow
 def test_many_lengths_do_not_warn():
     jitted = rd.jit(softmax, abstracted_axes={0: "n"})
     with warnings.catch_warnings():

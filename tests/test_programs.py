@@ -51,7 +51,10 @@ def judged(count, aliases, order, refused_at_most, start=None):
     assert words.count("discarded") <= DISCARDED_AT_MOST * len(words) + 2
 
 
-@pytest.mark.parametrize("part", range(4))
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize("part", [0, 1, pytest.param(2, marks=slow), pytest.param(3, marks=slow)])
 def test_random_programs(part):
     """Loops, branches, helpers, in-place updates, containers: right in every mode."""
     judged(40, False, lambda i: 1, STOPPED_AT_MOST, start=part)

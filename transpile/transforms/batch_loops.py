@@ -184,6 +184,11 @@ class BatchedLoops(BatchedLanes):
     def stmt_For(self, node: gast.For) -> None:
         if core.is_name(node.iter) and self.env.get(node.iter.id) == Items("list", (), ()):
             return  # over nothing
+        if any(isinstance(n, (gast.Subscript, gast.Attribute)) for n in core.walk(node.target)):
+            raise self.refuse(
+                node.target, "a loop whose variable is a place in a container",
+                "use a name, and store its value in the first line",
+            )  # fmt: skip
         node = self.counted_loop(node) or node
         over_entries = self.entry_loop(node)
         if over_entries is not None:
