@@ -591,3 +591,16 @@ def test_options_inside_are_refused():
 
     with pytest.raises(rd.TransformError, match=r"`rd\.linearize` with options inside"):
         rd.grad(inside)(X)
+
+
+def test_checkpointed_function_is_linearized_as_it_is():
+    def f(x):
+        return np.tanh(np.sin(x) * x)
+
+    x, v = np.array([0.3, 0.7]), np.array([1.0, -2.0])
+    y, along = rd.linearize(rd.checkpoint(f), x)
+    np.testing.assert_array_equal(y, f(x))
+    np.testing.assert_allclose(along(v), rd.jvp(f, (x,), (v,))[1], rtol=1e-14)
+    inside = rd.grad(lambda x: np.sum(rd.linearize(rd.checkpoint(f), x)[1](v)))
+    plain = rd.grad(lambda x: np.sum(rd.jvp(f, (x,), (v,))[1]))
+    np.testing.assert_allclose(inside(x), plain(x), rtol=1e-12)

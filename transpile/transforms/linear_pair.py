@@ -45,6 +45,11 @@ def linear_pair(
         The names: `forward`, and as `backward` the linear function, which takes what the forward
         function saved and then the tangents of `active`.
     """
+    if getattr(source.rule, "runs_again", False):  # a linear function is made to be called often
+        from redraft.transpile.transforms.checkpoint import plain
+
+        source.rule.check_static(source, active)
+        source = plain(unit, source)
     key = ("linear", source, active, has_aux, tuple(sorted((ranks or {}).items())))
     if key not in unit.pairs:
         base = core.base(source.name)
