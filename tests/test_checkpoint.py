@@ -497,3 +497,23 @@ def test_memory_of_a_deep_network():
     assert less <= plain / 3
     for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
         assert_close(a, b, "gradient")
+
+
+def applied(h, z):
+    return h(z)
+
+
+def made(x):
+    g = rd.checkpoint(lambda y: x * y)
+
+    def h(z):
+        return g(z) + z
+
+    return h
+
+
+def test_checkpointed_closure_that_another_closure_captures():
+    """It carries what is differentiated, however many functions pass it on."""
+    for outer in (made, lambda x: applied(lambda g: g, made(x))):
+        f = lambda x, outer=outer: applied(outer(x), 2.0 * x)  # noqa: E731
+        rd.check_grads(f, (3.0,), 2)

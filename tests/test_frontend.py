@@ -747,3 +747,31 @@ def test_nested_functions_that_call_others_without_derivatives():
     rd.check_grads(nested_that_calls_nested, (np.array([0.3, 0.7]),), 2)
     with pytest.raises(rd.TransformError, match="nested function `shift` is called by another"):
         rd.grad(nested_that_calls_nested_with_variables)(np.array([0.3, 0.7]))
+
+
+def passed_on(h, z):
+    return h(z)
+
+
+def captures_functions(x):
+    """Some of the functions that closures capture carry data, and some do not."""
+    total = 0.0
+    for g in (np.sin, lambda y: x * y, nested_square):
+        h = lambda z, g=g: g(z) + x  # noqa: E731
+        total = total + passed_on(h, x)
+    return total
+
+
+def nested_square(y):
+    return y * y
+
+
+def captures_one_of_two(x, flag):
+    g = nested_square if flag else (lambda y: x * y)
+    return passed_on(lambda z: g(z) * x, 2.0 * x)
+
+
+def test_closures_over_functions_with_and_without_data():
+    rd.check_grads(captures_functions, (1.3,), 2)
+    rd.check_grads(lambda x: captures_one_of_two(x, True), (1.3,), 2)
+    rd.check_grads(lambda x: captures_one_of_two(x, False), (1.3,), 2)

@@ -160,7 +160,8 @@ def _closure(function: types.FunctionType, count: int | None, given: tuple[str, 
     outer = source.outer
 
     def rebuild(bars: list[Any], named: Named) -> Named:
-        found = dict(zip(names, bars, strict=False))
+        carried = [*fixed, *(outer.get(k, k) for k in keywords)]  # some without a cotangent
+        found = {**dict.fromkeys(carried), **dict(zip(names, bars, strict=False))}
         for name, bar in named.items():
             variable = outer.get(name, name)
             found[variable] = add(found.get(variable), bar)
@@ -181,14 +182,13 @@ def carries_nothing(value: Any, seen: tuple = ()) -> bool:
         return True
     seen = (*seen, value)
     while getattr(type(value), "redraft_identity", False):
-        if hasattr(type(value), "redraft_ruled"):
-            return True
         value = value.fun
     if isinstance(value, Transformed):
         return carries_nothing(value.fun, seen)
     if not isinstance(value, types.FunctionType):
         return False
-    if hasattr(value, "redraft_rule"):
+    rule = getattr(value, "redraft_rule", None)
+    if rule is not None and not rule.runs_again:  # what it captured counts as constant
         return True
     if value.__defaults__ or value.__kwdefaults__:
         return False
