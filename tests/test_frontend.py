@@ -757,7 +757,7 @@ def captures_functions(x):
     """Some of the functions that closures capture carry data, and some do not."""
     total = 0.0
     for g in (np.sin, lambda y: x * y, nested_square):
-        h = lambda z, g=g: g(z) + x  # noqa: E731
+        h = lambda z, g=g: g(z) + x
         total = total + passed_on(h, x)
     return total
 
