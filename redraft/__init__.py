@@ -8,7 +8,7 @@ _root = _Path(__file__).resolve().parent.parent
 if (_root / "transpile" / "api.py").exists():
     __path__.append(str(_root))
 
-from redraft import debug, tree, tree_util  # noqa: E402
+from redraft import config, debug, tree, tree_util  # noqa: E402
 from redraft.runtime.callbacks import (  # noqa: E402
     effects_barrier,
     io_callback,
@@ -26,6 +26,14 @@ from redraft.runtime.collectives import (  # noqa: E402
     ppermute,
     psum,
     psum_scatter,
+)
+from redraft.runtime.devices import (  # noqa: E402
+    device_count,
+    devices,
+    local_device_count,
+    local_devices,
+    process_count,
+    process_index,
 )
 from redraft.runtime.specs import ShapeDtypeStruct  # noqa: E402
 from redraft.runtime.stop_gradient import stop_gradient  # noqa: E402
@@ -75,11 +83,14 @@ __all__ = [
     "checkpoint_name",
     "checkpoint_policies",
     "closure_convert",
+    "config",
     "custom_gradient",
     "custom_jvp",
     "custom_vjp",
     "debug",
     "debug_nans",
+    "device_count",
+    "devices",
     "effects_barrier",
     "eval_shape",
     "fwd_and_bwd",
@@ -94,6 +105,8 @@ __all__ = [
     "jvp",
     "linear_transpose",
     "linearize",
+    "local_device_count",
+    "local_devices",
     "make_source",
     "named_call",
     "named_scope",
@@ -102,6 +115,8 @@ __all__ = [
     "pmin",
     "ppermute",
     "primitive",
+    "process_count",
+    "process_index",
     "psum",
     "psum_scatter",
     "pure_callback",

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from redraft.runtime import tf_devices  # noqa: F401  (first of all: it makes the devices)
 from redraft.runtime.tensors import TensorError, holds_tensor, is_tensor
 
 NUMBERS = (bool, int, float, complex)

@@ -1,0 +1,27 @@
+"""TensorFlow's devices. Imported before any other module of redraft uses TensorFlow."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from redraft.runtime.devices import wanted_cpu_devices
+
+
+def split_cpu(count: int) -> bool:
+    """Split the CPU into several logical devices; False if it is too late to do so."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    parts = [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
+    try:
+        tf.config.set_logical_device_configuration(cpu, parts)
+    except RuntimeError:  # TensorFlow has been used
+        return len(tf.config.list_logical_devices("CPU")) == count
+    return True
+
+
+def names(kind: str) -> list[str]:
+    """What TensorFlow calls its devices of a kind, ``cpu``, ``gpu`` or ``tpu``."""
+    return [d.name for d in tf.config.list_logical_devices(kind.upper())]
+
+
+if wanted_cpu_devices() is not None:
+    split_cpu(wanted_cpu_devices() or 1)
