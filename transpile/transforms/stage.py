@@ -1298,7 +1298,7 @@ def _structured(body: list[Any]) -> list[Any]:
 
 def _readable(body: list[Any]) -> list[Any]:
     """Names of flags as Python knows them (``stop.l1`` is `stop_1`)."""
-    taken = {n.id for s in body for n in core.walk(s) if isinstance(n, gast.Name)}
+    taken = core.names_in(body)
     new: dict[str, str] = {}
     for statement in body:
         for node in core.walk(statement):
