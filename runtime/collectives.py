@@ -193,3 +193,13 @@ def _place() -> str:
         known = refusals.refusal("", "")
         file, line = getattr(known, "filename", None), getattr(known, "lineno", None)
     return f"{file}:{line}" if file else ""
+
+
+def is_collective(value: Any) -> bool:
+    """Is it a function that needs the values, or the number, of a replica?"""
+    return getattr(value, "__module__", None) == __name__ and value in EXCHANGES
+
+
+EXCHANGES = (
+    psum, pmean, pmax, pmin, all_gather, psum_scatter, ppermute, all_to_all, axis_index,
+)  # fmt: skip

@@ -92,6 +92,7 @@ class Pmapped(Jitted):
     """
 
     redraft_jitted = False
+    redraft_pmapped = True
 
     def __init__(self, fun: Any, **options: Any) -> None:
         if options["global_arg_shapes"] is not None:
@@ -244,7 +245,7 @@ def axes_of_leaves(x: Any, axes: Axes, name: str, found: list[Any]) -> None:
     if parts is None:
         found.append(axes)
         return
-    keys, values, _ = parts
+    _, values, _ = parts
     if isinstance(x, (list, tuple, dict)):
         container = x if isinstance(x, dict) else values
         inner = axes_of_parts(axes, container, name)
