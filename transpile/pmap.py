@@ -547,7 +547,7 @@ class PmapEntry(Entry):
         parts = None if answer is None else children(answer)
         if parts is None:
             known = isinstance(answer, (bool, int, float, complex, np.generic))
-            return Constant(self.repeated(answer, axes)) if known else answer
+            return Constant(self.repeated(answer, axes)) if known and axes is not None else answer
         keys, values, extra = parts
         if isinstance(answer, (list, tuple, dict)):
             container = answer if isinstance(answer, dict) else values
