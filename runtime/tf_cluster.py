@@ -152,10 +152,12 @@ def explain(error: BaseException) -> WorkerLost | None:
         return None
     ended = [i for i in others(found) if not answers(found.workers[i], 0.5)]
     silent = sorted(blamed(found, error.message) - set(ended))
-    said = [f"{named(found, ended)} has ended"] if ended else []
-    if silent and not ended:
-        said.append(f"{named(found, silent)} has not answered for {worker_timeout():g} s")
-    who = " and ".join(said) or "another worker has ended or no longer answers"
+    who = "another worker has ended or no longer answers"
+    if ended:
+        who = f"{named(found, ended)} {'have' if ended[1:] else 'has'} ended"
+    elif silent:
+        has = "have" if silent[1:] else "has"
+        who = f"{named(found, silent)} {has} not answered for {worker_timeout():g} s"
     return WorkerLost(
         f"{who}; this is worker {found.index} of {len(found.workers)}, and what they compute together "
         "needs all. Start all workers again; a program that saves its state goes on from there. "
