@@ -35,6 +35,8 @@ from redraft.runtime.devices import (  # noqa: E402
     process_count,
     process_index,
 )
+from redraft.runtime.placed import replicate, unreplicate  # noqa: E402
+from redraft.runtime.sharded import ShardedArray  # noqa: E402
 from redraft.runtime.specs import ShapeDtypeStruct  # noqa: E402
 from redraft.runtime.stop_gradient import stop_gradient  # noqa: E402
 from redraft.runtime.tree_util import register_pytree_node  # noqa: E402
@@ -59,6 +61,7 @@ from redraft.transpile.jit import jit  # noqa: E402
 from redraft.transpile.linear_transpose import linear_transpose  # noqa: E402
 from redraft.transpile.linearize import linearize  # noqa: E402
 from redraft.transpile.make_source import make_source  # noqa: E402
+from redraft.transpile.pmap import pmap  # noqa: E402
 from redraft.transpile.primitives.table import TableError  # noqa: E402
 from redraft.transpile.scopes import (  # noqa: E402
     checkpoint_loop,
@@ -71,6 +74,7 @@ from redraft.transpile.vmap import vmap, vmap_by_loop  # noqa: E402
 
 __all__ = [
     "ShapeDtypeStruct",
+    "ShardedArray",
     "SourceError",
     "TableError",
     "TransformError",
@@ -112,6 +116,7 @@ __all__ = [
     "make_source",
     "named_call",
     "named_scope",
+    "pmap",
     "pmax",
     "pmean",
     "pmin",
@@ -124,10 +129,12 @@ __all__ = [
     "pure_callback",
     "register_pytree_node",
     "remat",
+    "replicate",
     "source",
     "stop_gradient",
     "tree",
     "tree_util",
+    "unreplicate",
     "value_and_grad",
     "vjp",
     "vmap",

@@ -1,16 +1,18 @@
-"""Collectives: what the examples of a named axis tell each other (`vmap(f, axis_name="i")`).
+"""Collectives: what the examples of a named axis tell each other (`vmap(f, axis_name="i")`, or `pmap`).
 
-They have the names, arguments and meaning of those in ``jax.lax``. A transformation that knows the
-axis replaces them by operations on it (transpile/primitives/collectives.py). What is called here was
-left over: no transformation around it has an axis of that name.
+They have the names, arguments and meaning of those in ``jax.lax``. A batch that knows the axis
+replaces them by operations on it (transpile/primitives/collectives.py). What is called here was
+left over: it goes over the devices of the `pmap` that is being traced (runtime/replicas.py), or no
+transformation around it has an axis of that name.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Any, NoReturn
+from typing import Any
 
 from redraft.runtime import refusals
+from redraft.runtime.memory import TRACE
 
 
 def psum(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
@@ -28,12 +30,12 @@ def psum(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     Raises:
         NameError: no enclosing transformation has an axis of this name.
     """
-    unbound(axis_name, "psum")
+    return _replica(axis_name, "psum").psum(x, axis_index_groups)
 
 
 def pmean(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     """The mean of `x` over a named axis; arguments as for `psum`."""
-    unbound(axis_name, "pmean")
+    return _replica(axis_name, "pmean").pmean(x, axis_index_groups)
 
 
 def pmax(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
@@ -41,12 +43,12 @@ def pmax(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
 
     Its derivative is that of ``np.max``: equal values share it. (JAX has none.)
     """
-    unbound(axis_name, "pmax")
+    return _replica(axis_name, "pmax").pmax(x, axis_index_groups)
 
 
 def pmin(x: Any, axis_name: Any, *, axis_index_groups: Any = None) -> Any:
     """The smallest of the values of `x` along a named axis; as `pmax`."""
-    unbound(axis_name, "pmin")
+    return _replica(axis_name, "pmin").pmin(x, axis_index_groups)
 
 
 def all_gather(
@@ -64,7 +66,7 @@ def all_gather(
     Raises:
         NameError: no enclosing transformation has an axis of this name.
     """
-    unbound(axis_name, "all_gather")
+    return _replica(axis_name, "all_gather").all_gather(x, axis, tiled, axis_index_groups)
 
 
 def psum_scatter(
@@ -88,7 +90,9 @@ def psum_scatter(
         NameError: no enclosing transformation has an axis of this name.
         ValueError: the sizes do not fit.
     """
-    unbound(axis_name, "psum_scatter")
+    return _replica(axis_name, "psum_scatter").psum_scatter(
+        x, scatter_dimension, tiled, axis_index_groups
+    )
 
 
 def ppermute(x: Any, axis_name: Any, perm: Any) -> Any:
@@ -104,7 +108,7 @@ def ppermute(x: Any, axis_name: Any, perm: Any) -> Any:
         ValueError: an example sends or receives twice.
         IndexError: there is no such example.
     """
-    unbound(axis_name, "ppermute")
+    return _replica(axis_name, "ppermute").ppermute(x, perm)
 
 
 def all_to_all(
@@ -130,17 +134,19 @@ def all_to_all(
         NameError: no enclosing transformation has an axis of this name.
         ValueError: the sizes do not fit.
     """
-    unbound(axis_name, "all_to_all")
+    return _replica(axis_name, "all_to_all").all_to_all(
+        x, split_axis, concat_axis, tiled, axis_index_groups
+    )
 
 
 def axis_index(axis_name: Any) -> Any:
     """The position of this example along a named axis; along several, counted through in rows."""
-    unbound(axis_name, "axis_index")
+    return _replica(axis_name, "axis_index").axis_index()
 
 
 def axis_size(axis_name: Any) -> int:
     """The number of examples along a named axis; along several, their product."""
-    unbound(axis_name, "axis_size")
+    return _replica(axis_name, "axis_size").size
 
 
 class UnboundAxis(NameError):
@@ -158,16 +164,21 @@ class UnboundAxis(NameError):
         super().__init__(f"unbound axis name: {', '.join(map(str, names))} (of `{function}`{at})")
         self.axis_name, self.function, self.place = axis_name, function, place
         if hasattr(self, "add_note"):
-            self.add_note(f"hint: call it in a function under `rd.vmap(…, axis_name={names[0]!r})`")
+            self.add_note(
+                f"hint: call it in a function under `rd.vmap(…, axis_name={names[0]!r})` or `rd.pmap`"
+            )
 
 
-def unbound(axis_name: Any, function: str) -> NoReturn:
-    """Raise the error of a collective that runs outside of its axis.
+def _replica(axis_name: Any, function: str) -> Any:
+    """The replica of `pmap` that is being traced, if its axis is meant.
 
     Raises:
-        UnboundAxis: always; it names the axis and the user's line.
+        UnboundAxis: no transformation around the call has such an axis; names the user's line.
     """
-    raise UnboundAxis(axis_name, function, _place())
+    replica = TRACE.replicas
+    if replica is None or not replica.has(axis_name):
+        raise UnboundAxis(axis_name, function, _place())
+    return replica
 
 
 def _place() -> str:
@@ -182,3 +193,13 @@ def _place() -> str:
         known = refusals.refusal("", "")
         file, line = getattr(known, "filename", None), getattr(known, "lineno", None)
     return f"{file}:{line}" if file else ""
+
+
+def is_collective(value: Any) -> bool:
+    """Is it a function that needs the values, or the number, of a replica?"""
+    return getattr(value, "__module__", None) == __name__ and value in EXCHANGES
+
+
+EXCHANGES = (
+    psum, pmean, pmax, pmin, all_gather, psum_scatter, ppermute, all_to_all, axis_index,
+)  # fmt: skip

@@ -16,6 +16,11 @@ import gast
 
 FUNCTIONS = (gast.FunctionDef, gast.AsyncFunctionDef, gast.Lambda)
 COMPREHENSIONS = (gast.ListComp, gast.SetComp, gast.DictComp, gast.GeneratorExp)
+CAPTURES = (
+    gast.MatchAs,
+    gast.MatchStar,
+    gast.MatchMapping,
+)  # bind names that stand in no `Name` node
 _ATTRIBUTES = ("origin", "v", "site", "callee", "captured", "remat")
 
 
@@ -257,6 +262,21 @@ def bound_by_name(node: Any) -> set[str]:
             found.add(inner.name)
         elif isinstance(inner, (gast.Import, gast.ImportFrom)):
             found |= {(a.asname or a.name).split(".")[0] for a in inner.names}
+    return found
+
+
+def names_in(body: list[Any]) -> set[str]:
+    """All names that stand in a block, in any role: a new one must be none of them."""
+    found: set[str] = set()
+    for statement in body:
+        found |= bound_by_name(statement)
+        for node in walk(statement):
+            if isinstance(node, gast.Name):
+                found.add(node.id)
+            elif isinstance(node, CAPTURES):
+                found |= {
+                    n for n in (getattr(node, "name", None), getattr(node, "rest", None)) if n
+                }
     return found
 
 

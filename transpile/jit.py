@@ -136,6 +136,11 @@ class Jitted:
         self.lock = threading.RLock()
 
     @property
+    def traced_function(self) -> Any:
+        """The function whose staged text is compiled."""
+        return self.fun
+
+    @property
     def entry_class(self) -> type[Entry]:
         """The class of what is compiled."""
         return Entry
@@ -435,7 +440,7 @@ class Entry:
     def explain(self, error: BaseException) -> None:
         """Raise the error of a callback, or a `TransformError`, if XLA could not compile the program."""
         raise_original(error)
-        trace_errors.explain(error, self.jitted.fun)
+        trace_errors.explain(error, self.jitted.traced_function)
 
     def traced(self, fields: frozenset[str], leaves: list[Any], specifications: list[Any]) -> Any:
         """Trace until all classes are known whose attributes the texts must ask for."""
@@ -486,24 +491,28 @@ class Entry:
             finally:
                 TRACE.memories.pop()
 
-        body.__name__ = getattr(self.jitted.fun, "__name__", body.__name__)
+        body.__name__ = getattr(self.jitted.traced_function, "__name__", body.__name__)
         saved = TRACE.guards
         try:
             compiled = self.tf.Compiled(
-                body, specifications, self.device, may_be_joined(leaves), whole
+                body, specifications, self.device, self.joins(leaves), whole
             )
         except TransformError:
             raise
         except Exception as error:
-            trace_errors.raise_located(error, self.jitted.fun)
+            trace_errors.raise_located(error, self.jitted.traced_function)
             raise
         finally:
             TRACE.guards = saved
         self.guards = list(dict.fromkeys(held["guards"]))
-        self.others = [*cell_guards(self.jitted.fun), *held["cells"]]
+        self.others = [*cell_guards(self.jitted.traced_function), *held["cells"]]
         self.answer = held["ans"]
         self.checks = [error for _, error in held["checks"]]
         return compiled
+
+    def joins(self, leaves: list[Any]) -> bool:
+        """May small arguments be passed in one array?"""
+        return may_be_joined(leaves)
 
     def run(self, tensors: list[Any], leaves: list[Any], memory: Memory) -> Any:
         values = []
@@ -521,7 +530,7 @@ class Entry:
             k: a.value if isinstance(a, _Static) else mapped(filled, a)
             for k, a in self.kwargs.items()
         }
-        return staged(self.jitted.fun)(*args, **kwargs)
+        return staged(self.jitted.traced_function)(*args, **kwargs)
 
     def result(self, x: Any, results: list[Any], memory: Memory) -> Any:
         """A place for a traced result; what was computed while tracing is kept as it is."""

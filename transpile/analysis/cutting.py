@@ -1,4 +1,5 @@
-"""Which code may call what XLA cannot compile: callbacks, directly or in functions that it names.
+"""Which code may call what XLA cannot compile: callbacks, collectives over devices and functions that run on
+several of them, directly or in functions that it names.
 
 The answer is read off the source and may miss what is known at run time alone. Nothing hangs on it but where a
 function is cut into parts (transforms/partition.py): a part that turns out to hold such a call is traced
@@ -15,6 +16,7 @@ from typing import Any
 import gast
 
 from redraft.runtime.callbacks import is_host_call
+from redraft.runtime.collectives import is_collective
 from redraft.transpile import core
 from redraft.transpile.errors import SourceError
 from redraft.transpile.front.scope import UNKNOWN, Scope
@@ -32,7 +34,7 @@ class Cuts:
 
     def function(self, value: Any) -> bool:
         """May a function make such a call?"""
-        if is_host_call(value):
+        if is_host_call(value) or is_collective(value) or hasattr(type(value), "redraft_pmapped"):
             return True
         inner = inside(value)
         if inner is not None:

@@ -32,6 +32,12 @@ Environment = dict[str, Any]
 
 def updated_name(statement: gast.stmt) -> str | None:
     """The variable whose value the statement changes in place, if any."""
+    name = _updated(statement)
+    known = getattr(statement, "before", None)  # (`np.sort(…)` changes no variable)
+    return None if known is not None and name not in known else name
+
+
+def _updated(statement: gast.stmt) -> str | None:
     if isinstance(statement, gast.Assign):
         target = statement.targets[0]
         if isinstance(target, (gast.Subscript, gast.Attribute)):
@@ -182,7 +188,8 @@ class Versions:
         self.loop(statement, env, set())
 
     def loop(self, statement: Any, env: Environment, target: set[str]) -> None:
-        changed = changed_names(statement.body) | target
+        bound = core.writes(statement.body) | target
+        changed = bound | (changed_names(statement.body) & set(env))
         head = dict(env)
         for name in sorted(changed & statement.head):
             bind(head, name, self.new(name, env.get(name)))

@@ -130,7 +130,8 @@ class Source:
         """Text of a statement on one line; of a compound statement, its first line."""
         last = node.end_lineno
         if _is_compound(node):
-            last = getattr(node, "first_line", node.body[0].lineno) - 1
+            first = getattr(node.body[0], "lineno", node.lineno + 1)  # (a pass may have made it)
+            last = getattr(node, "first_line", first) - 1
         lines = self.lines[node.lineno - 1 : max(last, node.lineno)]
         if not lines:
             return ""

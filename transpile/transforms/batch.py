@@ -66,7 +66,6 @@ from redraft.transpile.transforms.batch_names import (
     captured_names,
     guessed,
     names_changed,
-    names_in,
     shared_all,
     size_of,
     tested_inside,
@@ -300,7 +299,7 @@ class Batcher(BatchedClosures):
         self.start: Env = dict(self.env)
         local = self.own = set(self.parameters) | core.writes(self.body)
         self.scope = Scope(source, local, self.unit.dependencies)
-        self.taken = names_in(self.body) | local | self.unit.names
+        self.taken = core.names_in(self.body) | local | self.unit.names
         self.regions: list[Region] = []
         self.partial: dict[str, set[str]] = {}
         self.masks: dict[Condition, str] = {}

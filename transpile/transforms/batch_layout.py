@@ -8,7 +8,7 @@ import gast
 
 from redraft.transpile import core
 from redraft.transpile.analysis.liveness import mark_live
-from redraft.transpile.transforms.batch_names import captured_names, names_in
+from redraft.transpile.transforms.batch_names import captured_names
 
 BLOCKS = (gast.If, gast.For, gast.While, gast.With)
 
@@ -172,7 +172,7 @@ def fold_answer(body: list[Any]) -> None:
 
 def readable(body: list[Any]) -> list[Any]:
     """Names of the flags that stand for early exits, as Python knows them."""
-    taken = names_in(body)
+    taken = core.names_in(body)
     new: dict[str, str] = {}
     for statement in body:
         for node in core.walk(statement):

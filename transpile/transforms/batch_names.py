@@ -129,10 +129,6 @@ def condition_of(test: Any, outer: str | None, env: Env) -> Condition | None:
 REPEATABLE = (gast.Constant, gast.Compare, gast.BoolOp, gast.UnaryOp, gast.BinOp)
 
 
-def names_in(body: list[Any]) -> set[str]:
-    return {n.id for s in body for n in core.walk(s) if isinstance(n, gast.Name)}
-
-
 def names_changed(body: list[Any]) -> set[str]:
     """Variables whose value is changed in place: by a store into a part, or by a method."""
     found: set[str] = set()

@@ -551,7 +551,7 @@ class Residuals:
         """Find a place in the body where all values of the record stand; else save some."""
         ready = max(self.ready_at(statement, n) for n in found)
         gone = min(self.gone_at(statement, n) for n in found)
-        if ready <= gone:
+        if ready <= gone and has_one_version_each(found):
             self.record_place[id(statement)] = gone
             return
         for node in found:
@@ -670,6 +670,12 @@ class Residuals:
         return out
 
 
+def has_one_version_each(readings: list[gast.Name]) -> bool:
+    """Does every name stand for one value only? A record has one place for a name."""
+    versions = {(n.id, n.v) for n in readings if n.v != -1}
+    return len(versions) == len({name for name, _ in versions})
+
+
 def _bound(statement: gast.stmt) -> set[str]:
     """Names that a statement itself binds (those of its blocks left out)."""
     if isinstance(statement, (gast.Assign, gast.AnnAssign, gast.AugAssign)):
@@ -718,7 +724,8 @@ def _provides(statement: gast.stmt, node: gast.Name) -> bool:
     if isinstance(statement, gast.If) and statement.after.get(node.id) == node.v:
         return node.id in changed_names([statement])
     if isinstance(statement, (gast.For, gast.While)):
-        return node.id in changed_names([statement])
+        is_changed = node.id in changed_names([statement])
+        return is_changed and statement.behind.get(node.id, node.v) == node.v
     for inner in core.walk_statements([statement]):
         for n in core.free_names(getattr(inner, "targets", [])):
             if n.id == node.id and getattr(n, "v", None) == node.v:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import builtins
 import collections
+import functools
 import types
 from typing import Any
 
@@ -30,6 +31,7 @@ import numpy as np
 
 from redraft.runtime.callbacks import is_host_call
 from redraft.transpile import core
+from redraft.transpile.analysis.cutting import Cuts
 from redraft.transpile.analysis.liveness import mark_live
 from redraft.transpile.errors import TransformError
 from redraft.transpile.front.coarse import MUTATORS, SHAPE_ATTRIBUTES
@@ -217,7 +219,16 @@ class Stager:
             isinstance(o, (gast.Is, gast.IsNot)) for o in node.ops
         ):
             return False
-        return any(self.may_be_tensor(child) for child in core.children(node))
+        return any(map(self.may_be_tensor, core.children(node))) or self.makes_tensor(node)
+
+    def makes_tensor(self, node: Any) -> bool:
+        """Does an expression call what gives a tensor, whatever it is called with?"""
+        return isinstance(node, gast.Call) and self.cuts.code(node.func, self.scope)
+
+    @functools.cached_property
+    def cuts(self) -> Cuts:
+        """Knows which calls XLA cannot compile: their results are tensors."""
+        return Cuts()
 
     def _gives_no_tensor(self, node: gast.Call) -> bool:
         value = self.scope.value(node.func)
@@ -1298,7 +1309,7 @@ def _structured(body: list[Any]) -> list[Any]:
 
 def _readable(body: list[Any]) -> list[Any]:
     """Names of flags as Python knows them (``stop.l1`` is `stop_1`)."""
-    taken = {n.id for s in body for n in core.walk(s) if isinstance(n, gast.Name)}
+    taken = core.names_in(body)
     new: dict[str, str] = {}
     for statement in body:
         for node in core.walk(statement):

@@ -1,0 +1,504 @@
+"""`pmap`: one function on several devices, each with its own slice of the arguments.
+
+The staged function is traced as one of the replicas, cut around its collectives into parts that XLA
+compiles (transforms/partition.py). The trace is copied for every device into one graph of TensorFlow's, in which
+the devices exchange values where the collectives stand (runtime/tf_replicas.py)::
+
+    def step(w, x):                     # f, for one device
+        g = step_island_1(w, x)         # compiled by XLA
+        g = rd.pmean(g, "i")            # between the devices
+        return step_island_2(w, g)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from redraft.runtime import memory
+from redraft.runtime.memory import TRACE, Trace
+from redraft.runtime.partition import Cut
+from redraft.runtime.placed import PmapSharding, checked_axis, placed
+from redraft.runtime.replicas import Replica
+from redraft.runtime.sharded import ShardedArray
+from redraft.runtime.tensors import is_tensor, require_tensorflow
+from redraft.transpile.batched_arguments import axes_of_parts
+from redraft.transpile.errors import Span, TransformError
+from redraft.transpile.jit import Entry, Jitted, Leaf, _static_key, flatten, source_text
+from redraft.transpile.jit_call import Constant, Result, children, mapped, rebuilt
+from redraft.transpile.vmap import Axes, Vmapped, _check_in_axes, _check_tree
+
+
+def pmap(
+    fun: Callable | None = None,
+    axis_name: str | None = None,
+    in_axes: Axes = 0,
+    out_axes: Axes = 0,
+    static_broadcasted_argnums: int | Sequence[int] = (),
+    devices: Sequence[Any] | None = None,
+    backend: str | None = None,
+    axis_size: int | None = None,
+    donate_argnums: int | Sequence[int] = (),
+    global_arg_shapes: Any = None,
+) -> Any:
+    """A function that runs `fun` on several devices at once, on each with its own slice of the arguments.
+
+    Args:
+        fun: a Python function, for one device. Left out, `pmap` is a decorator.
+        axis_name: a name for the axis of the devices: `rd.psum` and the other collectives go over it.
+        in_axes: the axis of every argument that goes along the devices, as for `rd.vmap`: an int for
+            all, or a tuple with one entry per positional argument; None gives all devices the whole.
+        out_axes: where that axis goes in the result; None for a result on which the devices agree.
+        static_broadcasted_argnums: positions of arguments that are no arrays; the function is compiled for each
+            value of them.
+        devices: the devices, as `rd.devices()` gives them; by default the first of this process, or of the
+            strategy of TensorFlow's in whose scope the call stands.
+        backend: ``cpu``, ``gpu`` or ``tpu``.
+        axis_size: the number of slices, which is that of the devices; checked against the arguments.
+        donate_argnums: accepted for compatibility with JAX; nothing is overwritten.
+        global_arg_shapes: must be None.
+
+    Returns:
+        A function with the parameters of `fun`. Its results are `ShardedArray`s: they act as NumPy's
+        arrays, and stay on the devices when `pmap` gets them again.
+
+    Raises:
+        TypeError, ValueError: the axes do not fit the arguments.
+        RuntimeError: there are fewer devices than slices; it says how many, and how to get more.
+        TransformError: at the first call, if `fun` cannot be staged.
+    """
+    options = {
+        "axis_name": axis_name, "in_axes": in_axes, "out_axes": out_axes,
+        "static_broadcasted_argnums": static_broadcasted_argnums, "devices": devices,
+        "backend": backend, "axis_size": axis_size, "donate_argnums": donate_argnums,
+        "global_arg_shapes": global_arg_shapes,
+    }  # fmt: skip
+    if fun is None:
+        return functools.partial(pmap, **options)
+    if not callable(fun):
+        raise TypeError(f"pmap expects a function, got {type(fun).__name__}")
+    return Pmapped(fun, **options)
+
+
+class Pmapped(Jitted):
+    """A function that runs on several devices: compiled at its first call for arguments of a kind.
+
+    Attributes:
+        inner: the function of one device.
+    """
+
+    redraft_jitted = False
+    redraft_pmapped = True
+
+    def __init__(self, fun: Any, **options: Any) -> None:
+        if options["global_arg_shapes"] is not None:
+            raise ValueError(
+                "pmap: `global_arg_shapes` must be None: every process passes the slices of its own "
+                "devices, and the shapes of all are known from them"
+            )
+        name = options["axis_name"]
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"pmap axis_name must be a string, got {name!r}")
+        _check_in_axes(options["in_axes"])
+        _check_tree(options["out_axes"], "out_axes")
+        static = options["static_broadcasted_argnums"]
+        super().__init__(
+            fun, static_argnums=static, static_argnames=None, donate_argnums=options["donate_argnums"],
+            donate_argnames=None, device=None, backend=None, in_shardings=None, out_shardings=None,
+        )  # fmt: skip
+        self.inner, self.pmap_options = fun, options
+        self.axis_name = name
+        self.plan = Plan(fun, options["in_axes"], options["out_axes"], name, options["axis_size"])
+
+    @property
+    def traced_function(self) -> Any:
+        return self.inner
+
+    @property
+    def source(self) -> str:
+        """The staged source of the function for one device, and of those that it calls by name."""
+        with of_replica(self.axis_name, 1, partition=True):
+            return source_text(self.inner)
+
+    def __repr__(self) -> str:
+        return f"<redraft pmap of {getattr(self.inner, '__qualname__', repr(self.inner))}>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leaves: list[Any] = []
+        key = self.key_of(args, kwargs, leaves)
+        entry = self.entries.get(key)
+        if entry is None or not entry.is_current():
+            entry = self.compile(key, args, kwargs)
+        if TRACE.memories:
+            return entry.call_in_trace(leaves)
+        try:
+            return entry.call(leaves)
+        except Exception as error:
+            entry.explain(error)
+            raise
+
+    def compiled_as_well(self, function: Any) -> Pmapped:
+        """Another function of the same arguments, with the same options."""
+        return Pmapped(function, **self.pmap_options)
+
+    @property
+    def entry_class(self) -> type[Entry]:
+        return PmapEntry
+
+    def key_of(self, args: tuple, kwargs: dict[str, Any], leaves: list[Any]) -> Any:
+        """Structure, dtypes and shapes of a call's arguments; collects their leaves."""
+        key: list[Any] = [devices_in_scope()]
+        for place, value in enumerate(args):
+            if place in self.static[0]:
+                key.append(_static_key(value, self.name_of(place)))
+            else:
+                key.append(structure(value, leaves, self.name_of(place)))
+        for name in sorted(kwargs):
+            key.append((name, structure(kwargs[name], leaves, name)))
+        return tuple(key)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError("pmap: the programs of several devices are not shown by `lower`")
+
+    def device_names(self, size: int) -> tuple[str, ...]:
+        """The devices of a call with so many slices.
+
+        Raises:
+            RuntimeError: there are too few.
+            ValueError: `devices` has another number of them.
+        """
+        from redraft.runtime.devices import CPU_DEVICES, local_devices
+
+        given = self.pmap_options["devices"]
+        if given is not None:
+            names = tuple(name_of_device(d) for d in given)
+            if len(names) != size:
+                raise ValueError(
+                    f"pmap: `devices` has {len(names)}, and the arguments have {size} slices along "
+                    "the mapped axis"
+                )
+            return names
+        names = devices_in_scope() or tuple(
+            d.name for d in local_devices(self.pmap_options["backend"])
+        )
+        if size > len(names):
+            more = (
+                f"; call rd.config.set_cpu_devices({size}) before TensorFlow is used, or set the "
+                f"environment variable {CPU_DEVICES}={size}"
+            )
+            raise RuntimeError(
+                f"pmap: the arguments have {size} slices along the mapped axis, and there "
+                f"{'is 1 device' if len(names) == 1 else f'are {len(names)} devices'}"
+                f"{more if all('CPU' in n for n in names) else ''}"
+            )
+        return names[:size]
+
+
+class Plan(Vmapped):
+    """What `in_axes` say of the arguments of a call, with the checks of `vmap`."""
+
+    def sizes(self, args: tuple, kwargs: dict[str, Any]) -> tuple[list[Axes], dict[str, Axes], int]:
+        """The axes of every argument, and the number of slices."""
+        try:
+            axes, named = self.axes_of(args, kwargs)
+            return axes, named, self.checked_size(args, axes, kwargs, named)
+        except ValueError as error:
+            raise ValueError(str(error).replace("vmap", "pmap", 1)) from None
+
+
+def name_of_device(device: Any) -> str:
+    """TensorFlow's name of a device."""
+    return str(getattr(device, "name", device))
+
+
+def devices_in_scope() -> tuple[str, ...] | None:
+    """The devices of the user's strategy of TensorFlow's, in whose scope the call stands."""
+    import sys
+
+    tf = sys.modules.get("tensorflow")
+    if tf is None or not tf.distribute.has_strategy():
+        return None
+    return tuple(tf.distribute.get_strategy().extended.worker_devices)
+
+
+def structure(x: Any, leaves: list[Any], name: str) -> Any:
+    """As `flatten` of jit.py, with arrays that lie on devices."""
+    if isinstance(x, ShardedArray):
+        leaves.append(x)
+        return Leaf("array", x.dtype, x.shape)
+    parts = None if x is None or isinstance(x, np.ndarray) or is_tensor(x) else children(x)
+    if parts is None:
+        return flatten(x, leaves, name)
+    keys, values, extra = parts
+    return (type(x), keys, extra, tuple(structure(v, leaves, name) for v in values))
+
+
+def axes_of_leaves(x: Any, axes: Axes, name: str, found: list[Any]) -> None:
+    """The axis of every leaf of an argument, in the order of `structure`."""
+    if x is None:
+        return
+    parts = None if isinstance(x, (np.ndarray, ShardedArray)) or is_tensor(x) else children(x)
+    if parts is None:
+        found.append(axes)
+        return
+    _, values, _ = parts
+    if isinstance(x, (list, tuple, dict)):
+        container = x if isinstance(x, dict) else values
+        inner = axes_of_parts(axes, container, name)
+    else:
+        inner = [axes] * len(values)
+    for value, of in zip(values, inner, strict=True):
+        axes_of_leaves(value, of, name, found)
+
+
+@contextlib.contextmanager
+def of_replica(axis_name: Any, size: int, partition: bool) -> Iterator[None]:
+    """A trace of one replica, apart from one that is going on."""
+    before = dict(vars(TRACE))
+    vars(TRACE).update(vars(Trace()))
+    TRACE.replicas, TRACE.partition = Replica(axis_name, size), partition
+    TRACE.fields = before["fields"]
+    try:
+        yield
+    finally:
+        vars(TRACE).update(before)
+
+
+# --- what is compiled
+
+
+class PmapEntry(Entry):
+    """A function compiled for arguments of one kind, on several devices."""
+
+    jitted: Pmapped
+
+    def __init__(self, pmapped: Pmapped, args: tuple, kwargs: dict[str, Any]) -> None:
+        require_tensorflow()
+        from redraft.runtime import tf_jit, tf_placed, tf_replicas
+
+        self.tf, self.placing, self.replicas = tf_jit, tf_placed, tf_replicas
+        self.jitted = pmapped
+        self.guards, self.others, self.device = [], [], None
+        moving = tuple(None if i in pmapped.static[0] else a for i, a in enumerate(args))
+        axes, named, size = pmapped.plan.sizes(moving, kwargs)
+        self.axes: list[int | None] = []
+        for place, value in enumerate(moving):
+            axes_of_leaves(value, axes[place], pmapped.name_of(place), self.axes)
+        for name in sorted(kwargs):
+            axes_of_leaves(kwargs[name], named[name], name, self.axes)
+        self.names = pmapped.device_names(size)
+        self.exchange = tf_replicas.Local(self.names)
+        leaves: list[Any] = []
+        self.args, self.kwargs = self.templates(args, kwargs, leaves)
+        self.axes = [self.counted(x, a) for x, a in zip(leaves, self.axes, strict=True)]
+        self.kinds = [
+            type(x) if a is None and type(x) in (bool, int, float, complex) else None
+            for x, a in zip(leaves, self.axes, strict=True)
+        ]
+        with self.apart():
+            self.compiled = self.traced(frozenset(), leaves, [
+                self.slice_specification(x, a) for x, a in zip(leaves, self.axes, strict=True)
+            ])  # fmt: skip
+        self.leaves_of = None
+        self.build()
+        self.args = self.kwargs = None
+
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[None]:
+        """A trace apart from the one that calls this function, if there is one."""
+        import tensorflow as tf
+
+        with of_replica(self.jitted.axis_name, self.exchange.size, False), tf.init_scope():
+            yield
+
+    @staticmethod
+    def counted(x: Any, axis: int | None) -> int | None:
+        """An axis counted from the front."""
+        return None if axis is None else axis % len(np.shape(x) if not is_tensor(x) else x.shape)
+
+    def slice_specification(self, x: Any, axis: int | None) -> Any:
+        """What is known of an argument of one replica."""
+        if isinstance(x, ShardedArray):
+            shape, dtype = x.shape, x.dtype
+        else:
+            whole = self.specification(x)
+            shape, dtype = tuple(whole.shape), whole.dtype
+        if axis is not None:
+            shape = (*shape[:axis], *shape[axis + 1 :])
+        return self.tf.specification(dtype, shape)
+
+    def joins(self, leaves: list[Any]) -> bool:
+        return False
+
+    def build(self) -> None:
+        """Copy the trace for all devices."""
+        agreed = [a is None for a in self.axes]
+        try:
+            self.function, self.agreed = self.replicas.build(
+                self.compiled.concrete, self.exchange, agreed, self.compiled.whole
+            )
+        except self.replicas.Disagreement as error:
+            raise TransformError(
+                "a collective in a branch or a loop whose condition differs between the devices",
+                None if error.place is None else Span(*error.place),
+                "all devices must come to it: call it before, and use here what it gives, or make the "
+                "condition the same for all, with `rd.psum` or `rd.pmax`",
+            ) from None
+        self.results: list[Any] = []
+        self.answer = self.with_axes(self.answer, self.jitted.pmap_options["out_axes"])
+        self.run = self.tf.direct_run(self.function) or self.slowly
+
+    def slowly(self, tensors: list[Any], _: None = None, count: int = 0) -> list[Any]:
+        """The public way to run the function."""
+        return list(self.function(*tensors))
+
+    def with_axes(self, answer: Any, axes: Axes) -> Any:
+        """The result, where each part knows its axis.
+
+        Raises:
+            ValueError: an axis does not fit; the devices may not agree on a result without axis.
+        """
+        if isinstance(answer, Result):
+            if axes is None and not self.agreed[answer.number]:
+                raise ValueError(
+                    "pmap out_axes: None for a result that may differ between the devices; give it an "
+                    "axis, or make it the same for all, with `rd.psum` or `rd.pmean`"
+                )
+            return Out(answer.number, axes, answer.number_type)
+        if isinstance(answer, Constant):
+            return Constant(self.repeated(answer.value, axes))
+        parts = None if answer is None else children(answer)
+        if parts is None:
+            known = isinstance(answer, (bool, int, float, complex, np.generic))
+            return Constant(self.repeated(answer, axes)) if known else answer
+        keys, values, extra = parts
+        if isinstance(answer, (list, tuple, dict)):
+            container = answer if isinstance(answer, dict) else values
+            inner = axes_of_parts(axes, container, "the result")
+        else:
+            inner = [axes] * len(values)
+        new = [self.with_axes(v, a) for v, a in zip(values, inner, strict=True)]
+        return rebuilt(answer, keys, new, extra)
+
+    def repeated(self, value: Any, axes: Axes) -> Any:
+        """What was known while tracing, once for each device of this process."""
+        if axes is None:
+            return value
+        array = np.asarray(value)
+        axis = checked_axis(axes, array.ndim + 1)
+        return np.stack([array] * len(self.names), axis)
+
+    # --- calls
+
+    def call(self, leaves: list[Any]) -> Any:
+        """Run it on arrays."""
+        tensors: list[Any] = []
+        for x, axis in zip(leaves, self.axes, strict=True):
+            tensors += self.parts_of(x, axis)
+        width = len(self.names)
+        count = len(self.compiled.concrete.outputs) * width
+        flat = self.run(tensors, None, count) if count else []
+        results = [flat[i : i + width] for i in range(0, count, width)]
+        if self.checks:
+            first = len(results) - len(self.checks)
+            self.check(tuple(any(bool(t) for t in r) for r in results[first:]))
+        return filled(self.answer, lambda out: out.array(results, self.names))
+
+    def parts_of(self, x: Any, axis: int | None) -> list[Any]:
+        """The tensors of an argument, one for each device."""
+        if isinstance(x, ShardedArray):
+            sharding = x.sharding
+            if isinstance(sharding, PmapSharding) and sharding == (self.names, axis):
+                return x.parts
+            x = x.whole()
+        if is_tensor(x):
+            slices = [x] * len(self.names) if axis is None else self.slices(x, axis)
+            return [self.placing.on_device(s, n) for s, n in zip(slices, self.names, strict=True)]
+        x = np.asarray(x)
+        tensor = self.placing.tensor
+        if axis is None:
+            return [tensor(x, n) for n in self.names]
+        x = x if axis == 0 else np.moveaxis(x, axis, 0)
+        return [tensor(x[i], n) for i, n in enumerate(self.names)]
+
+    def slices(self, x: Any, axis: int) -> list[Any]:
+        """The slices of a tensor along an axis."""
+        import tensorflow as tf
+
+        return tf.unstack(x, axis=axis)
+
+    def call_in_trace(self, leaves: list[Any]) -> Any:
+        """Run it within a function that is being traced, which is cut here.
+
+        Raises:
+            Cut: that function is traced as one program of XLA's.
+        """
+        import tensorflow as tf
+
+        if not TRACE.partition:
+            raise Cut("pmap")
+        held = memory.current()
+        tensors: list[Any] = []
+        for x, axis in zip(leaves, self.axes, strict=True):
+            now = x if held is None else held.current(x)
+            x = tf.convert_to_tensor(now.whole() if isinstance(now, ShardedArray) else now)
+            slices = [x] * len(self.names) if axis is None else self.slices(x, axis)
+            tensors += slices
+        flat = list(self.function(*tensors))
+        width = len(self.names)
+        results = [flat[i : i + width] for i in range(0, len(flat), width)]
+        for failed, error in zip(
+            results[len(results) - len(self.checks) :], self.checks, strict=True
+        ):
+            TRACE.checks.append((tf.reduce_any(tf.stack(failed)), error))
+        return filled(self.answer, lambda out: out.tensor(results))
+
+
+class Out:
+    """A place in the result of a call.
+
+    Attributes:
+        number: which result of the function.
+        axis: where the axis of the devices goes; None for the value on which they agree.
+        number_type: of a number of Python's, its type.
+    """
+
+    def __init__(self, number: int, axis: int | None, number_type: type | None) -> None:
+        self.number, self.axis, self.number_type = number, axis, number_type
+
+    def array(self, results: list[list[Any]], names: tuple[str, ...]) -> Any:
+        """The array that lies on the devices."""
+        parts = results[self.number]
+        if self.axis is None and self.number_type is not None:
+            return self.number_type(parts[0].numpy())
+        return placed(parts, self.axis, names)
+
+    def tensor(self, results: list[list[Any]]) -> Any:
+        """The whole as one tensor."""
+        import tensorflow as tf
+
+        parts = results[self.number]
+        if self.axis is None:
+            return parts[0]
+        return tf.stack(parts, checked_axis(self.axis, len(parts[0].shape) + 1))
+
+
+def filled(answer: Any, make: Callable[[Out], Any]) -> Any:
+    """The result of a call: what `make` gives in every place of it."""
+
+    def one(x: Any) -> Any:
+        if isinstance(x, Out):
+            return make(x)
+        if isinstance(x, Constant):
+            return x.value.copy() if isinstance(x.value, np.ndarray) else x.value
+        return x
+
+    return one(answer) if isinstance(answer, (Out, Constant)) else mapped(one, answer)
+
+
+pmap.redraft_transform = "pmap"  # type: ignore[attr-defined]
+__all__ = ["Pmapped", "pmap"]
