@@ -41,6 +41,7 @@ class Workers:
         devices: the names of this process's devices, one for each of its replicas.
         size: the number of replicas of all workers.
         first: the number of this process's first replica among all.
+        turn: held by a call of a program, so that two threads do not mix up their messages.
     """
 
     def __init__(self, devices: Sequence[str] | None = None, label: str = "") -> None:
@@ -64,6 +65,7 @@ class Workers:
         self.processes = len(found.workers)
         self.size = self.processes * len(self.devices)
         self.first = found.index * len(self.devices)
+        self.turn = threading.Lock()
         self._label = numbered(label)
         self._places = itertools.count()
 
@@ -105,6 +107,20 @@ class Workers:
             gathered = received(rows, dtype)
             gathered.set_shape([self.size, *shape] if shape.rank is not None else None)
         return self._on_all(gathered)
+
+    def permute(self, values: Sequence[tf.Tensor], source: Sequence[int]) -> list[tf.Tensor]:
+        """The tensor that each replica receives from another; all are sent to all.
+
+        Args:
+            values: one tensor for each local device.
+            source: for every replica of all workers the one it receives from; -1 for none, and zeros.
+        """
+        found = []
+        for place, gathered in enumerate(self.gather(values)):
+            with tf.device(self.devices[place]):
+                sender = source[self.first + place]
+                found.append(tf.zeros_like(gathered[0]) if sender < 0 else gathered[sender])
+        return found
 
     def _reduced(
         self, values: Sequence[tf.Tensor], operation: str, local: Callable, encoded: Callable

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from redraft.runtime.cluster import cluster
+
 WORKER_TIMEOUT = "REDRAFT_WORKER_TIMEOUT"  # the environment variables that `set_worker_timeout`
 START_TIMEOUT = "REDRAFT_START_TIMEOUT"  # stands for, in seconds
 SECONDS, START_SECONDS = 10.0, 60.0
@@ -45,6 +47,17 @@ def set_worker_timeout(seconds: float, start: float | None = None) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= SHORTEST:
             raise ValueError(f"set_worker_timeout: expected a second or more, got {value!r}")
     _chosen.update(chosen)
+
+
+def raise_lost(error: BaseException) -> None:
+    """Raise `WorkerLost` in place of an error of TensorFlow's that comes of another worker's end."""
+    if cluster() is None:
+        return
+    from redraft.runtime import tf_cluster
+
+    lost = tf_cluster.explain(error)
+    if lost is not None:
+        raise lost from error
 
 
 def worker_timeout() -> float:
