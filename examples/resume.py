@@ -3,8 +3,7 @@
 Run: redraft launch --workers 2 examples/resume.py CHECKPOINTS
 
 The first worker writes a file every 10 steps. If a worker is lost, the others end with `rd.WorkerLost`; run
-the same command again, and at most the steps since the last file are done again, with the same numbers. A
-file gets its name when all of it is on the disk, so that a crash leaves no half of one.
+the same command again, and at most the steps since the last file are done again, with the same numbers.
 """
 
 import os
@@ -12,43 +11,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from checkpoints import restore, save
 from digits import initial_params
 from digits_workers import EPOCHS, batches, images_and_labels, train
 
 import redraft as rd
 
 EVERY = 10
-KEPT = 2
-
-
-def save(folder, step, arrays):
-    """Write the arrays of a step: all of the file, or nothing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / "unfinished"
-    with unfinished.open("wb") as file:
-        np.savez(file, *arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(folder / f"{step:08}.npz")
-    place = os.open(folder, os.O_RDONLY)
-    os.fsync(place)  # the new name is on the disk, too
-    os.close(place)
-    for old in saved(folder)[:-KEPT]:
-        old.unlink()
-
-
-def saved(folder):
-    """The files of all steps that are there, oldest first."""
-    return sorted(folder.glob("[0-9]*.npz"))
-
-
-def restore(folder):
-    """The last step that was saved and its arrays; step 0 and None before the first."""
-    files = saved(folder)
-    if not files:
-        return 0, None
-    with np.load(files[-1]) as file:
-        return int(files[-1].stem), list(file.values())
 
 
 def of_first_worker(arrays):

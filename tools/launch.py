@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import click
 
@@ -48,8 +48,7 @@ def launch(
         0, or the exit status of the first worker that failed: 128 and the signal's number if a signal
         ended it; 124 after the timeout.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
     running: list[subprocess.Popen] = []
     watcher = start_guard()
     readers: list[threading.Thread] = []
@@ -68,6 +67,13 @@ def launch(
         for reader in readers:
             reader.join(timeout=2)
         guard.dismiss(watcher)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def leave(number: int, frame: Any) -> NoReturn:
+    """Let a signal end the launcher as an exit does, so that it ends the workers."""
+    sys.exit(128 + number)
 
 
 def environments(workers: int, devices: int | None) -> list[dict[str, str]]:
