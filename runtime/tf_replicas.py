@@ -21,6 +21,7 @@ MARK = "_redraft_collective"  # attribute of an operation: what it stands for
 PLAIN = frozenset({"sum", "largest", "smallest", "gather", "permute", "number", "condition"})
 OF_EACH = frozenset({"permute", "number"})  # what these give differs between replicas
 LOOPS = frozenset({"While", "StatelessWhile"})
+CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 OWN_VALUES = (
     "Random",
     "Stateless",
@@ -118,9 +119,14 @@ def holds_marks(graph: Any) -> bool:
     for op in graph.get_operations():
         if mark_of(op) is not None:
             return True
-        if op.type in LOOPS and holds_marks(body_of(graph, op.get_attr("body").name)):
+        if op.type in LOOPS and loop_holds_marks(graph, op):
             return True
     return False
+
+
+def loop_holds_marks(graph: Any, op: Any) -> bool:
+    """Is there a collective in the body or in the condition of a loop?"""
+    return any(holds_marks(body_of(graph, op.get_attr(part).name)) for part in ("body", "cond"))
 
 
 # --- what the replicas agree on
@@ -163,6 +169,8 @@ class Agreement:
             flags = [kind not in OF_EACH] * len(op.outputs)
         elif op.type in LOOPS:
             flags = self.loop(op, inputs)
+        elif op.type in CALLS:
+            flags = Agreement(body_of(self.graph, op.get_attr("f").name), inputs).outputs
         elif any(word in op.type for word in OWN_VALUES):
             flags = [False] * len(op.outputs)
         else:
@@ -182,8 +190,8 @@ class Agreement:
             flags = new
         if all(Agreement(condition, flags).outputs):
             return flags
-        if holds_marks(body):
-            raise Disagreement(first_place(body))
+        if loop_holds_marks(self.graph, op):
+            raise Disagreement(first_place(body) or first_place(condition))
         return [False] * len(flags)  # each has its own number of rounds
 
 
@@ -194,9 +202,10 @@ def first_place(graph: Any) -> Any:
         if found is not None:
             return found[2]
         if op.type in LOOPS:
-            place = first_place(body_of(graph, op.get_attr("body").name))
-            if place is not None:
-                return place
+            for part in ("body", "cond"):
+                place = first_place(body_of(graph, op.get_attr(part).name))
+                if place is not None:
+                    return place
     return None
 
 
@@ -303,7 +312,7 @@ class Joined:
             self.tensors[op.outputs[0].name] = self.exchanged(op, *found[:2])
             self.ops[op.name] = [x.op for x in self.tensors[op.outputs[0].name]]
             return
-        if op.type in LOOPS and holds_marks(body_of(self.graph, op.get_attr("body").name)):
+        if op.type in LOOPS and loop_holds_marks(self.graph, op):
             self.loop(op)
             return
         copies = [self.copy(op, replica) for replica in range(self.count)]
@@ -356,7 +365,11 @@ class Joined:
         def by_variable(flat: Sequence[Any]) -> list[list[Any]]:
             return [list(flat[i * self.count : (i + 1) * self.count]) for i in range(width)]
 
+        exchanges = holds_marks(condition)
+
         def goes_on(*flat: Any) -> Any:
+            if exchanges:
+                return Joined(condition, self.exchange, by_variable(flat)).outputs[0][0]
             first = [values[:1] for values in by_variable(flat)]
             alone = OfFirst(self.exchange)
             return Joined(condition, alone, first).outputs[0][0]
