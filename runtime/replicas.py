@@ -18,6 +18,7 @@ from redraft.runtime import memory as traced
 from redraft.runtime import numpy as rnp
 from redraft.runtime.memory import TRACE
 from redraft.runtime.partition import Cut
+from redraft.runtime.refusals import refusal
 from redraft.runtime.tensors import is_tensor
 
 
@@ -49,11 +50,22 @@ class Replica:
 
     def pmax(self, x: Any, groups: Any = None) -> Any:
         """The largest."""
-        return self.each(x, lambda t: self.marked("largest", t), lambda c: c, groups, "pmax")
+        return self.each(x, lambda t: self.extreme("largest", t), lambda c: c, groups, "pmax")
 
     def pmin(self, x: Any, groups: Any = None) -> Any:
         """The smallest."""
-        return self.each(x, lambda t: self.marked("smallest", t), lambda c: c, groups, "pmin")
+        return self.each(x, lambda t: self.extreme("smallest", t), lambda c: c, groups, "pmin")
+
+    def extreme(self, kind: str, x: Any) -> Any:
+        """The largest or smallest of a tensor; of booleans, True is larger."""
+        if x.dtype.is_complex:
+            raise refusal(
+                "the largest or smallest of complex numbers is not defined between devices",
+                "take that of `np.abs(x)`, or of `x.real` and `x.imag`",
+            )
+        if x.dtype.is_bool:
+            return rnp.astype(self.marked(kind, x, dtype=np.dtype(np.uint8)), bool)
+        return self.marked(kind, x)
 
     def total(self, x: Any) -> Any:
         """The sum of a tensor."""
@@ -162,6 +174,8 @@ class Replica:
             if isinstance(value, (list, tuple)):
                 parts = [visit(v) for v in value]
                 return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+            if value is None:
+                return None
             value = value if held is None else held.current(value)
             if not is_tensor(value) and known is not None:
                 return known(value)
