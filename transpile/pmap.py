@@ -166,10 +166,12 @@ class OnDevices(Jitted):
         _check_in_axes(options["in_axes"])
         _check_tree(options["out_axes"], "out_axes")
         static = options["static_broadcasted_argnums"]
-        super().__init__(
-            fun, static_argnums=static, static_argnames=None, donate_argnums=options["donate_argnums"],
-            donate_argnames=None, device=None, backend=None, in_shardings=None, out_shardings=None,
-        )  # fmt: skip
+        with in_words_of_pmap():
+            super().__init__(
+                fun, static_argnums=static, static_argnames=None,
+                donate_argnums=options["donate_argnums"], donate_argnames=None, device=None,
+                backend=None, in_shardings=None, out_shardings=None,
+            )  # fmt: skip
         self.inner, self.pmap_options = fun, options
         self.out_axes = options["out_axes"]
         self.axis_name = name
@@ -236,13 +238,16 @@ class OnDevices(Jitted):
                 "something else: pass them by position"
             )
         key: list[Any] = [span_in_scope()]
-        for place, value in enumerate(args):
-            if place in self.static[0]:
-                key.append(_static_key(value, self.name_of(place)))
-            else:
-                key.append(structure(value, leaves, self.name_of(place)))
-        for name in sorted(kwargs):
-            key.append((name, structure(kwargs[name], leaves, name)))
+        try:
+            for place, value in enumerate(args):
+                if place in self.static[0]:
+                    key.append(_static_key(value, self.name_of(place)))
+                else:
+                    key.append(structure(value, leaves, self.name_of(place)))
+            for name in sorted(kwargs):
+                key.append((name, structure(kwargs[name], leaves, name)))
+        except TypeError as error:
+            raise TypeError(of_pmap(error)) from None
         return tuple(key)
 
     def lower(self, *args: Any, **kwargs: Any) -> Any:
@@ -396,6 +401,24 @@ def chosen(pairs: Any, place: int) -> Axes:
     if isinstance(pairs, dict):
         return {k: chosen(p, place) for k, p in pairs.items()}
     return type(pairs)(chosen(p, place) for p in pairs)
+
+
+@contextlib.contextmanager
+def in_words_of_pmap() -> Iterator[None]:
+    """Errors about arguments that jit.py finds, with the names that `pmap` has for them."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(of_pmap(error)) from None
+
+
+def of_pmap(error: BaseException) -> str:
+    """The text of an error of `jit`, for `pmap`."""
+    text = str(error).replace("jit", "pmap", 1)
+    both = "static_argnums or static_argnames"
+    return text.replace(both, "static_broadcasted_argnums").replace(
+        "static_argnums", "static_broadcasted_argnums"
+    )
 
 
 def name_of_device(device: Any) -> str:
@@ -562,7 +585,10 @@ class PmapEntry(Entry):
         keys, values, extra = parts
         if isinstance(answer, (list, tuple, dict)):
             container = answer if isinstance(answer, dict) else values
-            inner = axes_of_parts(axes, container, "the result")
+            try:
+                inner = axes_of_parts(axes, container, "the result")
+            except ValueError as error:
+                raise ValueError(str(error).replace("vmap in_axes", "pmap out_axes")) from None
         else:
             inner = [axes] * len(values)
         new = [self.with_axes(v, a) for v, a in zip(values, inner, strict=True)]
