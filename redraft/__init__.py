@@ -35,6 +35,15 @@ from redraft.runtime.devices import (  # noqa: E402
     process_count,
     process_index,
 )
+from redraft.runtime.meshes import (  # noqa: E402
+    Mesh,
+    NamedSharding,
+    PartitionSpec,
+    device_put,
+    make_mesh,
+)
+from redraft.runtime.meshes import PartitionSpec as P  # noqa: E402
+from redraft.runtime.sharded import ShardedArray  # noqa: E402
 from redraft.runtime.specs import ShapeDtypeStruct  # noqa: E402
 from redraft.runtime.stop_gradient import stop_gradient  # noqa: E402
 from redraft.runtime.tree_util import register_pytree_node  # noqa: E402
@@ -69,7 +78,12 @@ from redraft.transpile.scopes import (  # noqa: E402
 from redraft.transpile.vmap import vmap, vmap_by_loop  # noqa: E402
 
 __all__ = [
+    "Mesh",
+    "NamedSharding",
+    "P",
+    "PartitionSpec",
     "ShapeDtypeStruct",
+    "ShardedArray",
     "SourceError",
     "TableError",
     "TransformError",
@@ -90,6 +104,7 @@ __all__ = [
     "debug",
     "debug_nans",
     "device_count",
+    "device_put",
     "devices",
     "effects_barrier",
     "eval_shape",
@@ -107,6 +122,7 @@ __all__ = [
     "linearize",
     "local_device_count",
     "local_devices",
+    "make_mesh",
     "make_source",
     "named_call",
     "named_scope",

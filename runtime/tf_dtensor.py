@@ -1,0 +1,353 @@
+"""Programs that run on a mesh of devices, by TensorFlow's DTensor. No other module knows DTensor.
+
+DTensor takes a graph of operations on whole arrays and makes of it the program of each device, with the exchanges
+between them. It is experimental: left alone it chooses layouts of its own, and some of its choices
+are refused later, or give wrong numbers. So every operation is written anew here, with the
+layouts of its operands and results fixed (runtime/layouts.py) by the attribute `_layout`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import attr_value_pb2
+from tensorflow.experimental import dtensor
+from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
+
+from redraft.runtime.layouts import Layout, Operation, agreed, has_rule, ruled, whole
+from redraft.runtime.meshes import Mesh, NamedSharding, PartitionSpec
+from redraft.runtime.sharded import ShardedArray
+
+LOCK = threading.RLock()  # exchanges of two programs at once would wait for each other
+LOOPS = ("While", "StatelessWhile")
+# the switch of DTensor's for operations that it does not know: it runs them on whole operands
+WITH_WHOLE_OPERANDS = "DTENSOR_ENABLE_REPLICATED_SPMD_AS_DEFAULT_TF."
+
+
+class CannotSplit(Exception):
+    """DTensor cannot run a program; the text says why."""
+
+
+# --- meshes and arrays
+
+
+@functools.lru_cache(maxsize=64)
+def mesh_of(mesh: Mesh) -> Any:
+    """DTensor's mesh."""
+    names = [full_name(d.name) for d in mesh.devices.ravel()]
+    numbers = np.arange(mesh.size).reshape(mesh.devices.shape)
+    return dtensor.Mesh(list(mesh.axis_names), numbers, list(range(mesh.size)), names)
+
+
+def full_name(name: str) -> str:
+    """What DTensor calls a device."""
+    spec = tf.DeviceSpec.from_string(name)
+    if spec.job is None:
+        spec = spec.replace(job="localhost", replica=0, task=0)
+    return spec.to_string()
+
+
+def layout_of(mesh: Mesh, layout: Layout) -> Any:
+    """DTensor's layout."""
+    return dtensor.Layout([name or dtensor.UNSHARDED for name in layout], mesh_of(mesh))
+
+
+def put(x: Any, sharding: NamedSharding) -> Any:
+    """The parts of an array on the devices, as one value of DTensor's."""
+    x = np.asarray(x)
+    x = x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+    parts: dict[tuple, Any] = {}
+    held = []
+    with tf.init_scope(), LOCK:
+        for index in sharding.devices_indices_map(x.shape).values():
+            key = tuple((s.start, s.stop) for s in index)
+            if key not in parts:
+                parts[key] = tf.constant(x[index])
+            held.append(parts[key])
+        return dtensor.pack(held, layout_of(sharding.mesh, sharding.axes(x.ndim)))
+
+
+def on_one_device(x: Any, device: str) -> Any:
+    """A tensor on a device."""
+    with tf.init_scope(), tf.device(device):
+        return tf.identity(tf.constant(np.asarray(x)))
+
+
+def sharded_array(value: Any, sharding: NamedSharding) -> ShardedArray:
+    """A value of DTensor's as an array."""
+    shape, dtype = tuple(value.shape), value.dtype.as_numpy_dtype
+
+    def shards(value: Any) -> dict[Any, np.ndarray]:
+        with tf.init_scope(), LOCK:
+            parts = dtensor.unpack(value)
+        devices = sharding.mesh.devices.ravel()
+        return {d: part.numpy() for d, part in zip(devices, parts, strict=True)}
+
+    def gather(value: Any) -> np.ndarray:
+        held = shards(value)
+        out = np.empty(shape, dtype)
+        for device, index in sharding.devices_indices_map(shape).items():
+            out[index] = held[device]
+        return out
+
+    return ShardedArray(shape, dtype, sharding, value, gather, shards, shards)
+
+
+# --- programs
+
+
+class Program:
+    """A traced function that runs on a mesh.
+
+    Args:
+        concrete: the traced function, on whole arrays.
+        inputs: how its arguments are distributed.
+        outputs: how its results shall be, None for those that come out as they are computed.
+        mesh: the mesh of all of them.
+
+    Attributes:
+        outputs: how the results are distributed.
+
+    Raises:
+        CannotSplit: DTensor cannot run it.
+    """
+
+    def __init__(
+        self,
+        concrete: Any,
+        inputs: list[NamedSharding],
+        outputs: list[NamedSharding | None],
+        mesh: Mesh,
+    ) -> None:
+        if concrete.captured_inputs:
+            raise CannotSplit("it reads variables of TensorFlow's")
+        self.mesh, self.is_new, self.types = mesh, True, set()
+        layouts = [s.axes(x.shape.rank) for s, x in zip(inputs, concrete.inputs, strict=True)]
+        self.outputs: list[NamedSharding] = []
+
+        def body(*tensors: Any) -> list[Any]:
+            writer = Writer(concrete.graph, mesh)
+            given = list(zip(tensors, layouts, strict=True))
+            results = writer.written(concrete.graph, given)
+            self.types, self.outputs = writer.types, []
+            found = []
+            for (x, layout), wanted in zip(results, outputs, strict=True):
+                wanted = wanted or NamedSharding(mesh, PartitionSpec(*layout))
+                self.outputs.append(wanted)
+                found.append(writer.moved(x, layout, wanted.axes(x.shape.rank), again=True))
+            return found
+
+        body.__name__ = "on_mesh"
+        specifications = [tf.TensorSpec(x.shape, x.dtype) for x in concrete.inputs]
+        function = tf.function(body, autograph=False)
+        self.concrete = function.get_concrete_function(*specifications)
+
+    def run(self, tensors: list[Any]) -> list[Any]:
+        """Run it on values of DTensor's.
+
+        Raises:
+            CannotSplit: DTensor cannot, which turns out at the first run.
+        """
+        with tf.init_scope(), LOCK, dtensor.default_mesh(mesh_of(self.mesh)):
+            if not self.is_new:
+                return list(self.concrete(*tensors))
+            try:
+                with operations_on_whole_operands(self.types):
+                    results = list(self.concrete(*tensors))
+                for x in results:
+                    dtensor.unpack(x)[0].numpy()
+            except (tf.errors.OpError, ValueError, TypeError) as error:
+                text = str(error).strip() or type(error).__name__
+                raise CannotSplit(text.splitlines()[0].rpartition("error: ")[2]) from error
+            self.is_new = False
+            return results
+
+
+@contextlib.contextmanager
+def operations_on_whole_operands(types: set[str]) -> Iterator[None]:
+    """While DTensor compiles: let it run operations that it does not know on whole operands."""
+    names = [f"{WITH_WHOLE_OPERANDS}{kind.upper()}" for kind in types]
+    names = [name for name in names if name not in os.environ]
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name in names:
+            os.environ.pop(name, None)
+
+
+Placed = tuple[Any, Layout]  # a tensor, and how it is split
+
+
+class Writer:
+    """Writes the operations of a graph anew, with their layouts.
+
+    Args:
+        graph: the graph of the whole program, which knows the bodies of its loops.
+        mesh: the devices.
+
+    Attributes:
+        types: of the operations that run on whole operands.
+    """
+
+    def __init__(self, graph: Any, mesh: Mesh) -> None:
+        self.mesh, self.sizes = mesh, dict(mesh.shape)
+        library = graph.as_graph_def().library.function
+        self.functions = {f.signature.name: f for f in library}
+        self.graphs: dict[str, Any] = {}
+        self.types: set[str] = set()
+
+    def written(self, graph: Any, inputs: list[Placed]) -> list[Placed]:
+        """Write the operations that the results of a graph need.
+
+        Args:
+            graph: on whole arrays.
+            inputs: what its arguments are.
+
+        Returns:
+            Its results.
+        """
+        values = self.known(graph, inputs)
+        for op in needed(graph):
+            operands = [values[id(x)] for x in op.inputs]
+            results = self.loop(op, operands) if op.type in LOOPS else self.one(op, operands)
+            for x, made in zip(op.outputs, results, strict=True):
+                values[id(x)] = made
+        return [values[id(x)] for x in graph.outputs]
+
+    def layouts(self, graph: Any, inputs: list[Layout]) -> list[Layout]:
+        """The layouts of a graph's results, without writing anything."""
+        values = self.known(graph, inputs)
+        for op in needed(graph):
+            operands = [values[id(x)] for x in op.inputs]
+            if op.type in LOOPS:
+                results = self.carried(op, operands)
+            else:
+                results = ruled(self.described(op), operands)[1]
+            for x, layout in zip(op.outputs, results, strict=True):
+                values[id(x)] = layout
+        return [values[id(x)] for x in graph.outputs]
+
+    def known(self, graph: Any, inputs: list[Any]) -> dict[int, Any]:
+        """What is known of the arguments of a graph, by the identity of its tensors."""
+        return {id(x): given for x, given in zip(graph.inputs, inputs, strict=True)}
+
+    def described(self, op: Any) -> Operation:
+        """What a rule may know of an operation."""
+        shapes = [x.shape for x in (*op.inputs, *op.outputs)]
+        if not all(s.is_fully_defined() for s in shapes):
+            raise CannotSplit(f"the operation {op.type} has a shape that is not known")
+        if op.op_def.is_stateful:
+            raise CannotSplit(f"the operation {op.type} has a state or an effect")
+        known = [tuple(s.as_list()) for s in shapes]
+        count = len(op.inputs)
+        return Operation(
+            op.type, known[:count], known[count:], op.outputs[0].dtype.name,
+            op.get_attr, lambda i: tf.get_static_value(op.inputs[i]), self.sizes,
+        )  # fmt: skip
+
+    def one(self, op: Any, operands: list[Placed]) -> list[Placed]:
+        """Write one operation."""
+        described = self.described(op)
+        inputs, results = ruled(described, [layout for _, layout in operands])
+        given = [self.moved(x, now, to) for (x, now), to in zip(operands, inputs, strict=True)]
+        if not has_rule(op.type):
+            self.types.add(op.type)
+        attributes = {k: v for k, v in op.node_def.attr.items() if not k.startswith("_")}
+        attributes["_layout"] = self.fixed(results)
+        graph = tf.compat.v1.get_default_graph()
+        made = graph.create_op(
+            op.type, given, [x.dtype for x in op.outputs], attrs=attributes, op_def=op.op_def
+        )
+        for x, old in zip(made.outputs, op.outputs, strict=True):
+            x.set_shape(old.shape)
+        return list(zip(made.outputs, results, strict=True))
+
+    def moved(self, x: Any, now: Layout, to: Layout, again: bool = False) -> Any:
+        """An array in another layout; with `again` written in any case.
+
+        It is put together first where that is needed, and split then: one exchange at a time.
+        """
+        common = agreed(now, to)
+        for step in (common, to):
+            if step != now or (again and step == to):
+                attributes = {
+                    "T": attr_value_pb2.AttrValue(type=x.dtype.as_datatype_enum),
+                    "_layout": self.fixed([step]),
+                }
+                graph = tf.compat.v1.get_default_graph()
+                (x,) = graph.create_op("Identity", [x], [x.dtype], attrs=attributes).outputs
+                now = step
+        return x
+
+    def fixed(self, layouts: list[Layout]) -> Any:
+        """The attribute that fixes the layouts of results."""
+        texts = [layout_of(self.mesh, one).to_string().encode() for one in layouts]
+        return attr_value_pb2.AttrValue(list=attr_value_pb2.AttrValue.ListValue(s=texts))
+
+    # --- loops
+
+    def loop(self, op: Any, operands: list[Placed]) -> list[Placed]:
+        """Write a loop. What it carries has one layout in all rounds."""
+        carried = self.carried(op, [layout for _, layout in operands])
+        start = [self.moved(x, now, to) for (x, now), to in zip(operands, carried, strict=True)]
+
+        def test(*state: Any) -> Any:
+            placed = list(zip(state, carried, strict=True))
+            ((answer, layout),) = self.written(self.graph_of(op, "cond"), placed)
+            return self.moved(answer, layout, ())
+
+        def once(*state: Any) -> list[Any]:
+            placed = list(zip(state, carried, strict=True))
+            ended = self.written(self.graph_of(op, "body"), placed)
+            return [
+                self.moved(x, now, to, again=True)
+                for (x, now), to in zip(ended, carried, strict=True)
+            ]
+
+        results = tf.while_loop(test, once, start)
+        if len(start) == 1 and not isinstance(results, (list, tuple)):
+            results = [results]
+        found = [self.moved(x, to, to, again=True) for x, to in zip(results, carried, strict=True)]
+        return list(zip(found, carried, strict=True))
+
+    def carried(self, op: Any, layouts: list[Layout]) -> list[Layout]:
+        """What a round begins and ends with: found by following rounds until nothing changes."""
+        body = self.graph_of(op, "body")
+        while True:
+            ended = self.layouts(body, layouts)
+            common = [agreed(a, b) for a, b in zip(layouts, ended, strict=True)]
+            if common == layouts:
+                return layouts
+            layouts = common
+
+    def graph_of(self, op: Any, part: str) -> Any:
+        """The graph of a loop's test or body."""
+        name = op.get_attr(part).name
+        if name not in self.graphs:
+            shapes = [x.shape for x in op.inputs]
+            self.graphs[name] = function_def_to_graph(self.functions[name], shapes)
+        return self.graphs[name]
+
+
+def needed(graph: Any) -> list[Any]:
+    """The operations on which the results of a graph depend, in order, without its arguments."""
+    inputs = {id(x.op) for x in graph.inputs}
+    wanted = {id(x.op) for x in graph.outputs}
+    found = []
+    for op in reversed(graph.get_operations()):
+        if id(op) in wanted:
+            wanted |= {id(x.op) for x in op.inputs}
+            if id(op) not in inputs:
+                found.append(op)
+    return found[::-1]
+
+
+__all__ = ["CannotSplit", "Program", "on_one_device", "put", "sharded_array", "whole"]
