@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import threading
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from redraft.runtime.sharded import ShardedArray
 
 LOCK = threading.RLock()  # exchanges of two programs at once would wait for each other
 LOOPS = ("While", "StatelessWhile")
+NUMBERS = itertools.count()
 # the switch of DTensor's for operations that it does not know: it runs them on whole operands
 WITH_WHOLE_OPERANDS = "DTENSOR_ENABLE_REPLICATED_SPMD_AS_DEFAULT_TF."
 
@@ -258,17 +260,47 @@ class Writer:
         described = self.described(op)
         inputs, results = ruled(described, [layout for _, layout in operands])
         given = [self.moved(x, now, to) for (x, now), to in zip(operands, inputs, strict=True)]
+        if op.type == "SelectV2":  # a test of fewer axes makes DTensor crash
+            given[0] = self.broadcast(given[0], described.results[0], results[0])
         if not has_rule(op.type):
             self.types.add(op.type)
         attributes = {k: v for k, v in op.node_def.attr.items() if not k.startswith("_")}
-        attributes["_layout"] = self.fixed(results)
-        graph = tf.compat.v1.get_default_graph()
-        made = graph.create_op(
-            op.type, given, [x.dtype for x in op.outputs], attrs=attributes, op_def=op.op_def
-        )
-        for x, old in zip(made.outputs, op.outputs, strict=True):
+        made = self.operation(op.type, given, [x.dtype for x in op.outputs], attributes, results)
+        for x, old in zip(made, op.outputs, strict=True):
             x.set_shape(old.shape)
-        return list(zip(made.outputs, results, strict=True))
+        return list(zip(made, results, strict=True))
+
+    def operation(
+        self,
+        kind: str,
+        inputs: list[Any],
+        dtypes: list[Any],
+        attributes: Any,
+        layouts: list[Layout],
+    ) -> list[Any]:
+        """Write an operation whose results have these layouts."""
+        texts = [layout_of(self.mesh, one).to_string().encode() for one in layouts]
+        fixed = attr_value_pb2.AttrValue(list=attr_value_pb2.AttrValue.ListValue(s=texts))
+        graph = tf.compat.v1.get_default_graph()
+        attributes = {**attributes, "_layout": fixed}
+        return list(graph.create_op(kind, inputs, dtypes, attrs=attributes).outputs)
+
+    def broadcast(self, x: Any, shape: tuple[int, ...], layout: Layout) -> Any:
+        """An array repeated to a shape, which has such a layout."""
+        if tuple(x.shape.as_list()) == shape:
+            return x
+        to = self.numbers(shape, tf.int64)
+        kinds = {"T": type_of(x), "Tidx": type_of(to)}
+        return self.operation("BroadcastTo", [x, to], [x.dtype], kinds, [layout])[0]
+
+    def numbers(self, values: Any, dtype: Any) -> Any:
+        """A constant row of whole numbers."""
+        tensor = tf.make_tensor_proto(np.asarray(values, dtype.as_numpy_dtype))
+        kinds = {
+            "dtype": attr_value_pb2.AttrValue(type=dtype.as_datatype_enum),
+            "value": attr_value_pb2.AttrValue(tensor=tensor),
+        }
+        return self.operation("Const", [], [dtype], kinds, [(None,)])[0]
 
     def moved(self, x: Any, now: Layout, to: Layout, again: bool = False) -> Any:
         """An array in another layout; with `again` written in any case.
@@ -276,21 +308,12 @@ class Writer:
         It is put together first where that is needed, and split then: one exchange at a time.
         """
         common = agreed(now, to)
+        kind = {"T": type_of(x)}
         for step in (common, to):
             if step != now or (again and step == to):
-                attributes = {
-                    "T": attr_value_pb2.AttrValue(type=x.dtype.as_datatype_enum),
-                    "_layout": self.fixed([step]),
-                }
-                graph = tf.compat.v1.get_default_graph()
-                (x,) = graph.create_op("Identity", [x], [x.dtype], attrs=attributes).outputs
+                (x,) = self.operation("Identity", [x], [x.dtype], kind, [step])
                 now = step
         return x
-
-    def fixed(self, layouts: list[Layout]) -> Any:
-        """The attribute that fixes the layouts of results."""
-        texts = [layout_of(self.mesh, one).to_string().encode() for one in layouts]
-        return attr_value_pb2.AttrValue(list=attr_value_pb2.AttrValue.ListValue(s=texts))
 
     # --- loops
 
@@ -312,7 +335,9 @@ class Writer:
                 for (x, now), to in zip(ended, carried, strict=True)
             ]
 
-        results = tf.while_loop(test, once, start)
+        # DTensor names functions after the loop, for all programs of the process
+        name = f"redraft_loop_{next(NUMBERS)}_of"
+        results = tf.while_loop(test, once, start, name=name)
         if len(start) == 1 and not isinstance(results, (list, tuple)):
             results = [results]
         found = [self.moved(x, to, to, again=True) for x, to in zip(results, carried, strict=True)]
@@ -335,6 +360,11 @@ class Writer:
             shapes = [x.shape for x in op.inputs]
             self.graphs[name] = function_def_to_graph(self.functions[name], shapes)
         return self.graphs[name]
+
+
+def type_of(x: Any) -> Any:
+    """The attribute for the dtype of a tensor."""
+    return attr_value_pb2.AttrValue(type=x.dtype.as_datatype_enum)
 
 
 def needed(graph: Any) -> list[Any]:
