@@ -22,7 +22,17 @@ from tensorflow.core.framework import attr_value_pb2
 from tensorflow.experimental import dtensor
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
-from redraft.runtime.layouts import Layout, Operation, agreed, has_rule, ruled, whole
+from redraft.runtime.layouts import (
+    MASKS,
+    Layout,
+    Operation,
+    agreed,
+    has_new_axes,
+    has_rule,
+    ruled,
+    whole,
+    without_new_axes,
+)
 from redraft.runtime.meshes import Mesh, NamedSharding, PartitionSpec
 from redraft.runtime.sharded import ShardedArray
 
@@ -219,7 +229,12 @@ class Writer:
         values = self.known(graph, inputs)
         for op in needed(graph):
             operands = [values[id(x)] for x in op.inputs]
-            results = self.loop(op, operands) if op.type in LOOPS else self.one(op, operands)
+            if op.type in LOOPS:
+                results = self.loop(op, operands)
+            elif has_new_axes(described := self.described(op)):
+                results = [self.sliced(described, operands[0])]
+            else:
+                results = self.one(op, described, operands)
             for x, made in zip(op.outputs, results, strict=True):
                 values[id(x)] = made
         return [values[id(x)] for x in graph.outputs]
@@ -231,8 +246,12 @@ class Writer:
             operands = [values[id(x)] for x in op.inputs]
             if op.type in LOOPS:
                 results = self.carried(op, operands)
+            elif has_new_axes(described := self.described(op)):
+                results = operands[:1]
+                for step in self.steps(described):
+                    results = ruled(step, [results[0], *map(whole, step.shapes[1:])])[1]
             else:
-                results = ruled(self.described(op), operands)[1]
+                results = ruled(described, operands)[1]
             for x, layout in zip(op.outputs, results, strict=True):
                 values[id(x)] = layout
         return [values[id(x)] for x in graph.outputs]
@@ -255,9 +274,32 @@ class Writer:
             op.get_attr, lambda i: tf.get_static_value(op.inputs[i]), self.sizes,
         )  # fmt: skip
 
-    def one(self, op: Any, operands: list[Placed]) -> list[Placed]:
+    def steps(self, op: Operation) -> tuple[Operation, Operation]:
+        """A slice that adds axes, as a slice and a reshape."""
+        found = without_new_axes(op)
+        if found is None:
+            raise CannotSplit("an index that is known at run time only stands beside a new axis")
+        return found
+
+    def sliced(self, op: Operation, operand: Placed) -> Placed:
+        """Write a slice that adds axes."""
+        for step in self.steps(op):
+            x, now = operand
+            inputs, (result,) = ruled(step, [now, *map(whole, step.shapes[1:])])
+            rows = [self.numbers(step.constant(i), tf.int64) for i in range(1, len(step.shapes))]
+            kinds = {"T": type_of(x)}
+            if step.type == "Reshape":
+                kinds["Tshape"] = type_of(rows[0])
+            else:
+                kinds["Index"] = type_of(rows[0])
+                for name in (f"{n}_mask" for n in MASKS):
+                    kinds[name] = attr_value_pb2.AttrValue(i=step.attribute(name))
+            operands = [self.moved(x, now, inputs[0]), *rows]
+            operand = self.operation(step.type, operands, [x.dtype], kinds, [result])[0], result
+        return operand
+
+    def one(self, op: Any, described: Operation, operands: list[Placed]) -> list[Placed]:
         """Write one operation."""
-        described = self.described(op)
         inputs, results = ruled(described, [layout for _, layout in operands])
         given = [self.moved(x, now, to) for (x, now), to in zip(operands, inputs, strict=True)]
         if op.type == "SelectV2":  # a test of fewer axes makes DTensor crash
