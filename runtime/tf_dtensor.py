@@ -39,6 +39,9 @@ from redraft.runtime.sharded import ShardedArray
 LOCK = threading.RLock()  # exchanges of two programs at once would wait for each other
 LOOPS = ("While", "StatelessWhile")
 NUMBERS = itertools.count()
+# With loops of other programs in the process, DTensor now and then defines one of theirs again, and
+# refuses that. It does not do so when it is asked once more, for a function of another name.
+CLASH, ATTEMPTS = "because a different function with the same name already exists", 6
 # the switch of DTensor's for operations that it does not know: it runs them on whole operands
 WITH_WHOLE_OPERANDS = "DTENSOR_ENABLE_REPLICATED_SPMD_AS_DEFAULT_TF."
 
@@ -140,7 +143,8 @@ class Program:
     ) -> None:
         if concrete.captured_inputs:
             raise CannotSplit("it reads variables of TensorFlow's")
-        self.mesh, self.is_new, self.types = mesh, True, set()
+        self.mesh, self.is_new = mesh, True
+        self.types: set[str] = set()
         layouts = [s.axes(x.shape.rank) for s, x in zip(inputs, concrete.inputs, strict=True)]
         self.outputs: list[NamedSharding] = []
 
@@ -158,8 +162,11 @@ class Program:
 
         body.__name__ = "on_mesh"
         specifications = [tf.TensorSpec(x.shape, x.dtype) for x in concrete.inputs]
-        function = tf.function(body, autograph=False)
-        self.concrete = function.get_concrete_function(*specifications)
+
+        def trace() -> Any:
+            return tf.function(body, autograph=False).get_concrete_function(*specifications)
+
+        self.trace, self.concrete = trace, trace()
 
     def run(self, tensors: list[Any]) -> list[Any]:
         """Run it on values of DTensor's.
@@ -170,14 +177,19 @@ class Program:
         with tf.init_scope(), LOCK, dtensor.default_mesh(mesh_of(self.mesh)):
             if not self.is_new:
                 return list(self.concrete(*tensors))
-            try:
-                with operations_on_whole_operands(self.types):
-                    results = list(self.concrete(*tensors))
-                for x in results:
-                    dtensor.unpack(x)[0].numpy()
-            except (tf.errors.OpError, ValueError, TypeError) as error:
-                text = str(error).strip() or type(error).__name__
-                raise CannotSplit(text.splitlines()[0].rpartition("error: ")[2]) from error
+            for attempt in range(ATTEMPTS):
+                try:
+                    with operations_on_whole_operands(self.types):
+                        results = list(self.concrete(*tensors))
+                    for part in (part for x in results for part in dtensor.unpack(x)):
+                        part.numpy()  # what goes wrong on a device may show only now
+                except (tf.errors.OpError, ValueError, TypeError) as error:
+                    if CLASH in str(error) and attempt < ATTEMPTS - 1:
+                        self.concrete = self.trace()
+                        continue
+                    text = str(error).strip() or type(error).__name__
+                    raise CannotSplit(text.splitlines()[0].rpartition("error: ")[2]) from error
+                break
             self.is_new = False
             return results
 
