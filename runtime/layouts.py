@@ -76,7 +76,7 @@ def has_rule(kind: str) -> bool:
 # --- each element by itself
 
 NAMES = """
-    Abs Acos Acosh Add AddV2 Angle Asin Asinh Atan Atan2 Atanh Betainc BitwiseAnd BitwiseOr
+    Abs Acos Acosh Add AddV2 Angle Asin Asinh Atan Atan2 Atanh Betainc Bitcast BitwiseAnd BitwiseOr
     BitwiseXor Cast Ceil Complex ComplexAbs Conj Cos Cosh Digamma Div DivNoNan Elu Equal Erf Erfc
     Erfinv Exp Expm1 Floor FloorDiv FloorMod Greater GreaterEqual Identity Igamma Igammac Imag
     Invert IsFinite IsInf IsNan LeftShift Less LessEqual Lgamma Log Log1p LogicalAnd LogicalNot
@@ -88,9 +88,11 @@ NAMES = """
 ELEMENTWISE = frozenset(NAMES.split())
 
 
-def elementwise(op: Operation, layouts: list[Layout]) -> Rule:
+def elementwise(op: Operation, layouts: list[Layout]) -> Rule | None:
     """Operands that are broadcast against each other: split as the largest are."""
     (result,) = op.results
+    if op.type == "Bitcast" and result != op.shapes[0]:
+        return None
     aligned = [as_broadcast(x, s, result) for x, s in zip(layouts, op.shapes, strict=True)]
     order = sorted(range(len(aligned)), key=lambda i: -int(np.prod(op.shapes[i], dtype=int)))
     common = merged([aligned[i] for i in order])

@@ -39,6 +39,10 @@ from redraft.runtime.sharded import ShardedArray
 LOCK = threading.RLock()  # exchanges of two programs at once would wait for each other
 LOOPS = ("While", "StatelessWhile")
 NUMBERS = itertools.count()
+BITS = {
+    tf.float32: tf.int32, tf.uint32: tf.int32,
+    tf.float64: tf.int64, tf.uint64: tf.int64, tf.complex64: tf.int64,
+}  # fmt: skip
 # With loops of other programs in the process, DTensor now and then defines one of theirs again, and
 # refuses that. It does not do so when it is asked once more, for a function of another name.
 CLASH, ATTEMPTS = "because a different function with the same name already exists", 6
@@ -360,14 +364,23 @@ class Writer:
         """An array in another layout; with `again` written in any case.
 
         It is put together first where that is needed, and split then: one exchange at a time.
+        Putting together adds zeros, so numbers travel as the whole numbers of their bits: -0.0 stays.
         """
         common = agreed(now, to)
-        kind = {"T": type_of(x)}
+        bits = BITS.get(x.dtype)
+        if common != now and bits is not None:
+            moved = self.moved(self.bitcast(x, bits, now), now, common)
+            x, now = self.bitcast(moved, x.dtype, common), common
         for step in (common, to):
             if step != now or (again and step == to):
-                (x,) = self.operation("Identity", [x], [x.dtype], kind, [step])
+                (x,) = self.operation("Identity", [x], [x.dtype], {"T": type_of(x)}, [step])
                 now = step
         return x
+
+    def bitcast(self, x: Any, dtype: Any, layout: Layout) -> Any:
+        """The bits of an array as those of another dtype."""
+        kinds = {"T": type_of(x), "type": attr_value_pb2.AttrValue(type=dtype.as_datatype_enum)}
+        return self.operation("Bitcast", [x], [dtype], kinds, [layout])[0]
 
     # --- loops
 
