@@ -48,9 +48,8 @@ def spread(prefix: Any, tree: Any, what: str, kinds: tuple[type, ...]) -> list[A
     if wanted is None:
         raise TypeError(f"{what}: expected a sharding or None, got {described(prefix)}")
     if parts is None or parts[2] is not wanted[2]:
-        raise ValueError(
-            f"{what} is a {type(tree).__name__}, and what is said of it is a {type(prefix).__name__}"
-        )
+        kind = "one array" if parts is None else f"a {type(tree).__name__}"
+        raise ValueError(f"{what} is {kind}, and what is said of it is a {type(prefix).__name__}")
     if parts[0] != wanted[0]:
         raise ValueError(
             f"{what} has the parts {list(parts[0])}, and what is said of it {list(wanted[0])}"
