@@ -35,15 +35,14 @@ from redraft.runtime.devices import (  # noqa: E402
     process_count,
     process_index,
 )
-from redraft.runtime.meshes import (  # noqa: E402
-    Mesh,
+from redraft.runtime.meshes import Mesh, make_mesh  # noqa: E402
+from redraft.runtime.sharded import ShardedArray  # noqa: E402
+from redraft.runtime.shardings import (  # noqa: E402
     NamedSharding,
     PartitionSpec,
     device_put,
-    make_mesh,
 )
-from redraft.runtime.meshes import PartitionSpec as P  # noqa: E402
-from redraft.runtime.sharded import ShardedArray  # noqa: E402
+from redraft.runtime.shardings import PartitionSpec as P  # noqa: E402
 from redraft.runtime.specs import ShapeDtypeStruct  # noqa: E402
 from redraft.runtime.stop_gradient import stop_gradient  # noqa: E402
 from redraft.runtime.tree_util import register_pytree_node  # noqa: E402

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from redraft.runtime.devices import Device, process_count
-from redraft.runtime.meshes import NamedSharding, PartitionSpec, SingleDeviceSharding, check
 from redraft.runtime.sharded import ShardedArray
+from redraft.runtime.shardings import NamedSharding, PartitionSpec, SingleDeviceSharding, check
 from redraft.runtime.structures import children, flatten, unflatten
 from redraft.runtime.tensors import is_tensor, require_tensorflow
 

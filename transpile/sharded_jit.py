@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from redraft.runtime.meshes import Mesh, NamedSharding, PartitionSpec, check
+from redraft.runtime.meshes import Mesh
 from redraft.runtime.placing import NOWHERE, as_array, places_of, refuse_several_processes
 from redraft.runtime.sharded import ShardedArray, mesh_of
+from redraft.runtime.shardings import NamedSharding, PartitionSpec, check
 from redraft.runtime.structures import flatten
 from redraft.transpile.jit import NUMBERS, Entry, Jitted
 from redraft.transpile.jit_call import Constant, Result, mapped
