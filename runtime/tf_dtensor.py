@@ -30,6 +30,8 @@ LOCK = threading.RLock()  # exchanges of two programs at once would wait for eac
 # With loops of other programs in the process, DTensor now and then defines one of theirs again, and
 # refuses that. It does not do so when it is asked once more, for a function of another name.
 CLASH, ATTEMPTS = "because a different function with the same name already exists", 6
+# What an earlier program that failed leaves behind: the next one is not started
+CANCELLED = "Function was cancelled before it was started"
 # the switch of DTensor's for operations that it does not know: it runs them on whole operands
 WITH_WHOLE_OPERANDS = "DTENSOR_ENABLE_REPLICATED_SPMD_AS_DEFAULT_TF."
 
@@ -152,7 +154,8 @@ class Program:
         specifications = [tf.TensorSpec(x.shape, x.dtype) for x in concrete.inputs]
 
         def trace() -> Any:
-            return tf.function(body, autograph=False).get_concrete_function(*specifications)
+            function = tf.function(body, autograph=False)
+            return function.get_concrete_function(*specifications)
 
         self.trace, self.concrete = trace, trace()
 
@@ -163,23 +166,33 @@ class Program:
             CannotSplit: DTensor cannot, which turns out at the first run.
         """
         with tf.init_scope(), LOCK, dtensor.default_mesh(mesh_of(self.mesh)):
-            if not self.is_new:
-                return list(self.concrete(*tensors))
             for attempt in range(ATTEMPTS):
                 try:
-                    with operations_on_whole_operands(self.types):
-                        results = list(self.concrete(*tensors))
-                    for part in (part for x in results for part in dtensor.unpack(x)):
-                        part.numpy()  # what goes wrong on a device may show only now
+                    return self.once(tensors)
                 except (tf.errors.OpError, ValueError, TypeError) as error:
-                    if CLASH in str(error) and attempt < ATTEMPTS - 1:
+                    tf.experimental.async_clear_error()
+                    is_last = attempt == ATTEMPTS - 1
+                    if CANCELLED in str(error) and not is_last:
+                        continue
+                    if not self.is_new:
+                        raise
+                    if CLASH in str(error) and not is_last:
                         self.concrete = self.trace()
                         continue
                     text = str(error).strip() or type(error).__name__
                     raise CannotSplit(text.splitlines()[0].rpartition("error: ")[2]) from error
-                break
-            self.is_new = False
-            return results
+        raise AssertionError("the last attempt returns or raises")
+
+    def once(self, tensors: list[Any]) -> list[Any]:
+        """Run it; the first time, wait for all devices."""
+        if not self.is_new:
+            return list(self.concrete(*tensors))
+        with operations_on_whole_operands(self.types):
+            results = list(self.concrete(*tensors))
+        for part in (part for x in results for part in dtensor.unpack(x)):
+            part.numpy()  # what goes wrong on a device may show only now
+        self.is_new = False
+        return results
 
 
 @contextlib.contextmanager

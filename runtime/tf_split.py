@@ -141,6 +141,8 @@ class Writer:
         given = [self.moved(x, now, to) for (x, now), to in zip(operands, inputs, strict=True)]
         if op.type == "SelectV2":  # a test of fewer axes makes DTensor crash
             given[0] = self.broadcast(given[0], described.results[0], results[0])
+        if op.type in ("Slice", "StridedSlice") and described.constant(1) is None:
+            given[1] = self.within(given[1], described)
         if not has_rule(op.type):
             self.types.add(op.type)
         attributes = {k: v for k, v in op.node_def.attr.items() if not k.startswith("_")}
@@ -169,6 +171,28 @@ class Writer:
         to = self.numbers(shape, tf.int64)
         kinds = {"T": type_of(x), "Tidx": type_of(to)}
         return self.operation("BroadcastTo", [x, to], [x.dtype], kinds, [layout])[0]
+
+    def within(self, begin: Any, op: Operation) -> Any:
+        """The places that a slice takes, moved into the array as XLA does.
+
+        A branch that is not taken is computed as well, and may read where nothing is.
+        """
+        row = np.iinfo(begin.dtype.as_numpy_dtype)
+        lengths = op.shapes[0]
+        if op.type == "Slice":
+            low = [0] * len(lengths)
+            high = np.subtract(lengths, op.results[0]).tolist()
+        else:
+            mask = op.attribute("shrink_axis_mask")
+            single = [bool(mask >> axis & 1) for axis in range(begin.shape[0])]
+            pairs = list(zip(lengths, single, strict=False))
+            low = [-n if one else row.min for n, one in pairs]
+            high = [n - 1 if one else row.max for n, one in pairs]
+        for kind, bound in (("Maximum", low), ("Minimum", high)):
+            operands = [begin, self.numbers(bound, begin.dtype)]
+            kinds = {"T": type_of(begin)}
+            (begin,) = self.operation(kind, operands, [begin.dtype], kinds, [(None,)])
+        return begin
 
     def numbers(self, values: Any, dtype: Any) -> Any:
         """A constant row of whole numbers."""

@@ -252,6 +252,19 @@ def test_bounds_of_loops_are_checked():
         rd.jit(rd.grad(f), in_shardings=S("a"))(X)
 
 
+@on_devices(4)
+def test_branches_that_are_not_taken_may_read_outside():
+    def f(x, i):
+        y = x[0]
+        if i < 8:
+            y = x[i]
+        return y
+
+    jitted = rd.jit(f, in_shardings=(S("a"), None))
+    for i in (3, -1, 20):
+        agrees(jitted(X, i), f(X, i))
+
+
 # --- errors
 
 
