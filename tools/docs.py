@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+CPU_DEVICES = "REDRAFT_CPU_DEVICES"
 BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.M | re.S)
 
 
@@ -81,6 +82,7 @@ def renewed(text: str, name: str) -> str:
 
 def main(root: Path) -> None:
     """Renew every page; examples that write files do so in a folder that is removed."""
+    os.environ.setdefault(CPU_DEVICES, "4")  # a page that asks for devices may not be the first
     for page in filter(can_run, pages(root.resolve())):
         text, home = page.read_text(), Path.cwd()
         with tempfile.TemporaryDirectory() as folder:
