@@ -53,10 +53,15 @@ def join() -> None:
     meet(found, start_timeout())
     watch_by_heartbeats(found)
     with ending_the_process_after(start_timeout()):
-        try:
-            _own.append(new_strategy())
-        except tf.errors.OpError as error:
-            raise explain(error) or error from error
+        connect_to_other_workers()
+
+
+def connect_to_other_workers() -> None:
+    """Make the strategy, which waits for all; the name tells what is seen if that never ends."""
+    try:
+        _own.append(new_strategy())
+    except tf.errors.OpError as error:
+        raise explain(error) or error from error
 
 
 def is_joined() -> bool:
