@@ -101,6 +101,10 @@ class Forward:
                 setattr(self, attribute, getattr(function, attribute))
         self.function, self.argnums, self.has_aux = function, argnums, has_aux
 
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.function).replace(return_annotation=inspect.Signature.empty)
+
     def __call__(self, *args: Any) -> Any:
         places = self.places(len(args))
         active = tuple(sorted(places))

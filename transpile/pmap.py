@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
+import types
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,7 +34,8 @@ from redraft.transpile.errors import Span as Place
 from redraft.transpile.errors import TransformError
 from redraft.transpile.jit import Entry, Jitted, Leaf, _static_key, flatten, source_text
 from redraft.transpile.jit_call import Constant, Result, children, mapped, rebuilt
-from redraft.transpile.vmap import Axes, Vmapped, _check_in_axes, _check_tree
+from redraft.transpile.pmap_rule import function_of
+from redraft.transpile.vmap import Axes, Vmapped, _check_in_axes, _check_tree, vmap
 
 
 def pmap(
@@ -83,16 +86,71 @@ def pmap(
         return functools.partial(pmap, **options)
     if not callable(fun):
         raise TypeError(f"pmap expects a function, got {type(fun).__name__}")
-    return Pmapped(fun, **options)
+    return Pmapped(OnDevices(fun, **options))
 
 
-class Pmapped(Jitted):
+class Pmapped:
+    """What `pmap` returns. To the transformations it is a Python function with a rule (pmap_rule.py)."""
+
+    redraft_identity = True  # to them it is `fun`
+
+    def __init__(self, engine: OnDevices) -> None:
+        self.engine = engine
+        for attribute in functools.WRAPPER_ASSIGNMENTS:
+            if hasattr(engine.inner, attribute):
+                setattr(self, attribute, getattr(engine.inner, attribute))
+
+    @functools.cached_property
+    def fun(self) -> Any:
+        """The function as transformations see it."""
+        return function_of(self.engine)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.engine(*args, **kwargs)
+
+    def batched_on_devices(
+        self, in_axes: Axes, out_axes: Axes, axis_name: str | None, axis_size: int | None
+    ) -> Pmapped:
+        """What `vmap` makes of it: each device gets a batch of slices.
+
+        Raises:
+            ValueError: axes are counted from the end, or given by name.
+        """
+        engine = self.engine
+        pairs = map_pairs(before_slices, engine.pmap_options["in_axes"], in_axes)
+        results = map_pairs(before_slices, engine.out_axes, out_axes)
+        inner = vmap(engine.inner, chosen(pairs, 1), chosen(results, 1), axis_name, axis_size)
+        return engine.like(inner, in_axes=chosen(pairs, 0), out_axes=chosen(results, 0))
+
+    @property
+    def source(self) -> str:
+        """The staged source of the function for one device, and of those that it calls by name."""
+        return self.engine.source
+
+    @property
+    def __wrapped__(self) -> Any:
+        return self.engine.inner
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.engine.inner)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return repr(self.engine)
+
+
+class OnDevices(Jitted):
     """A function that runs on several devices: compiled at its first call for arguments of a kind.
 
     Attributes:
         inner: the function of one device.
+        out_axes: where the axis of the devices goes in its result.
     """
 
+    redraft_identity = False
     redraft_jitted = False
     redraft_pmapped = True
 
@@ -113,6 +171,7 @@ class Pmapped(Jitted):
             donate_argnames=None, device=None, backend=None, in_shardings=None, out_shardings=None,
         )  # fmt: skip
         self.inner, self.pmap_options = fun, options
+        self.out_axes = options["out_axes"]
         self.axis_name = name
         self.plan = Plan(fun, options["in_axes"], options["out_axes"], name, options["axis_size"])
 
@@ -143,9 +202,27 @@ class Pmapped(Jitted):
             entry.explain(error)
             raise
 
-    def compiled_as_well(self, function: Any) -> Pmapped:
-        """Another function of the same arguments, with the same options."""
-        return Pmapped(function, **self.pmap_options)
+    @property
+    def static_places(self) -> tuple[int, ...]:
+        """Positions of static arguments."""
+        return tuple(sorted(self.static[0]))
+
+    def axes_for(self, count: int) -> list[Axes]:
+        """The axes of so many positional arguments."""
+        return self.plan.axes_of((None,) * count, {})[0]
+
+    def like(self, function: Any, static: tuple[int, ...] | None = None, **axes: Any) -> Pmapped:
+        """Another function on the same devices.
+
+        Args:
+            function: for one device.
+            static: positions of its static arguments; by default those of this function.
+            axes: `axis_name`, `in_axes` and `out_axes`, where they differ.
+        """
+        own = {"axis_size": None, "donate_argnums": ()}
+        if static is not None:
+            own["static_broadcasted_argnums"] = static
+        return Pmapped(OnDevices(function, **{**self.pmap_options, **own, **axes}))
 
     @property
     def entry_class(self) -> type[Entry]:
@@ -153,6 +230,11 @@ class Pmapped(Jitted):
 
     def key_of(self, args: tuple, kwargs: dict[str, Any], leaves: list[Any]) -> Any:
         """Structure, dtypes and shapes of a call's arguments; collects their leaves."""
+        if kwargs and self.pmap_options["in_axes"] != 0:
+            raise ValueError(
+                f"pmap: arguments by keyword ({', '.join(kwargs)}) have axis 0, and in_axes says "
+                "something else: pass them by position"
+            )
         key: list[Any] = [span_in_scope()]
         for place, value in enumerate(args):
             if place in self.static[0]:
@@ -210,15 +292,110 @@ class Pmapped(Jitted):
 
 
 class Plan(Vmapped):
-    """What `in_axes` say of the arguments of a call, with the checks of `vmap`."""
+    """What `in_axes` say of the arguments of a call."""
 
-    def sizes(self, args: tuple, kwargs: dict[str, Any]) -> tuple[list[Axes], dict[str, Axes], int]:
-        """The axes of every argument, and the number of slices."""
+    def sizes(
+        self, args: tuple, kwargs: dict[str, Any]
+    ) -> tuple[list[tuple[str, Any, int | None]], int]:
+        """Every leaf of the arguments with its name and its axis, and the number of slices.
+
+        Raises:
+            ValueError: an axis does not fit, or the arguments do not agree on the number.
+        """
+        found: list[tuple[str, Any, int | None]] = []
         try:
             axes, named = self.axes_of(args, kwargs)
-            return axes, named, self.checked_size(args, axes, kwargs, named)
+            for name, x, of in zip(self.names(args), args, axes, strict=True):
+                note_leaves(x, of, name, found)
+            for name in sorted(kwargs):
+                note_leaves(kwargs[name], named[name], name, found)
         except ValueError as error:
             raise ValueError(str(error).replace("vmap", "pmap", 1)) from None
+        return found, self.agreed_size(found)
+
+    def agreed_size(self, found: list[tuple[str, Any, int | None]]) -> int:
+        """The number of slices, on which all arguments agree."""
+        lines, sizes = [], set()
+        for name, x, axis in found:
+            if axis is None:
+                continue
+            shape = tuple(np.shape(x)) if not is_tensor(x) else tuple(x.shape)
+            if not -len(shape) <= axis < len(shape):
+                raise ValueError(
+                    f"pmap in_axes: `{name}` has shape {shape}, and no axis {axis}; give it the axis "
+                    "None, and every device gets the whole"
+                )
+            sizes.add(shape[axis])
+            lines.append(f"  `{name}` has shape {shape}, and size {shape[axis]} along axis {axis}")
+        if self.axis_size is not None:
+            sizes.add(self.axis_size)
+            lines.append(f"  axis_size is {self.axis_size}")
+        if not sizes:
+            raise ValueError(
+                "pmap must have at least one argument with an axis for the devices: in_axes has none, "
+                "and axis_size is not given"
+            )
+        if len(sizes) > 1:
+            raise ValueError(
+                "pmap got inconsistent sizes for array axes to be mapped:\n" + "\n".join(lines)
+            )
+        return sizes.pop()
+
+
+class Pair(NamedTuple):
+    """The axis of the devices, and that of the batch in what one device gets."""
+
+    devices: int | None
+    batch: int | None
+
+
+def before_slices(devices: Axes, batch: Axes) -> Pair:
+    """Both axes, where the batch is in front of the slices.
+
+    Args:
+        devices: the axis of the devices in one example.
+        batch: the axis of the batch in the whole.
+
+    Raises:
+        ValueError: one is counted from the end.
+    """
+    if devices is None or batch is None:
+        return Pair(devices, batch)
+    if devices < 0 or batch < 0:
+        raise ValueError("vmap of a function under pmap: count axes from the front, not with -1")
+    return Pair(devices, batch - 1) if devices < batch else Pair(devices + 1, batch)
+
+
+def map_pairs(function: Callable, a: Axes, b: Axes) -> Any:
+    """A function of two trees of axes, of which one may be a prefix of the other.
+
+    Raises:
+        ValueError: they do not go along with each other.
+    """
+    for x in (a, b):
+        if isinstance(x, dict) and (isinstance(a, (tuple, list)) or isinstance(b, (tuple, list))):
+            raise ValueError("vmap of a function under pmap: give in_axes by position in both")
+    first = next((x for x in (a, b) if isinstance(x, (tuple, list, dict))), None)
+    if first is None:
+        return function(a, b)
+    keys = list(first) if isinstance(first, dict) else range(len(first))
+    parts = [x if isinstance(x, (tuple, list, dict)) else None for x in (a, b)]
+    if any(p is not None and len(p) != len(first) for p in parts):
+        raise ValueError(f"vmap of a function under pmap: axes {a!r} and {b!r} do not fit")
+    made = [
+        map_pairs(function, *(x if p is None else p[k] for x, p in zip((a, b), parts, strict=True)))
+        for k in keys
+    ]
+    return dict(zip(keys, made, strict=True)) if isinstance(first, dict) else type(first)(made)
+
+
+def chosen(pairs: Any, place: int) -> Axes:
+    """One of the two axes, throughout a tree."""
+    if isinstance(pairs, Pair):
+        return pairs[place]
+    if isinstance(pairs, dict):
+        return {k: chosen(p, place) for k, p in pairs.items()}
+    return type(pairs)(chosen(p, place) for p in pairs)
 
 
 def name_of_device(device: Any) -> str:
@@ -238,13 +415,13 @@ def structure(x: Any, leaves: list[Any], name: str) -> Any:
     return (type(x), keys, extra, tuple(structure(v, leaves, name) for v in values))
 
 
-def axes_of_leaves(x: Any, axes: Axes, name: str, found: list[Any]) -> None:
-    """The axis of every leaf of an argument, in the order of `structure`."""
+def note_leaves(x: Any, axes: Axes, name: str, found: list[tuple[str, Any, int | None]]) -> None:
+    """The leaves of an argument with their axes, in the order of `structure`."""
     if x is None:
         return
     parts = None if isinstance(x, (np.ndarray, ShardedArray)) or is_tensor(x) else children(x)
     if parts is None:
-        found.append(axes)
+        found.append((name, x, axes))
         return
     _, values, _ = parts
     if isinstance(x, (list, tuple, dict)):
@@ -253,7 +430,7 @@ def axes_of_leaves(x: Any, axes: Axes, name: str, found: list[Any]) -> None:
     else:
         inner = [axes] * len(values)
     for value, of in zip(values, inner, strict=True):
-        axes_of_leaves(value, of, name, found)
+        note_leaves(value, of, name, found)
 
 
 @contextlib.contextmanager
@@ -275,9 +452,9 @@ def of_replica(axis_name: Any, size: int, partition: bool) -> Iterator[None]:
 class PmapEntry(Entry):
     """A function compiled for arguments of one kind, on several devices."""
 
-    jitted: Pmapped
+    jitted: OnDevices
 
-    def __init__(self, pmapped: Pmapped, args: tuple, kwargs: dict[str, Any]) -> None:
+    def __init__(self, pmapped: OnDevices, args: tuple, kwargs: dict[str, Any]) -> None:
         require_tensorflow()
         from redraft.runtime import tf_jit, tf_placed, tf_replicas
 
@@ -285,12 +462,8 @@ class PmapEntry(Entry):
         self.jitted = pmapped
         self.guards, self.others, self.device = [], [], None
         moving = tuple(None if i in pmapped.static[0] else a for i, a in enumerate(args))
-        axes, named, size = pmapped.plan.sizes(moving, kwargs)
-        self.axes: list[int | None] = []
-        for place, value in enumerate(moving):
-            axes_of_leaves(value, axes[place], pmapped.name_of(place), self.axes)
-        for name in sorted(kwargs):
-            axes_of_leaves(kwargs[name], named[name], name, self.axes)
+        found, size = pmapped.plan.sizes(moving, kwargs)
+        self.axes = [axis for _, _, axis in found]
         span = pmapped.span(size)
         self.names = span.names
         leaves: list[Any] = []
@@ -385,7 +558,7 @@ class PmapEntry(Entry):
         parts = None if answer is None else children(answer)
         if parts is None:
             known = isinstance(answer, (bool, int, float, complex, np.generic))
-            return Constant(self.repeated(answer, axes)) if known else answer
+            return Constant(self.repeated(answer, axes)) if known and axes is not None else answer
         keys, values, extra = parts
         if isinstance(answer, (list, tuple, dict)):
             container = answer if isinstance(answer, dict) else values
@@ -513,4 +686,4 @@ def filled(answer: Any, make: Callable[[Out], Any]) -> Any:
 
 
 pmap.redraft_transform = "pmap"  # type: ignore[attr-defined]
-__all__ = ["Pmapped", "pmap"]
+__all__ = ["OnDevices", "Pmapped", "pmap"]

@@ -29,6 +29,8 @@ def staged_special(function: Any) -> Any:
     from redraft.transpile.jacobian import Jacobian
     from redraft.transpile.vmap import Vmapped
 
+    if hasattr(type(function), "redraft_pmapped"):
+        return Ready(function)
     if getattr(type(function), "redraft_identity", False):
         return staged(function.fun)
     if isinstance(function, api.Gradient):

@@ -92,6 +92,8 @@ def vmap(
     _check_tree(out_axes, "out_axes")
     if axis_name is not None and not isinstance(axis_name, str):
         raise TypeError(f"vmap axis_name must be a string, got {axis_name!r}")
+    if hasattr(fun, "batched_on_devices"):  # the devices stay outside, each gets a batch
+        return fun.batched_on_devices(in_axes, out_axes, axis_name, axis_size)
     return Vmapped(fun, in_axes, out_axes, axis_name, axis_size)
 
 

@@ -311,6 +311,11 @@ class BatchedCalls(BatchedItems):
             )  # fmt: skip
         elif isinstance(function, (types.FunctionType, Source)):
             source = self.unit.source_of(Function(function), self.refusal(node))
+        elif hasattr(type(function), "redraft_pmapped"):
+            raise self.refuse(
+                node, f"`{function.__name__}` runs on several devices, within a function that is batched",
+                "batch it by itself, `rd.vmap(rd.pmap(f))`, or use `rd.pmap(rd.vmap(f))`",
+            )  # fmt: skip
         else:
             raise self.refuse(
                 node, f"`{getattr(function, '__name__', type(function).__name__)}` has no Python source and no rule",
