@@ -29,6 +29,10 @@ from redraft.runtime.workers import (
 
 # What TensorFlow says when collectives end because of another worker.
 OF_OTHERS = re.compile(r"Collective ops is aborted|CoordinationService|oordination service|RecvBuf")
+SIGNS = re.compile(  # of these, what a worker's end or silence brings about
+    r"stopped sending heartbeats|CoordinationService/|to coordination service|Socket closed"
+    r"|onnection reset|ailed to connect|onnection refused"
+)
 LEADER = re.compile(r"CoordinationService/|to coordination service")  # its service is on worker 0
 TASK = re.compile(r"/job:(?:chief|worker)/(?:replica:\d+/)?task:\d+")
 
@@ -152,6 +156,8 @@ def explain(error: BaseException) -> WorkerLost | None:
     if found is None or not isinstance(message, str) or not OF_OTHERS.search(message):
         return None
     ended = [i for i in others(found) if not answers(found.workers[i], 0.5)]
+    if not ended and not SIGNS.search(message):
+        return None
     silent = sorted(blamed(found, message) - set(ended))
     who = "another worker has ended or no longer answers"
     if ended:
