@@ -497,6 +497,7 @@ class PmapEntry(Entry):
             for x, a in zip(leaves, self.axes, strict=True)
         ]
         slices = [self.slice_specification(x, a) for x, a in zip(leaves, self.axes, strict=True)]
+        self.span, self.slices_of_replica, self.in_traces = span, slices, []
         self.exchange = self.exchange_over(span, slices)
         with self.apart():
             self.compiled = self.traced(frozenset(), leaves, slices)
@@ -543,11 +544,8 @@ class PmapEntry(Entry):
 
     def build(self) -> None:
         """Copy the trace for all devices."""
-        agreed = [a is None for a in self.axes]
         try:
-            self.function, self.agreed = self.replicas.build(
-                self.compiled.concrete, self.exchange, agreed, self.compiled.whole
-            )
+            self.function, self.agreed = self.joined(self.exchange)
         except self.replicas.Disagreement as error:
             raise TransformError(
                 "a collective in a branch or a loop whose condition differs between the devices",
@@ -558,6 +556,25 @@ class PmapEntry(Entry):
         self.results: list[Any] = []
         self.answer = self.with_axes(self.answer, self.jitted.pmap_options["out_axes"])
         self.run = self.tf.direct_run(self.function) or self.slowly
+
+    def joined(self, exchange: Any) -> tuple[Any, list[bool]]:
+        """The function of all devices of this process, and which results they agree on."""
+        agreed = [a is None for a in self.axes]
+        return self.replicas.build(self.compiled.concrete, exchange, agreed, self.compiled.whole)
+
+    def function_in_trace(self) -> Any:
+        """The function for one call in another's graph.
+
+        Calls in one graph may run at the same time: each has collectives of its own between workers.
+        """
+        if not self.span.workers or self.compiled.whole:
+            return self.function
+        import tensorflow as tf
+
+        with tf.init_scope():
+            function = self.joined(self.exchange_over(self.span, self.slices_of_replica))[0]
+        self.in_traces.append(function)
+        return function
 
     def slowly(self, tensors: list[Any], _: None = None, count: int = 0) -> list[Any]:
         """The public way to run the function."""
@@ -659,7 +676,7 @@ class PmapEntry(Entry):
             x = tf.convert_to_tensor(now.whole() if isinstance(now, ShardedArray) else now)
             slices = [x] * len(self.names) if axis is None else self.slices(x, axis)
             tensors += slices
-        flat = list(self.function(*tensors))
+        flat = list(self.function_in_trace()(*tensors))
         width = len(self.names)
         results = [flat[i : i + width] for i in range(0, len(flat), width)]
         for failed, error in zip(
