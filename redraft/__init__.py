@@ -40,6 +40,7 @@ from redraft.runtime.sharded import ShardedArray  # noqa: E402
 from redraft.runtime.specs import ShapeDtypeStruct  # noqa: E402
 from redraft.runtime.stop_gradient import stop_gradient  # noqa: E402
 from redraft.runtime.tree_util import register_pytree_node  # noqa: E402
+from redraft.runtime.workers import WorkerLost  # noqa: E402
 from redraft.transpile.api import grad, jvp, source, value_and_grad, vjp  # noqa: E402
 from redraft.transpile.check_grads import check_grads  # noqa: E402
 from redraft.transpile.checkpoint import (  # noqa: E402
@@ -77,6 +78,7 @@ __all__ = [
     "SourceError",
     "TableError",
     "TransformError",
+    "WorkerLost",
     "all_gather",
     "all_to_all",
     "axis_index",

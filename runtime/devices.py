@@ -7,13 +7,15 @@ logical ones, which is how `pmap` and shardings are developed and tested without
 from __future__ import annotations
 
 import os
-import re
 from typing import Any, NamedTuple
 
+from redraft.runtime.cluster import process_of
 from redraft.runtime.tensors import require_tensorflow
 
 CPU_DEVICES = "REDRAFT_CPU_DEVICES"  # the environment variable that `set_cpu_devices` stands for
 KINDS = ("cpu", "gpu", "tpu")
+
+_asked: list[int] = []
 
 
 class Device(NamedTuple):
@@ -51,11 +53,12 @@ def set_cpu_devices(count: int) -> None:
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"set_cpu_devices: expected a number of devices, got {count!r}")
+    _asked.append(count)  # the modules that use TensorFlow make the devices when they are imported
     require_tensorflow()
     from redraft.runtime import tf_devices
 
     if not tf_devices.split_cpu(count):
-        there = len(devices("cpu"))
+        there = len(local_devices("cpu"))
         raise RuntimeError(
             f"set_cpu_devices: TensorFlow runs already, with {there} CPU "
             f"{'device' if there == 1 else 'devices'}; call it at the start of the program, "
@@ -64,11 +67,13 @@ def set_cpu_devices(count: int) -> None:
 
 
 def wanted_cpu_devices() -> int | None:
-    """The number of CPU devices that the environment asks for; None if it does not.
+    """The number of CPU devices that the program or the environment asks for; None if neither does.
 
     Raises:
         ValueError: the variable is no positive number.
     """
+    if _asked:
+        return _asked[-1]
     text = os.environ.get(CPU_DEVICES, "").strip()
     if not text:
         return None
@@ -88,7 +93,9 @@ def devices(backend: str | None = None) -> list[Device]:
 
     Raises:
         ValueError: there is no such platform.
-        RuntimeError: there is no device of this platform.
+        RuntimeError: there is no device of this platform; or ``TF_CONFIG`` names other workers, and
+            TensorFlow was used before they could be connected.
+        WorkerLost: not all workers came in time.
     """
     require_tensorflow()
     from redraft.runtime import tf_devices
@@ -102,15 +109,13 @@ def devices(backend: str | None = None) -> list[Device]:
     for kind in kinds:
         found = [described(name, kind) for name in tf_devices.names(kind)]
         if found:
-            return found
+            return sorted(found, key=lambda device: (device.process_index, device.id))
     raise RuntimeError(f"devices: TensorFlow sees no {kinds[0]}")
 
 
 def described(name: str, kind: str) -> Device:
     """The device of a name."""
-    task = re.search(r"task:(\d+)", name)
-    number = int(name.rpartition(":")[2])
-    return Device(kind, number, int(task.group(1)) if task else 0, name)
+    return Device(kind, int(name.rpartition(":")[2]), process_of(name), name)
 
 
 def local_devices(backend: str | None = None) -> list[Device]:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from redraft.runtime import tf_devices
+
 
 def tensor(array: np.ndarray, device: str) -> Any:
     """A copy of an array on a device."""
@@ -27,7 +29,7 @@ def _maker() -> Callable[[np.ndarray, str], Any]:
         from tensorflow.python.framework import ops
 
         context.context().ensure_initialized()
-        names = [d.name for d in tf.config.list_logical_devices()]
+        names = [n for kind in ("cpu", "gpu") for n in tf_devices.local_names(kind)]
         made = [ops.EagerTensor(np.arange(4.0), n, None) for n in names]
         if all(x.backing_device.endswith(n[-8:]) for x, n in zip(made, names, strict=True)):
             return lambda array, device: ops.EagerTensor(array, device, None)

@@ -11,6 +11,7 @@ each. A loop or a branch that holds a collective needs a condition that they agr
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -117,17 +118,17 @@ def body_of(graph: Any, name: str) -> Any:
 
 def holds_marks(graph: Any) -> bool:
     """Is there a collective in a graph, or in a loop of it?"""
-    for op in graph.get_operations():
-        if mark_of(op) is not None:
-            return True
-        if op.type in LOOPS and loop_holds_marks(graph, op):
-            return True
-    return False
+    return any(
+        mark_of(op) is not None or any(map(holds_marks, parts_of_loop(graph, op)))
+        for op in graph.get_operations()
+    )
 
 
-def loop_holds_marks(graph: Any, op: Any) -> bool:
-    """Is there a collective in the body or in the condition of a loop?"""
-    return any(holds_marks(body_of(graph, op.get_attr(part).name)) for part in ("body", "cond"))
+def parts_of_loop(graph: Any, op: Any) -> list[Any]:
+    """The graphs of a loop's body and of its condition; none of another operation."""
+    if op.type not in LOOPS:
+        return []
+    return [body_of(graph, op.get_attr(part).name) for part in ("body", "cond")]
 
 
 # --- what the replicas agree on
@@ -202,8 +203,9 @@ class Agreement:
             flags = new
         if all(Agreement(condition, flags).outputs):
             return flags
-        if loop_holds_marks(self.graph, op):
-            raise Disagreement(first_place(body) or first_place(condition))
+        for part in (body, condition):
+            if holds_marks(part):
+                raise Disagreement(first_place(part))
         return [False] * len(flags)  # each has its own number of rounds
 
 
@@ -213,11 +215,10 @@ def first_place(graph: Any) -> Any:
         found = mark_of(op)
         if found is not None:
             return found[2]
-        if op.type in LOOPS:
-            for part in ("body", "cond"):
-                place = first_place(body_of(graph, op.get_attr(part).name))
-                if place is not None:
-                    return place
+        for part in parts_of_loop(graph, op):
+            place = first_place(part)
+            if place is not None:
+                return place
     return None
 
 
@@ -231,7 +232,10 @@ class Local:
         devices: their names.
         size: the number of replicas of all processes.
         first: the number of the first replica of this process.
+        turn: is held by a call of a program; here several may run at once.
     """
+
+    turn: Any = contextlib.nullcontext()
 
     def __init__(self, devices: Sequence[str]) -> None:
         self.devices, self.size, self.first = list(devices), len(devices), 0
@@ -324,7 +328,7 @@ class Joined:
             self.tensors[op.outputs[0].name] = self.exchanged(op, *found[:2])
             self.ops[op.name] = [x.op for x in self.tensors[op.outputs[0].name]]
             return
-        if op.type in LOOPS and loop_holds_marks(self.graph, op):
+        if any(map(holds_marks, parts_of_loop(self.graph, op))):
             self.loop(op)
             return
         copies = [self.copy(op, replica) for replica in range(self.count)]
@@ -377,10 +381,8 @@ class Joined:
         def by_variable(flat: Sequence[Any]) -> list[list[Any]]:
             return [list(flat[i * self.count : (i + 1) * self.count]) for i in range(width)]
 
-        exchanges = holds_marks(condition)
-
         def goes_on(*flat: Any) -> Any:
-            if exchanges:
+            if holds_marks(condition):
                 return Joined(condition, self.exchange, by_variable(flat)).outputs[0][0]
             first = [values[:1] for values in by_variable(flat)]
             alone = OfFirst(self.exchange)

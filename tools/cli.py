@@ -96,6 +96,63 @@ def show(
         terminal.print_python(guarded(pipeline.show, function, stage))
 
 
+@main.command(
+    name="launch",
+    context_settings={"allow_interspersed_args": False},
+    options_metavar="--workers N [OPTIONS]",
+)
+@click.option("--workers", type=click.IntRange(min=1), required=True, help="How many processes.")
+@click.option(
+    "--devices-per-worker",
+    "devices",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="CPU devices of each.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="End all workers after this time, with exit status 124.",
+)
+@click.option(
+    "--linger",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="How long the others may go on when one has failed (default: 0).",
+)
+@click.option("-m", "as_module", is_flag=True, help="SCRIPT is the name of a module.")
+@click.argument("script")
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def launch_workers(
+    workers: int,
+    devices: int | None,
+    timeout: float | None,
+    linger: float,
+    as_module: bool,
+    script: str,
+    args: tuple[str, ...],
+) -> None:
+    """Run SCRIPT as several workers on this machine, as on several machines.
+
+    The workers find each other by TF_CONFIG. When one fails, all are ended; the exit status is that of the
+    first that failed.
+
+    \b
+    Examples:
+      redraft launch --workers 2 train.py --epochs 5
+      redraft launch --workers 2 --devices-per-worker 2 -m package.train
+      redraft launch --workers 2 --timeout 600 --linger 30 train.py
+    """
+    from redraft.tools.launch import launch
+
+    if not as_module and not Path(script).exists():
+        raise WrongTarget(f"there is no script {script}")
+    command = [sys.executable, *(["-m"] if as_module else []), script, *args]
+    sys.exit(launch(command, workers, devices, timeout, linger))
+
+
 @main.group()
 def golden() -> None:
     """Compare generated derivatives with the reviewed ones in golden/.

@@ -23,6 +23,7 @@ import numpy as np
 from redraft.runtime.memory import TRACE, Memory, is_array
 from redraft.runtime.partition import Cut, Retrace, raise_original
 from redraft.runtime.tensors import TensorError, is_tensor, require_tensorflow
+from redraft.runtime.workers import raise_lost
 from redraft.transpile import trace_errors
 from redraft.transpile.errors import Span, TransformError
 from redraft.transpile.fields import Again, fields_in
@@ -438,8 +439,9 @@ class Entry:
             raise
 
     def explain(self, error: BaseException) -> None:
-        """Raise the error of a callback, or a `TransformError`, if XLA could not compile the program."""
+        """Raise the error of a callback, `WorkerLost`, or a `TransformError` of what XLA cannot compile."""
         raise_original(error)
+        raise_lost(error)
         trace_errors.explain(error, self.jitted.traced_function)
 
     def traced(self, fields: frozenset[str], leaves: list[Any], specifications: list[Any]) -> Any:

@@ -33,6 +33,7 @@ from typing import Any
 
 import numpy as np
 
+from redraft.runtime.cotangents import Struct
 from redraft.runtime.growing import Growing
 from redraft.runtime.tensors import is_tensor
 from redraft.runtime.tree import _registry
@@ -54,6 +55,8 @@ def children(x: Any) -> tuple[Any, list[Any], Any] | None:
     if dataclasses.is_dataclass(x) and not isinstance(x, type):
         keys = tuple(f.name for f in dataclasses.fields(x))
         return keys, [getattr(x, k) for k in keys], None
+    if isinstance(x, Struct):
+        return tuple(x.__dict__), list(x.__dict__.values()), None
     return None
 
 

@@ -27,9 +27,11 @@ from redraft.runtime.partition import Cut
 from redraft.runtime.placed import PmapSharding, checked_axis, placed
 from redraft.runtime.replicas import Replica
 from redraft.runtime.sharded import ShardedArray
+from redraft.runtime.spans import Span, span_in_scope, span_of, span_of_all
 from redraft.runtime.tensors import is_tensor, require_tensorflow
 from redraft.transpile.batched_arguments import axes_of_parts
-from redraft.transpile.errors import Span, TransformError
+from redraft.transpile.errors import Span as Place
+from redraft.transpile.errors import TransformError
 from redraft.transpile.jit import Entry, Jitted, Leaf, _static_key, flatten, source_text
 from redraft.transpile.jit_call import Constant, Result, children, mapped, rebuilt
 from redraft.transpile.pmap_rule import function_of
@@ -233,7 +235,7 @@ class OnDevices(Jitted):
                 f"pmap: arguments by keyword ({', '.join(kwargs)}) have axis 0, and in_axes says "
                 "something else: pass them by position"
             )
-        key: list[Any] = [devices_in_scope()]
+        key: list[Any] = [span_in_scope()]
         for place, value in enumerate(args):
             if place in self.static[0]:
                 key.append(_static_key(value, self.name_of(place)))
@@ -246,27 +248,29 @@ class OnDevices(Jitted):
     def lower(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError("pmap: the programs of several devices are not shown by `lower`")
 
-    def device_names(self, size: int) -> tuple[str, ...]:
+    def span(self, size: int) -> Span:
         """The devices of a call with so many slices.
 
         Raises:
             RuntimeError: there are too few.
-            ValueError: `devices` has another number of them.
+            ValueError: `devices` has another number of them; with other workers, some would be left over.
         """
         from redraft.runtime.devices import CPU_DEVICES, local_devices
 
         given = self.pmap_options["devices"]
         if given is not None:
-            names = tuple(name_of_device(d) for d in given)
-            if len(names) != size:
+            span = span_of([name_of_device(d) for d in given])
+            if len(span.names) != size:
+                mine = " of this worker" if span.workers else ""
                 raise ValueError(
-                    f"pmap: `devices` has {len(names)}, and the arguments have {size} slices along "
-                    "the mapped axis"
+                    f"pmap: `devices` has {len(span.names)}{mine}, and the arguments have {size} slices "
+                    "along the mapped axis"
                 )
-            return names
-        names = devices_in_scope() or tuple(
-            d.name for d in local_devices(self.pmap_options["backend"])
+            return span
+        span = span_in_scope() or span_of_all(
+            [d.name for d in local_devices(self.pmap_options["backend"])]
         )
+        names = span.names
         if size > len(names):
             more = (
                 f"; call rd.config.set_cpu_devices({size}) before TensorFlow is used, or set the "
@@ -275,9 +279,16 @@ class OnDevices(Jitted):
             raise RuntimeError(
                 f"pmap: the arguments have {size} slices along the mapped axis, and there "
                 f"{'is 1 device' if len(names) == 1 else f'are {len(names)} devices'}"
+                f"{' in this worker' if span.workers else ''}"
                 f"{more if all('CPU' in n for n in names) else ''}"
             )
-        return names[:size]
+        if span.workers and size < len(names):
+            raise ValueError(
+                f"pmap: the arguments have {size} slices along the mapped axis, and this worker has "
+                f"{len(names)} devices; with several workers, each passes one slice for each of its "
+                "devices, or names fewer devices with `devices`"
+            )
+        return Span(names[:size], span.workers)
 
 
 class Plan(Vmapped):
@@ -392,16 +403,6 @@ def name_of_device(device: Any) -> str:
     return str(getattr(device, "name", device))
 
 
-def devices_in_scope() -> tuple[str, ...] | None:
-    """The devices of the user's strategy of TensorFlow's, in whose scope the call stands."""
-    import sys
-
-    tf = sys.modules.get("tensorflow")
-    if tf is None or not tf.distribute.has_strategy():
-        return None
-    return tuple(tf.distribute.get_strategy().extended.worker_devices)
-
-
 def structure(x: Any, leaves: list[Any], name: str) -> Any:
     """As `flatten` of jit.py, with arrays that lie on devices."""
     if isinstance(x, ShardedArray):
@@ -463,8 +464,8 @@ class PmapEntry(Entry):
         moving = tuple(None if i in pmapped.static[0] else a for i, a in enumerate(args))
         found, size = pmapped.plan.sizes(moving, kwargs)
         self.axes = [axis for _, _, axis in found]
-        self.names = pmapped.device_names(size)
-        self.exchange = tf_replicas.Local(self.names)
+        span = pmapped.span(size)
+        self.names = span.names
         leaves: list[Any] = []
         self.args, self.kwargs = self.templates(args, kwargs, leaves)
         self.axes = [self.counted(x, a) for x, a in zip(leaves, self.axes, strict=True)]
@@ -472,13 +473,23 @@ class PmapEntry(Entry):
             type(x) if a is None and type(x) in (bool, int, float, complex) else None
             for x, a in zip(leaves, self.axes, strict=True)
         ]
+        slices = [self.slice_specification(x, a) for x, a in zip(leaves, self.axes, strict=True)]
+        self.exchange = self.exchange_over(span, slices)
         with self.apart():
-            self.compiled = self.traced(frozenset(), leaves, [
-                self.slice_specification(x, a) for x, a in zip(leaves, self.axes, strict=True)
-            ])  # fmt: skip
+            self.compiled = self.traced(frozenset(), leaves, slices)
         self.leaves_of = None
         self.build()
         self.args = self.kwargs = None
+
+    def exchange_over(self, span: Span, slices: list[Any]) -> Any:
+        """What the replicas exchange values by."""
+        if not span.workers:
+            return self.replicas.Local(span.names)
+        from redraft.runtime.tf_workers import Workers
+
+        kinds = [f"{x.dtype.name}{list(x.shape)}" for x in slices]
+        name = getattr(self.jitted.inner, "__qualname__", "")
+        return Workers(span.names, f"{name}({', '.join(kinds)})")
 
     @contextlib.contextmanager
     def apart(self) -> Iterator[None]:
@@ -517,7 +528,7 @@ class PmapEntry(Entry):
         except self.replicas.Disagreement as error:
             raise TransformError(
                 "a collective in a branch or a loop whose condition differs between the devices",
-                None if error.place is None else Span(*error.place),
+                None if error.place is None else Place(*error.place),
                 "all devices must come to it: call it before, and use here what it gives, or make the "
                 "condition the same for all, with `rd.psum` or `rd.pmax`",
             ) from None
@@ -547,7 +558,7 @@ class PmapEntry(Entry):
         parts = None if answer is None else children(answer)
         if parts is None:
             known = isinstance(answer, (bool, int, float, complex, np.generic))
-            return Constant(self.repeated(answer, axes)) if known else answer
+            return Constant(self.repeated(answer, axes)) if known and axes is not None else answer
         keys, values, extra = parts
         if isinstance(answer, (list, tuple, dict)):
             container = answer if isinstance(answer, dict) else values
@@ -574,7 +585,8 @@ class PmapEntry(Entry):
             tensors += self.parts_of(x, axis)
         width = len(self.names)
         count = len(self.compiled.concrete.outputs) * width
-        flat = self.run(tensors, None, count) if count else []
+        with self.exchange.turn:
+            flat = self.run(tensors, None, count) if count else []
         results = [flat[i : i + width] for i in range(0, count, width)]
         if self.checks:
             first = len(results) - len(self.checks)
