@@ -118,17 +118,17 @@ def body_of(graph: Any, name: str) -> Any:
 
 def holds_marks(graph: Any) -> bool:
     """Is there a collective in a graph, or in a loop of it?"""
-    return any(
-        mark_of(op) is not None or any(map(holds_marks, parts_of_loop(graph, op)))
-        for op in graph.get_operations()
-    )
+    for op in graph.get_operations():
+        if mark_of(op) is not None:
+            return True
+        if op.type in LOOPS and loop_holds_marks(graph, op):
+            return True
+    return False
 
 
-def parts_of_loop(graph: Any, op: Any) -> list[Any]:
-    """The graphs of a loop's body and of its condition; none of another operation."""
-    if op.type not in LOOPS:
-        return []
-    return [body_of(graph, op.get_attr(part).name) for part in ("body", "cond")]
+def loop_holds_marks(graph: Any, op: Any) -> bool:
+    """Is there a collective in the body or in the condition of a loop?"""
+    return any(holds_marks(body_of(graph, op.get_attr(part).name)) for part in ("body", "cond"))
 
 
 # --- what the replicas agree on
@@ -203,9 +203,8 @@ class Agreement:
             flags = new
         if all(Agreement(condition, flags).outputs):
             return flags
-        for part in (body, condition):
-            if holds_marks(part):
-                raise Disagreement(first_place(part))
+        if loop_holds_marks(self.graph, op):
+            raise Disagreement(first_place(body) or first_place(condition))
         return [False] * len(flags)  # each has its own number of rounds
 
 
@@ -215,10 +214,11 @@ def first_place(graph: Any) -> Any:
         found = mark_of(op)
         if found is not None:
             return found[2]
-        for part in parts_of_loop(graph, op):
-            place = first_place(part)
-            if place is not None:
-                return place
+        if op.type in LOOPS:
+            for part in ("body", "cond"):
+                place = first_place(body_of(graph, op.get_attr(part).name))
+                if place is not None:
+                    return place
     return None
 
 
@@ -328,7 +328,7 @@ class Joined:
             self.tensors[op.outputs[0].name] = self.exchanged(op, *found[:2])
             self.ops[op.name] = [x.op for x in self.tensors[op.outputs[0].name]]
             return
-        if any(map(holds_marks, parts_of_loop(self.graph, op))):
+        if op.type in LOOPS and loop_holds_marks(self.graph, op):
             self.loop(op)
             return
         copies = [self.copy(op, replica) for replica in range(self.count)]
@@ -381,8 +381,10 @@ class Joined:
         def by_variable(flat: Sequence[Any]) -> list[list[Any]]:
             return [list(flat[i * self.count : (i + 1) * self.count]) for i in range(width)]
 
+        exchanges = holds_marks(condition)
+
         def goes_on(*flat: Any) -> Any:
-            if holds_marks(condition):
+            if exchanges:
                 return Joined(condition, self.exchange, by_variable(flat)).outputs[0][0]
             first = [values[:1] for values in by_variable(flat)]
             alone = OfFirst(self.exchange)

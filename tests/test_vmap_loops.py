@@ -761,3 +761,22 @@ def test_names_for_something_else_in_one_branch(fun):
         assert "no value for the examples" in error.msg
         return
     np.testing.assert_allclose(got, np.stack([fun(x.copy()) for x in batch]))
+
+
+def halved_until_small(x, n):
+    while rd.pmax(np.max(np.abs(x)), "i") > n:
+        x = x * 0.5
+    return x
+
+
+def test_tests_of_loops_that_need_lines_of_their_own():
+    """The rank of `x` is not known in these derivatives: the test has a line before it, in every round."""
+    batched = rd.vmap(halved_until_small, in_axes=(0, None), axis_name="i")
+    x = np.array([[3.0, -1.0], [0.5, 2.0]])
+    np.testing.assert_array_equal(batched(x, 1.0), x / 4)
+    value, tangent = rd.jvp(lambda x: batched(x, 1.0), (x,), (np.ones((2, 2)),))
+    np.testing.assert_array_equal(value, x / 4)
+    np.testing.assert_array_equal(tangent, np.full((2, 2), 0.25))
+    np.testing.assert_array_equal(
+        rd.grad(lambda x: np.sum(batched(x, 1.0)))(x), np.full((2, 2), 0.25)
+    )

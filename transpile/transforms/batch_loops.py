@@ -47,10 +47,13 @@ class BatchedLoops(BatchedLanes):
             self.masked_while(node, head)
             return
         lines, masks = self.to_head(head, node), dict(self.masks)
+        before, self.lines = self.lines, []
         test, _ = self.test(node.test)
+        needed, self.lines = self.lines, before  # by the test, in every round
         body = self.rounds(node)
         body += self.conversions(self.env, head, node.head | self.needed(node.live), node)
-        self.lines += lines
+        body += map(core.copy, needed)
+        self.lines += [*lines, *needed]
         self.leave(head, masks)
         self.emit(gast.While(test, body or [gast.Pass()], []))
 
