@@ -23,6 +23,7 @@ PLAIN = frozenset({"sum", "largest", "smallest", "gather", "permute", "number", 
 OF_EACH = frozenset({"permute", "number"})  # what these give differs between replicas
 LOOPS = frozenset({"While", "StatelessWhile"})
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+BRANCHES = frozenset({"If", "StatelessIf"})
 OWN_VALUES = (
     "Random",
     "Stateless",
@@ -172,11 +173,22 @@ class Agreement:
             flags = self.loop(op, inputs)
         elif op.type in CALLS:
             flags = Agreement(body_of(self.graph, op.get_attr("f").name), inputs).outputs
+        elif op.type in BRANCHES:
+            flags = self.branch(op, inputs)
         elif any(word in op.type for word in OWN_VALUES):
             flags = [False] * len(op.outputs)
         else:
             flags = [all(inputs)] * len(op.outputs)
         self.agreed |= {x.name: flag for x, flag in zip(op.outputs, flags, strict=True)}
+
+    def branch(self, op: Any, inputs: list[bool]) -> list[bool]:
+        """What a branch gives: the same, if all take the same one."""
+        condition, *given = inputs
+        ways = [
+            Agreement(body_of(self.graph, op.get_attr(part).name), given).outputs
+            for part in ("then_branch", "else_branch")
+        ]
+        return [condition and all(flags) for flags in zip(*ways, strict=True)]
 
     def loop(self, op: Any, inputs: list[bool]) -> list[bool]:
         """What a loop gives: what its variables are whatever the number of rounds."""
@@ -425,7 +437,7 @@ def build(
     """
     graph = concrete.graph
     count = len(exchange.devices)
-    flags = [all(agreed)] * len(concrete.outputs) if whole else Agreement(graph, agreed).outputs
+    flags = Agreement(graph, agreed).outputs
 
     def all_replicas(*flat: Any) -> list[Any]:
         inputs = [list(flat[i * count : (i + 1) * count]) for i in range(len(agreed))]

@@ -290,6 +290,22 @@ def test_jit_of_a_chain_prints_staged_source(folder, run):
     assert "def energy_grad_vmap(x):" in out and "op.mul(" in out
 
 
+def test_pmap_prints_the_parts(folder, run):
+    (folder / "step.py").write_text(
+        "import numpy as np\nimport redraft as rd\n\n\ndef step(x):\n"
+        "    mean = rd.pmean(x, 'i')\n    x = np.tanh(x - mean)\n    return np.sin(x) * x + x**2\n"
+    )
+    status, out, err = run("pmap", "step.py:step", "--axis-name", "i")
+    assert (status, err) == (0, "")
+    assert out.index("def step_island_1(") < out.index("def step(x):")
+    assert "mean = rd.pmean(x, 'i')\n    return step_island_1(" in out
+    assert run("pmap", "step.py:step", "-o", "parts.txt")[0] == 0
+    assert (folder / "parts.txt").read_text() == out
+    status, out, err = run("pmap,grad", "model_of_test.py:Model.energy")
+    assert (status, err) == (0, "")
+    assert "def energy_grad(" in out
+
+
 def test_standalone_batched_module_needs_numpy_alone(folder, run):
     target = ("vmap,grad", "model_of_test.py:loss", *IN_AXES, "--args", EXAMPLE, "--standalone")
     assert run(*target, "-o", "alone.py")[0] == 0
@@ -326,6 +342,9 @@ def test_standalone_batched_module_needs_numpy_alone(folder, run):
     (["vmap,grad,vmap", *["--in-axes", "0"] * 3], "3 times --in-axes for 2 transformations"),
     (["vmap", "--args", "(np.ones(3), np.ones(4), np.ones(3))"], "inconsistent sizes"),
     (["jit,vmap", "--standalone"], "what `jit` traces cannot be a standalone module"),
+    (["pmap", "--standalone"], "what `pmap` traces cannot be a standalone module"),
+    (["pmap", "--args", "np.ones(3)"], "`pmap` takes no --args"),
+    (["grad,pmap"], "`pmap` can only stand first in a chain"),
 ])  # fmt: skip
 def test_wrong_chain(folder, run, command, message):
     status, out, err = run(command[0], "model_of_test.py:loss", *command[1:])
@@ -483,7 +502,7 @@ def test_show_knows_its_stages(folder, run):
 
 @pytest.mark.parametrize("command", [
     [], ["grad"], ["value_and_grad"], ["vjp"], ["jvp"], ["jacfwd"], ["jacrev"], ["hessian"],
-    ["vmap"], ["jit"], ["vmap,grad"], ["rules"], ["show"],
+    ["vmap"], ["jit"], ["pmap"], ["vmap,grad"], ["rules"], ["show"],
     ["golden"], ["golden", "check"], ["golden", "update"], ["golden", "diff"],
 ])  # fmt: skip
 def test_help_has_examples(run, command):

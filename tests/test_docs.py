@@ -1,13 +1,14 @@
 """The Python in README.md and docs/ runs, and prints what stands there (see tools/docs.py)."""
 
+import os
 import re
 from pathlib import Path
 
+import on_devices
 import pytest
-from on_devices import run as run_on_devices
 
 import redraft as rd
-from redraft.tools.docs import blocks, can_run, outputs, pages, renewed, run
+from redraft.tools.docs import blocks, can_run, devices_of, outputs, pages, renewed, run
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = pages(ROOT)
@@ -17,19 +18,23 @@ PAGES = pages(ROOT)
 def test_page_runs_and_prints_what_it_says(page, monkeypatch, tmp_path):
     if not can_run(page):
         pytest.skip("the examples of the page need TensorFlow")
+    if (count := devices_of(page)) is not None:
+        return on_devices.run(check_page, page, tmp_path, devices=count)
     monkeypatch.chdir(tmp_path)
-    if "set_cpu_devices(4)" in page.read_text():  # too late in a process that has used TensorFlow
-        run_on_devices(compare, page, devices=4)
-    else:
-        compare(page)
+    check_page(page)
 
 
-def compare(page):
-    """Run a page, and compare what it prints with what it says."""
-    for stands, printed, line, _ in outputs(page.read_text(), page.name):
-        assert printed.strip() == stands.strip(), (
-            f"{page.name}:{line}: python -m redraft.tools.docs"
-        )
+def check_page(page, folder=None):
+    """Run the examples of a page, in a folder if one is given."""
+    home = Path.cwd()
+    os.chdir(folder or home)
+    try:
+        for stands, printed, line, _ in outputs(page.read_text(), page.name):
+            assert printed.strip() == stands.strip(), (
+                f"{page.name}:{line}: python -m redraft.tools.docs"
+            )
+    finally:
+        os.chdir(home)
 
 
 def test_output_that_is_out_of_date_is_renewed():

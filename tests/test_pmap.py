@@ -91,8 +91,19 @@ def matches_jax(name):
     assert_same(by_pmap(name), want, max(case.tolerance, 1e-10), dtypes=False)
 
 
+SLOW = {
+    "mixed_dtypes", "vmap_of_grad", "grad_through_parts", "jacobian", "python_numbers",
+    "loop_over_rows", "loop_in_loop", "jvp_of_collectives", "all_to_all_tiled", "static_arguments",
+    "nested_whiles", "in_place_in_loop", "long_list_in_loop", "reductions_of_float16",
+    "collectives_of_complex64", "psum_scatter_chunks", "psum_of_uint8", "nested_containers",
+    "list_in_loop", "ring_of_permutations", "collectives_of_known_arrays",
+}  # fmt: skip
+
+
 @on_devices(N)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in CASES]
+)
 def test_it_is_vmap(name):
     matches_vmap(name)
 

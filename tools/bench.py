@@ -24,7 +24,7 @@ import click
 import numpy as np
 
 import redraft as rd
-from redraft.tools import bench_functions, bench_jit, bench_vmap
+from redraft.tools import bench_functions, bench_jit, bench_pmap, bench_vmap
 from redraft.tools.bench_functions import PROBLEMS, Problem, with_numpy
 from redraft.tools.differences import flat
 
@@ -51,11 +51,12 @@ LENGTHS = (1000, 2000, 4000, 8000)
 @click.option(
     "--vmap", is_flag=True, help="Compare batched functions and Hessians with JAX's instead."
 )
+@click.option("--pmap", is_flag=True, help="Compare calls on four devices with JAX's instead.")
 @click.option("--limit", default=120.0, show_default=True,
-              help="With --jit and --vmap: seconds after which an entry is given up.")  # fmt: skip
+              help="With --jit, --vmap and --pmap: seconds after which an entry is given up.")  # fmt: skip
 def main(
     only: str | None, repeats: int, output: Path | None, quick: bool, skip_jax: bool, jit: bool,
-    vmap: bool, limit: float,
+    vmap: bool, pmap: bool, limit: float,
 ) -> None:  # fmt: skip
     """Compare generated gradients with hand-written ones, autograd's and JAX's.
 
@@ -66,6 +67,9 @@ def main(
       python -m redraft.tools.bench --json bench.json
       python -m redraft.tools.bench --jit --only recurrence
     """
+    if pmap:
+        write(bench_pmap.report(only, 1 if quick else repeats, limit), output)
+        return
     if jit or vmap:
         found = (bench_vmap if vmap else bench_jit).report(
             only, 1 if quick else repeats, 1 if quick else 3, limit

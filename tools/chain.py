@@ -17,15 +17,15 @@ from redraft.tools.target import TargetError
 DERIVATIVES = (
     "grad", "value_and_grad", "vjp", "jvp", "linearize", "jacfwd", "jacrev", "jacobian", "hessian",
 )  # fmt: skip
-NAMES = (*DERIVATIVES, "vmap", "jit")
+NAMES = (*DERIVATIVES, "vmap", "jit", "pmap")
 PAIRS = ("vjp", "jvp", "linearize")  # these make functions with other parameters
 NEED_RANKS = frozenset(("vmap", "jacfwd", "jacrev", "jacobian", "hessian"))
 TAKERS = {
     "argnums": DERIVATIVES,
-    "in_axes": ("vmap",),
-    "out_axes": ("vmap",),
-    "axis_size": ("vmap",),
-    "axis_name": ("vmap",),
+    "in_axes": ("vmap", "pmap"),
+    "out_axes": ("vmap", "pmap"),
+    "axis_size": ("vmap", "pmap"),
+    "axis_name": ("vmap", "pmap"),
     "emit": ("jit",),
     "static": ("jit",),
 }
@@ -56,6 +56,10 @@ def names_of(chain: str) -> list[str]:
         if name in PAIRS:
             raise TargetError(
                 f"`{name}` makes a function with other parameters: it can only stand first in a chain"
+            )
+        if name == "pmap":
+            raise TargetError(
+                "`pmap` can only stand first in a chain: what it makes has no source but that of its parts"
             )
     return names
 
@@ -221,6 +225,25 @@ def staged_text(
     lowered = lowered_by_xla(inner, elements[0], arguments)
     text = lowered.as_text() if emit == "stablehlo" else lowered.compile().as_text()
     return text.rstrip() + "\n"
+
+
+def parts_text(function: Callable, elements: list[Element], arguments: tuple | None) -> str:
+    """What `pmap`, the first of the chain, makes of the rest: staged source, cut at the collectives.
+
+    Args:
+        function: what the chain is applied to.
+        elements: the chain.
+        arguments: must be None.
+    """
+    from redraft.transpile.api import Transformed
+
+    if arguments is not None:
+        raise TargetError("`pmap` takes no --args: its source is for arguments of any kind")
+    inner = transformed(function, elements[1:])
+    if isinstance(inner, Transformed):
+        fitted(inner.for_arguments, elements, None)
+    mapped = transformed(inner, elements[:1])
+    return fitted(lambda _: mapped.source, elements, None).rstrip() + "\n"
 
 
 def lowered_by_xla(function: Any, element: Element, arguments: tuple) -> Any:

@@ -51,6 +51,14 @@ Functions that are called come first.
   redraft jit model.py:loss --args '(np.ones(3), 2.0)' --emit stablehlo
   redraft jit model.py:power --args '(np.ones(3), 5)' --static n --emit hlo -o power.hlo
 """
+PMAP_HELP = f"""Print what `rd.pmap` makes of a function: the parts between its collectives, and what calls them.
+
+The parts that XLA compiles come first. No devices are needed.
+
+{TARGET}
+  redraft pmap model.py:step --axis-name devices
+  redraft pmap,grad model.py:loss --axis-name i
+"""
 CHAIN_HELP = f"""Print what a chain of transformations, applied right to left, makes of a function.
 
 An option is given once for all transformations that take it, or once for each, from left to right.
@@ -131,18 +139,19 @@ def help_of(names: list[str]) -> str:
     if len(names) > 1:
         return CHAIN_HELP.format(name=",".join(names))
     name = names[0]
-    text = {"vmap": VMAP_HELP, "jit": JIT_HELP}.get(name, DERIVATIVE_HELP)
+    text = {"vmap": VMAP_HELP, "jit": JIT_HELP, "pmap": PMAP_HELP}.get(name, DERIVATIVE_HELP)
     return text.format(name=name, what=SHOWN.get(name, "Jacobian"))
 
 
 def parameters_of(names: list[str]) -> list[click.Parameter]:
     """Target and options of a command; what none of its transformations takes is not shown."""
     first = names[0]
-    staged = first == "jit"
+    staged = first in STAGED
     return [
         click.Argument(["target"]),
         *(_option(name, names, **about) for name, about in OPTIONS.items()),
-        click.Option(["--args", "example"], metavar="EXPRESSION", help=ARGS_HELP[staged]),
+        click.Option(["--args", "example"], metavar="EXPRESSION", help=ARGS_HELP[staged],
+                     hidden=first == "pmap"),
         click.Option(["-o", "--output"], metavar="FILE", help="Write an importable module to FILE."
                      if not staged else "Write to FILE.",
                      type=click.Path(dir_okay=False, path_type=Path)),
@@ -151,6 +160,7 @@ def parameters_of(names: list[str]) -> list[click.Parameter]:
     ]  # fmt: skip
 
 
+STAGED = ("jit", "pmap")  # what these make is not written as a module
 ARGS_HELP = {
     False: "Example arguments; known ranks make plainer code.",
     True: "Example arguments: XLA's programs are written for their dtypes and shapes.",
@@ -192,11 +202,14 @@ def _run(
     function = find_target(target)
     arguments = None if example is None else evaluate_arguments(example, function)
     emit = "python"
-    if names[0] == "jit":
+    if names[0] in STAGED:
         if standalone:
-            raise TargetError("what `jit` traces cannot be a standalone module")
+            raise TargetError(f"what `{names[0]}` traces cannot be a standalone module")
         emit = elements[0].options.get("emit", "python")
-        text = chain.staged_text(function, elements, arguments, emit)
+        if names[0] == "pmap":
+            text = chain.parts_text(function, elements, arguments)
+        else:
+            text = chain.staged_text(function, elements, arguments, emit)
     else:
         generated = _generated(function, elements, arguments)
         text = generated.text
@@ -235,8 +248,8 @@ def written_function(
         TargetError: the chain, or an option, does not fit.
     """
     names = chain.names_of(chain_text)
-    if "jit" in names:
-        raise TargetError("--of takes what is written before `jit` stages it")
+    if {"jit", "pmap"} & set(names):
+        raise TargetError("--of takes what is written before `jit` or `pmap` stages it")
     elements = chain.elements_of(names, {"in_axes": in_axes})
     arguments = None if example is None else evaluate_arguments(example, function)
     return _generated(function, elements, arguments).function

@@ -2,7 +2,8 @@
 
 The blocks of a page run in order in one namespace. The ```text block that follows a ```python block
 is what that block prints; generated Python may stand in a ```python block that begins with the line
-`# output` instead. `python -m redraft.tools.docs` renews all pages of a checkout; read the diff.
+`# output` instead. A page that calls `rd.config.set_cpu_devices` runs in a process of its own, which has so
+many devices. `python -m redraft.tools.docs` renews all pages of a checkout; read the diff.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import io
 import linecache
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-CPU_DEVICES = "REDRAFT_CPU_DEVICES"
+DEVICES = re.compile(r"^rd\.config\.set_cpu_devices\((\d+)\)$", re.M)
 BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.M | re.S)
 
 
@@ -31,7 +33,14 @@ def pages(root: Path) -> list[Path]:
 
 def can_run(page: Path) -> bool:
     """Is everything installed that the examples of a page import?"""
-    return "\nimport tensorflow" not in page.read_text() or find_spec("tensorflow") is not None
+    needs = "\nimport tensorflow" in page.read_text() or devices_of(page) is not None
+    return not needs or find_spec("tensorflow") is not None
+
+
+def devices_of(page: Path) -> int | None:
+    """The number of devices that the examples of a page ask for; None if they do not."""
+    found = DEVICES.search(page.read_text())
+    return None if found is None else int(found[1])
 
 
 def blocks(text: str) -> Iterator[tuple[str, str, int, re.Match[str]]]:
@@ -81,21 +90,29 @@ def renewed(text: str, name: str) -> str:
 
 
 def main(root: Path) -> None:
-    """Renew every page; examples that write files do so in a folder that is removed."""
-    os.environ.setdefault(CPU_DEVICES, "4")  # a page that asks for devices may not be the first
-    for page in filter(can_run, pages(root.resolve())):
-        text, home = page.read_text(), Path.cwd()
-        with tempfile.TemporaryDirectory() as folder:
-            os.chdir(folder)
-            try:
-                new = renewed(text, page.name)
-                while new != renewed(new, page.name):  # outputs name lines of the page
-                    new = renewed(new, page.name)
-            finally:
-                os.chdir(home)
-        if new != text:
-            page.write_text(new)
-            print(f"renewed {page.relative_to(root.resolve())}")
+    """Renew every page, or the one page that is given."""
+    for page in filter(can_run, [root.resolve()] if root.is_file() else pages(root.resolve())):
+        if devices_of(page) is None or root.is_file():
+            renew(page)
+        else:
+            command = [sys.executable, "-m", "redraft.tools.docs", str(page)]
+            subprocess.run(command, check=True, timeout=600)
+
+
+def renew(page: Path) -> None:
+    """Renew a page; examples that write files do so in a folder that is removed."""
+    text, home = page.read_text(), Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            new = renewed(text, page.name)
+            while new != renewed(new, page.name):  # outputs name lines of the page
+                new = renewed(new, page.name)
+        finally:
+            os.chdir(home)
+    if new != text:
+        page.write_text(new)
+        print(f"renewed {page.name}")
 
 
 if __name__ == "__main__":

@@ -82,11 +82,13 @@ class Case:
 
     def text(self, transform: str) -> str:
         """Today's text of the module."""
-        from redraft.tools import golden_jit
+        from redraft.tools import golden_jit, golden_pmap
         from redraft.transpile.back.module import module_text
 
         if transform == "jit":
             return golden_jit.module_text(self)
+        if golden_pmap.is_pmap(transform):
+            return golden_pmap.module_text(self, transform)
         return module_text(self.generated(transform), False, f"redraft golden update {self.name}")
 
     def change(self, transform: str) -> str:
@@ -195,10 +197,12 @@ def judged(case: Case, transform: str, text: str) -> str:
 
 def judged_module(case: Case, transform: str, module: types.ModuleType) -> str:
     """Hold the functions of an imported module against the original, or central differences."""
-    from redraft.tools import golden_jit
+    from redraft.tools import golden_jit, golden_pmap
 
     if transform == "jit":
         return golden_jit.judge(case, module)
+    if golden_pmap.is_pmap(transform):
+        return golden_pmap.judge(case, transform, module)
     if golden_chain.is_chain(transform):
         return golden_chain.judge(case, transform, golden_chain.entry(case, transform, module))
     return {"grad": _judge_grad, "value_and_grad": _judge_value_and_grad,

@@ -29,7 +29,12 @@ def module_text(case: Any) -> str:
     """The staged source of a case's function and of those that it calls."""
     from redraft.transpile.jit import source_text
 
-    body = source_text(case.function).rstrip()
+    return written(case, "jit", source_text(case.function))
+
+
+def written(case: Any, transform: str, source: str) -> str:
+    """The module of a case with a staged source."""
+    body = source.rstrip()
     names = _free_names(body)
     meant = sorted(names & COMPUTING)
     names -= {n for n in names if getattr(case.original, n, None) is redraft}
@@ -40,7 +45,7 @@ def module_text(case: Any) -> str:
         sorted([IMPORTS[n] for n in names & set(IMPORTS)] + ["builtin"] * bool(meant))
     )
     header = (
-        f"# redraft: jit of `{case.name}` (original.py), staged. "
+        f"# redraft: {transform} of `{case.name}` (original.py), staged. "
         f"Regenerate: redraft golden update {case.name}"
     )
     separated = body.replace("\n\ndef ", "\n\n\ndef ").replace("\n\n\n\n", "\n\n\n")
@@ -68,7 +73,7 @@ def judge(case: Any, module: types.ModuleType) -> str:
     """Compare the module with the original, on arrays and compiled; what is wrong, or nothing."""
     function = getattr(module, case.name)
     want = case.function(*case.arguments)
-    problem = _different(function(*case.arguments), want, "value")
+    problem = different(function(*case.arguments), want, "value")
     return problem or _judge_compiled(case, function, want)
 
 
@@ -85,10 +90,10 @@ def _judge_compiled(case: Any, function: Any, want: Any) -> str:
     static = getattr(case.original, "STATIC", ())
     jitted: Jitted = jitting(Ready(function), static_argnums=static)
     got = jitted(*copy.deepcopy(case.arguments))
-    return _different(got, want, "compiled value")
+    return different(got, want, "compiled value")
 
 
-def _different(got: Any, want: Any, what: str) -> str:
+def different(got: Any, want: Any, what: str) -> str:
     """How two results differ."""
     from redraft.runtime import leaves
 

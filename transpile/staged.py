@@ -15,6 +15,7 @@ import importlib
 import linecache
 import math
 import operator
+import symtable
 import sys
 import threading
 import types
@@ -899,7 +900,7 @@ def _write(function: types.FunctionType) -> StagedSource:
     code = _compiled(tree, source.name, cells, file)
     _own_codes.add(code)
     linecache.cache[file] = (len(text), None, text.splitlines(True), file)
-    namespace, callees = _namespace(stager, node, cells)
+    namespace, callees = _namespace(stager, _global_names(text) - set(cells))
     # cells are read when the function runs; what is guarded are names of the module
     kept = [d for d in dependencies if d[0].__class__ is dict or isinstance(d[2], types.ModuleType)]
     kept = [d for d in kept if not isinstance(d[2], types.ModuleType) or d[0].__class__ is dict]
@@ -951,7 +952,17 @@ def _none_at(node: ast.expr) -> ast.expr:
     return ast.copy_location(ast.Constant(None), node)
 
 
-def _namespace(stager: Stager, node: Any, cells: list[str]) -> tuple[dict[str, Any], list[Any]]:
+def _global_names(text: str) -> set[str]:
+    """Names that a text takes from its module: a local one of the same name is not the module's."""
+
+    def of(table: symtable.SymbolTable) -> set[str]:
+        names = {s.get_name() for s in table.get_symbols() if s.is_global()}
+        return names.union(*map(of, table.get_children()))
+
+    return set().union(*map(of, symtable.symtable(text, "<staged>", "exec").get_children()))
+
+
+def _namespace(stager: Stager, names: set[str]) -> tuple[dict[str, Any], list[Any]]:
     """What the global names of a staged text mean."""
     source = stager.source
     namespace: dict[str, Any] = {
@@ -973,7 +984,7 @@ def _namespace(stager: Stager, node: Any, cells: list[str]) -> tuple[dict[str, A
     own = set(namespace)
     callees: list[Any] = []
     scope = Scope(source, set(), stager.scope.dependencies)
-    for name in sorted(_read_names(node) - own - set(cells)):
+    for name in sorted(names - own):
         value = scope.name_value(name)
         if value is UNKNOWN:
             continue
