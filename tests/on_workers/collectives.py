@@ -99,9 +99,9 @@ def check(f, *args, in_axes=0):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12, err_msg=f.__name__)
 
 
-SOME = (extremes, in_loop, turned)
+SOME = (extremes, in_loop, in_condition, turned)
 REST = (
-    centered, in_condition, in_branch, gathered, scattered, exchanged, counted, whole_numbers,
+    centered, in_branch, gathered, scattered, exchanged, counted, whole_numbers,
     without_collective,
 )  # fmt: skip
 
@@ -111,6 +111,15 @@ def check_all(functions):
     for f in functions:
         check(f, X)
     check(mean_gradient, W, X, in_axes=(None, 0))
+
+
+def check_calls_in_jit():
+    """Calls of one function that do not wait for each other, compiled into one."""
+    step = rd.pmap(centered, axis_name="i")
+    joined = rd.jit(lambda x: step(x) + step(2 * x) * step(3 * x))
+    mean = X - np.mean(X, axis=0)
+    for _ in range(20):
+        np.testing.assert_allclose(joined(X[OWN]), (mean + 6 * mean * mean)[OWN], rtol=1e-9)
 
 
 def check_devices():
@@ -141,6 +150,7 @@ def check_that_a_kill_is_told():
 
 
 check_all(SOME if "some" in sys.argv else SOME + REST)
+check_calls_in_jit()
 check_devices()
 print("all equal", flush=True)
 if "kill" in sys.argv:
