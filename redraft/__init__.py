@@ -35,8 +35,15 @@ from redraft.runtime.devices import (  # noqa: E402
     process_count,
     process_index,
 )
+from redraft.runtime.meshes import Mesh, make_mesh  # noqa: E402
 from redraft.runtime.placed import replicate, unreplicate  # noqa: E402
 from redraft.runtime.sharded import ShardedArray  # noqa: E402
+from redraft.runtime.shardings import (  # noqa: E402
+    NamedSharding,
+    PartitionSpec,
+    device_put,
+)
+from redraft.runtime.shardings import PartitionSpec as P  # noqa: E402
 from redraft.runtime.specs import ShapeDtypeStruct  # noqa: E402
 from redraft.runtime.stop_gradient import stop_gradient  # noqa: E402
 from redraft.runtime.tree_util import register_pytree_node  # noqa: E402
@@ -73,6 +80,10 @@ from redraft.transpile.scopes import (  # noqa: E402
 from redraft.transpile.vmap import vmap, vmap_by_loop  # noqa: E402
 
 __all__ = [
+    "Mesh",
+    "NamedSharding",
+    "P",
+    "PartitionSpec",
     "ShapeDtypeStruct",
     "ShardedArray",
     "SourceError",
@@ -96,6 +107,7 @@ __all__ = [
     "debug",
     "debug_nans",
     "device_count",
+    "device_put",
     "devices",
     "effects_barrier",
     "eval_shape",
@@ -113,6 +125,7 @@ __all__ = [
     "linearize",
     "local_device_count",
     "local_devices",
+    "make_mesh",
     "make_source",
     "named_call",
     "named_scope",

@@ -251,4 +251,16 @@ def as_numpy(x: Any) -> Any:
     return x
 
 
-__all__ = ["Shard", "ShardedArray", "as_numpy", "refuse_change"]
+def mesh_of(x: Any) -> Any:
+    """The mesh on which arrays in a tree lie, that of the first; None if there is none."""
+    from redraft.runtime.structures import flatten
+
+    for leaf in flatten(x):
+        if isinstance(leaf, ShardedArray):
+            mesh = getattr(leaf.sharding, "mesh", None)
+            if mesh is not None:
+                return mesh
+    return None
+
+
+__all__ = ["Shard", "ShardedArray", "as_numpy", "mesh_of", "refuse_change"]

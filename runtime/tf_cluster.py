@@ -29,6 +29,10 @@ from redraft.runtime.workers import (
 
 # What TensorFlow says when collectives end because of another worker.
 OF_OTHERS = re.compile(r"Collective ops is aborted|CoordinationService|oordination service|RecvBuf")
+SIGNS = re.compile(  # of these, what a worker's end or silence brings about
+    r"stopped sending heartbeats|CoordinationService/|to coordination service|Socket closed"
+    r"|onnection reset|ailed to connect|onnection refused"
+)
 LEADER = re.compile(r"CoordinationService/|to coordination service")  # its service is on worker 0
 TASK = re.compile(r"/job:(?:chief|worker)/(?:replica:\d+/)?task:\d+")
 
@@ -53,10 +57,15 @@ def join() -> None:
     meet(found, start_timeout())
     watch_by_heartbeats(found)
     with ending_the_process_after(start_timeout()):
-        try:
-            _own.append(new_strategy())
-        except tf.errors.OpError as error:
-            raise explain(error) or error from error
+        connect_to_other_workers()
+
+
+def connect_to_other_workers() -> None:
+    """Make the strategy, which waits for all; the name tells what is seen if that never ends."""
+    try:
+        _own.append(new_strategy())
+    except tf.errors.OpError as error:
+        raise explain(error) or error from error
 
 
 def is_joined() -> bool:
@@ -147,6 +156,8 @@ def explain(error: BaseException) -> WorkerLost | None:
     if found is None or not isinstance(message, str) or not OF_OTHERS.search(message):
         return None
     ended = [i for i in others(found) if not answers(found.workers[i], 0.5)]
+    if not ended and not SIGNS.search(message):
+        return None
     silent = sorted(blamed(found, message) - set(ended))
     who = "another worker has ended or no longer answers"
     if ended:

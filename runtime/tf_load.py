@@ -58,8 +58,11 @@ def namespace() -> dict[str, Any]:
     if not _names:
         _names.update(tf=tf, np=dispatching_numpy, rt=dispatching_numpy.rt)
         for path in Path(__file__).parent.glob("tf_*.py"):
+            if path.stem in EXPERIMENTAL:
+                continue
             _names[path.stem] = importlib.import_module(f"redraft.runtime.{path.stem}")
     return _names
 
 
+EXPERIMENTAL = ("tf_dtensor", "tf_split")  # they lean on what TensorFlow may change
 _names: dict[str, Any] = {}

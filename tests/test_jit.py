@@ -326,12 +326,6 @@ def test_devices():
         rd.jit(lambda x: x, device="abacus")(X3)
 
 
-def test_options_that_are_not_implemented():
-    for name in ("in_shardings", "out_shardings"):
-        with pytest.raises(NotImplementedError, match=name):
-            rd.jit(power, **{name: ()})
-
-
 def test_decorators():
     @rd.jit
     def f(x):

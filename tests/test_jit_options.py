@@ -86,8 +86,8 @@ def test_devices_that_are_not_there(options, error, words):
         ({"static_argnames": (1,)}, TypeError, "static_argnames must hold parameter names, got 1"),
         ({"static_argnums": 1.0}, TypeError, "must|iterable"),
         ({"static_argnums": 0, "donate_argnums": 0}, ValueError, "both static and donated"),
-        ({"in_shardings": ()}, NotImplementedError, "in_shardings"),
-        ({"out_shardings": ()}, NotImplementedError, "out_shardings"),
+        ({"in_shardings": "a"}, TypeError, "must be NamedSharding or None, got 'a'"),
+        ({"out_shardings": (1,)}, TypeError, "must be NamedSharding or None, got 1"),
     ],
 )
 def test_options_that_are_wrong(options, error, words):

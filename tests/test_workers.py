@@ -113,7 +113,7 @@ def test_worker_that_is_killed_while_tensorflow_connects_ends_the_others():
     assert status == 128 + signal.SIGKILL
     assert "not noticed" not in output
     assert time.monotonic() - begin < 60  # within the limit: by itself, not by the launcher
-    assert "ending_the_process_after" in output or told(output), output
+    assert "in connect_to_other_workers" in output or told(output), output
 
 
 @pytest.mark.slow

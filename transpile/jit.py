@@ -22,6 +22,7 @@ import numpy as np
 
 from redraft.runtime.memory import TRACE, Memory, is_array
 from redraft.runtime.partition import Cut, Retrace, raise_original
+from redraft.runtime.sharded import ShardedArray, mesh_of
 from redraft.runtime.tensors import TensorError, is_tensor, require_tensorflow
 from redraft.runtime.workers import raise_lost
 from redraft.transpile import trace_errors
@@ -67,8 +68,12 @@ def jit(
 
     Args:
         fun: a Python function; a derivative (``rd.grad(f)``) is one too.
-        in_shardings: not implemented; must be None.
-        out_shardings: not implemented; must be None.
+        in_shardings: how the arguments are distributed over a mesh: a `NamedSharding` for all, or a
+            tuple with one part for each positional argument that is not static: a `NamedSharding`,
+            None (as the argument comes, or whole on each device), or a tree of such like the argument
+            or its upper part.
+        out_shardings: the same for the result, in a tree like it or its upper part. None leaves the
+            results as they are computed.
         static_argnums: positions of arguments that are part of the program: each of their values
             is compiled by itself. They must be hashable.
         static_argnames: names of such arguments.
@@ -102,6 +107,10 @@ def jit(
         return functools.partial(jit, **options)
     if not callable(fun):
         raise TypeError(f"jit expects a function, got {type(fun).__name__}")
+    if in_shardings is not None or out_shardings is not None:
+        from redraft.transpile.sharded_jit import ShardedJitted
+
+        return ShardedJitted(fun, **options)
     if abstracted_axes is not None:
         from redraft.transpile.abstract import VaryingJitted
 
@@ -120,11 +129,6 @@ class Jitted:
             if hasattr(fun, attribute):
                 setattr(self, attribute, getattr(fun, attribute))
         self.fun, self.options = fun, options
-        for name in ("in_shardings", "out_shardings"):
-            if options[name] is not None:
-                raise NotImplementedError(
-                    f"jit: `{name}` is not implemented yet; the function runs on one device"
-                )
         self.parameters = _parameters(fun)
         self.static = _selected(self, "static_argnums", "static_argnames")
         donated = _selected(self, "donate_argnums", "donate_argnames")
@@ -146,10 +150,18 @@ class Jitted:
         """The class of what is compiled."""
         return Entry
 
+    def class_for(self, args: tuple, kwargs: dict[str, Any]) -> type[Entry]:
+        """The class of what is compiled for a call: where arguments lie on a mesh, it runs there."""
+        if self.entry_class is not Entry or mesh_of((args, kwargs)) is None:
+            return self.entry_class
+        from redraft.transpile.sharded_jit import ShardedEntry
+
+        return ShardedEntry
+
     def compiled_as_well(self, function: Any) -> Jitted:
         """Another function of the same arguments, compiled with the same options."""
-        nothing_is_donated = {"donate_argnums": None, "donate_argnames": None}
-        return type(self)(function, **{**self.options, **nothing_is_donated})
+        others = {"donate_argnums": None, "donate_argnames": None, "out_shardings": None}
+        return type(self)(function, **{**self.options, **others})
 
     @property
     def __wrapped__(self) -> Any:
@@ -259,7 +271,7 @@ class Jitted:
             if found is not None and found.is_current():
                 return found
             with without_collection():
-                entry = self.entry_class(self, args, kwargs)
+                entry = self.class_for(args, kwargs)(self, args, kwargs)
             self.compiled += 1
             if self.compiled == MANY:
                 warnings.warn(self.complaint(key), stacklevel=4)
@@ -368,6 +380,9 @@ def flatten(x: Any, leaves: list[Any], name: str) -> Any:
         return Leaf("tensor", x.dtype, tuple(x.shape.as_list()))
     if x is None:
         return None
+    if isinstance(x, ShardedArray):
+        leaves.append(x)
+        return Leaf("sharded", x.dtype, (x.shape, x.sharding))
     parts = children(x)
     if parts is None:
         raise TypeError(
@@ -398,9 +413,13 @@ class Entry:
         specifications = self.specifications(args, kwargs, leaves)
         self.compiled = self.traced(fields_in((args, kwargs)), leaves, specifications)
         self.leaves_of = write_leaves_of(args, kwargs, jitted.static, self.all_guards())
-        check = self.check if self.checks else None
-        self.call = write_call(self.compiled, leaves, self.answer, check, len(self.checks))
+        self.call = self.caller(leaves)
         self.args = self.kwargs = None  # the caller's arrays need not live as long as this
+
+    def caller(self, leaves: list[Any]) -> Any:
+        """What takes the leaves of a call, and returns its result."""
+        check = self.check if self.checks else None
+        return write_call(self.compiled, leaves, self.answer, check, len(self.checks))
 
     def templates(self, args: tuple, kwargs: dict[str, Any], leaves: list[Any]) -> Any:
         """The arguments with numbered places for their leaves."""
@@ -420,6 +439,8 @@ class Entry:
     def specification(self, x: Any) -> Any:
         if is_tensor(x):
             return self.tf.specification(x.dtype, x.shape.as_list())
+        if isinstance(x, ShardedArray):
+            return self.tf.specification(x.dtype, x.shape)
         array = np.asarray(x)
         if array.dtype.kind in "OSUmM":
             raise TypeError(f"jit: an argument is an array of dtype {array.dtype}; pass numbers")

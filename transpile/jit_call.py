@@ -35,6 +35,7 @@ import numpy as np
 
 from redraft.runtime.cotangents import Struct
 from redraft.runtime.growing import Growing
+from redraft.runtime.sharded import ShardedArray
 from redraft.runtime.tensors import is_tensor
 from redraft.runtime.tree import _registry
 
@@ -211,7 +212,7 @@ class Apart(Text):
         elif cls in NUMBERS or isinstance(x, np.generic):
             self.demand(f"{name}.__class__ is {self.constant(cls)}")
             self.leaves.append(name)
-        elif is_tensor(x) or isinstance(x, np.ndarray):
+        elif is_tensor(x) or isinstance(x, (np.ndarray, ShardedArray)):
             raise NoText
         else:
             self.container(name, x)
@@ -267,7 +268,10 @@ CELL = type((lambda x: lambda: x)(0).__closure__[0])  # type: ignore[index]
 
 def may_be_joined(leaves: list[Any]) -> bool:
     """May small ones of these arguments be passed in one array?"""
-    return not any(is_tensor(x) or np.asarray(x).dtype not in PLAIN for x in leaves)
+    return not any(
+        is_tensor(x) or isinstance(x, ShardedArray) or np.asarray(x).dtype not in PLAIN
+        for x in leaves
+    )
 
 
 def write_call(

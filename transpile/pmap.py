@@ -166,10 +166,12 @@ class OnDevices(Jitted):
         _check_in_axes(options["in_axes"])
         _check_tree(options["out_axes"], "out_axes")
         static = options["static_broadcasted_argnums"]
-        super().__init__(
-            fun, static_argnums=static, static_argnames=None, donate_argnums=options["donate_argnums"],
-            donate_argnames=None, device=None, backend=None, in_shardings=None, out_shardings=None,
-        )  # fmt: skip
+        with in_words_of_pmap():
+            super().__init__(
+                fun, static_argnums=static, static_argnames=None,
+                donate_argnums=options["donate_argnums"], donate_argnames=None, device=None,
+                backend=None, in_shardings=None, out_shardings=None,
+            )  # fmt: skip
         self.inner, self.pmap_options = fun, options
         self.out_axes = options["out_axes"]
         self.axis_name = name
@@ -236,13 +238,16 @@ class OnDevices(Jitted):
                 "something else: pass them by position"
             )
         key: list[Any] = [span_in_scope()]
-        for place, value in enumerate(args):
-            if place in self.static[0]:
-                key.append(_static_key(value, self.name_of(place)))
-            else:
-                key.append(structure(value, leaves, self.name_of(place)))
-        for name in sorted(kwargs):
-            key.append((name, structure(kwargs[name], leaves, name)))
+        try:
+            for place, value in enumerate(args):
+                if place in self.static[0]:
+                    key.append(_static_key(value, self.name_of(place)))
+                else:
+                    key.append(structure(value, leaves, self.name_of(place)))
+            for name in sorted(kwargs):
+                key.append((name, structure(kwargs[name], leaves, name)))
+        except TypeError as error:
+            raise TypeError(of_pmap(error)) from None
         return tuple(key)
 
     def lower(self, *args: Any, **kwargs: Any) -> Any:
@@ -398,6 +403,24 @@ def chosen(pairs: Any, place: int) -> Axes:
     return type(pairs)(chosen(p, place) for p in pairs)
 
 
+@contextlib.contextmanager
+def in_words_of_pmap() -> Iterator[None]:
+    """Errors about arguments that jit.py finds, with the names that `pmap` has for them."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(of_pmap(error)) from None
+
+
+def of_pmap(error: BaseException) -> str:
+    """The text of an error of `jit`, for `pmap`."""
+    text = str(error).replace("jit", "pmap", 1)
+    both = "static_argnums or static_argnames"
+    return text.replace(both, "static_broadcasted_argnums").replace(
+        "static_argnums", "static_broadcasted_argnums"
+    )
+
+
 def name_of_device(device: Any) -> str:
     """TensorFlow's name of a device."""
     return str(getattr(device, "name", device))
@@ -474,6 +497,7 @@ class PmapEntry(Entry):
             for x, a in zip(leaves, self.axes, strict=True)
         ]
         slices = [self.slice_specification(x, a) for x, a in zip(leaves, self.axes, strict=True)]
+        self.span, self.slices_of_replica, self.in_traces = span, slices, []
         self.exchange = self.exchange_over(span, slices)
         with self.apart():
             self.compiled = self.traced(frozenset(), leaves, slices)
@@ -520,11 +544,8 @@ class PmapEntry(Entry):
 
     def build(self) -> None:
         """Copy the trace for all devices."""
-        agreed = [a is None for a in self.axes]
         try:
-            self.function, self.agreed = self.replicas.build(
-                self.compiled.concrete, self.exchange, agreed, self.compiled.whole
-            )
+            self.function, self.agreed = self.joined(self.exchange)
         except self.replicas.Disagreement as error:
             raise TransformError(
                 "a collective in a branch or a loop whose condition differs between the devices",
@@ -535,6 +556,25 @@ class PmapEntry(Entry):
         self.results: list[Any] = []
         self.answer = self.with_axes(self.answer, self.jitted.pmap_options["out_axes"])
         self.run = self.tf.direct_run(self.function) or self.slowly
+
+    def joined(self, exchange: Any) -> tuple[Any, list[bool]]:
+        """The function of all devices of this process, and which results they agree on."""
+        agreed = [a is None for a in self.axes]
+        return self.replicas.build(self.compiled.concrete, exchange, agreed, self.compiled.whole)
+
+    def function_in_trace(self) -> Any:
+        """The function for one call in another's graph.
+
+        Calls in one graph may run at the same time: each has collectives of its own between workers.
+        """
+        if not self.span.workers or self.compiled.whole:
+            return self.function
+        import tensorflow as tf
+
+        with tf.init_scope():
+            function = self.joined(self.exchange_over(self.span, self.slices_of_replica))[0]
+        self.in_traces.append(function)
+        return function
 
     def slowly(self, tensors: list[Any], _: None = None, count: int = 0) -> list[Any]:
         """The public way to run the function."""
@@ -562,7 +602,10 @@ class PmapEntry(Entry):
         keys, values, extra = parts
         if isinstance(answer, (list, tuple, dict)):
             container = answer if isinstance(answer, dict) else values
-            inner = axes_of_parts(axes, container, "the result")
+            try:
+                inner = axes_of_parts(axes, container, "the result")
+            except ValueError as error:
+                raise ValueError(str(error).replace("vmap in_axes", "pmap out_axes")) from None
         else:
             inner = [axes] * len(values)
         new = [self.with_axes(v, a) for v, a in zip(values, inner, strict=True)]
@@ -633,7 +676,7 @@ class PmapEntry(Entry):
             x = tf.convert_to_tensor(now.whole() if isinstance(now, ShardedArray) else now)
             slices = [x] * len(self.names) if axis is None else self.slices(x, axis)
             tensors += slices
-        flat = list(self.function(*tensors))
+        flat = list(self.function_in_trace()(*tensors))
         width = len(self.names)
         results = [flat[i : i + width] for i in range(0, len(flat), width)]
         for failed, error in zip(

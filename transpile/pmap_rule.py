@@ -168,18 +168,14 @@ class DevicesRule(Rule):
         argnums = places if len(places) > 1 else places[0]
         forward, backward = fwd_and_bwd(engine.inner, argnums=argnums)
         own = [axes[p] for p in places]
-        for axis in [*own, out]:
-            check_whole(engine, axis)
         name = engine.axis_name or AXIS
         bars = [f"bar_{i}" for i in range(len(places))]
-        summed = [
-            f"psum({b}, {name!r})" if a is None else b for b, a in zip(bars, own, strict=True)
-        ]
-        share = f"ans_bar = tree_map(lambda bar: bar / axis_size({name!r}), ans_bar)\n    "
-        share = share if out is None else ""  # those who agree get an equal share each
+        share = f"tree_map(lambda bar: bar / axis_size({name!r}), {{}})"
+        given = where_none("ans_bar", out, share)
+        summed = [where_none(b, a, f"psum({{}}, {name!r})") for b, a in zip(bars, own, strict=True)]
         text = (
-            f"def {self.name}_backward(saved, ans_bar):\n    {share}"
-            f"{', '.join(bars)} = backward(saved, ans_bar)\n    return {', '.join(summed)}\n"
+            f"def {self.name}_backward(saved, ans_bar):\n"
+            f"    {', '.join(bars)} = backward(saved, {given})\n    return {', '.join(summed)}\n"
         )
         whole = written(
             f"{self.name}_backward", text, engine,
@@ -211,25 +207,25 @@ class DevicesRule(Rule):
         )
 
 
-def check_whole(engine: Any, axis: Any) -> None:
-    """Refuse axes of which some are None and others are not, within one argument.
+def where_none(value: str, axes: Any, template: str) -> str:
+    """Text of a value with `template` applied to those parts whose axis is None.
 
-    Raises:
-        TransformError: it is a structure with both.
+    Devices that agree on a result get an equal share each of its cotangent; what they were all given gets the
+    sum of theirs.
     """
-    found: set[bool] = set()
+    if axes is None:
+        return template.format(value)
+    if isinstance(axes, int) or not holds_none(axes):
+        return value
+    if isinstance(axes, dict):
+        parts = [f"{k!r}: {where_none(f'{value}[{k!r}]', a, template)}" for k, a in axes.items()]
+        return f"{{{', '.join(parts)}}}"
+    parts = [where_none(f"{value}[{i}]", a, template) for i, a in enumerate(axes)]
+    return f"[{', '.join(parts)}]" if isinstance(axes, list) else displayed(parts)
 
-    def visit(x: Any) -> None:
-        if isinstance(x, dict):
-            any(map(visit, x.values()))
-        elif isinstance(x, (list, tuple)):
-            any(map(visit, x))
-        else:
-            found.add(x is None)
 
-    visit(axis)
-    if len(found) > 1:
-        raise TransformError(
-            f"`{named(engine.inner)}` runs on several devices, and its axes mix None with others within "
-            "one argument or result: that has no derivative", None, "pass them as two arguments",
-        )  # fmt: skip
+def holds_none(axes: Any) -> bool:
+    """Is there None in a tree of axes?"""
+    if isinstance(axes, dict):
+        axes = list(axes.values())
+    return any(map(holds_none, axes)) if isinstance(axes, (list, tuple)) else axes is None
