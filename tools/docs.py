@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-DEVICES = re.compile(r"^rd\.config\.set_cpu_devices\((\d+)\)$", re.M)
+DEVICES = re.compile(r"^rd\.config\.set_cpu_devices\((\d+)\)", re.M)
 BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.M | re.S)
 
 
