@@ -1,7 +1,7 @@
 """One of the replicas of a function under `pmap`, while it is traced: what its collectives are.
 
 A function is traced once, as one of its replicas. In that trace a few operations are marked
-(runtime/tf_replicas.py): the sum, the extremes and the values of a tensor over all replicas, and the number of
+(runtime/tf_marks.py): the sum, the extremes and the values of a tensor over all replicas, and the number of
 the replica. All collectives are made of these; the marks become operations between devices where the
 trace is copied for every device.
 """
@@ -115,10 +115,10 @@ class Replica:
 
     def axis_index(self) -> Any:
         """The number of the replica."""
-        from redraft.runtime import tf_replicas
+        from redraft.runtime import tf_marks
 
         self.check_place("axis_index")
-        return tf_replicas.number_of_replica()
+        return tf_marks.number_of_replica()
 
     def values(self, x: Any) -> Any:
         """The values of all replicas, one after the other along a new axis in front."""
@@ -130,11 +130,11 @@ class Replica:
 
     def marked(self, kind: str, x: Any, dtype: Any = None, source: Any = None) -> Any:
         """What a collective makes of a tensor, in another dtype if one is given."""
-        from redraft.runtime import tf_arrays, tf_replicas
+        from redraft.runtime import tf_arrays, tf_marks
 
         self.check_place(kind)
         x = x if dtype is None else tf_arrays.cast(x, dtype)
-        return tf_replicas.marked(kind, x, self.size, TRACE.taken, source)
+        return tf_marks.marked(kind, x, self.size, TRACE.taken, source)
 
     def check_place(self, kind: str) -> None:
         """Cut the function here, if it is traced as a whole.

@@ -43,6 +43,11 @@ def test_output_that_is_out_of_date_is_renewed():
     assert renewed(page.replace("3", "2"), "page.md") == page.replace("3", "2")
 
 
+def test_pages_for_several_devices_are_found():
+    assert devices_of(ROOT / "docs" / "pmap.md") == 4
+    assert devices_of(ROOT / "docs" / "vmap.md") is None
+
+
 def without_places(text):
     """Generated source without the parts that name a file or a line."""
     lines = [re.sub(r"# +\d+ +", "# ", line.rstrip()) for line in text.strip().splitlines()]
