@@ -6,8 +6,9 @@ logical ones, which is how `pmap` and shardings are developed and tested without
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from typing import Any, NamedTuple
+from typing import Any
 
 from redraft.runtime.cluster import process_of
 from redraft.runtime.tensors import require_tensorflow
@@ -18,7 +19,8 @@ KINDS = ("cpu", "gpu", "tpu")
 _asked: list[int] = []
 
 
-class Device(NamedTuple):
+@dataclasses.dataclass(frozen=True, repr=False)
+class Device:
     """A device of TensorFlow's.
 
     Attributes:

@@ -96,3 +96,11 @@ def test_nothing_here_imports_tensorflow():
         "assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", text], check=True, timeout=60)
+
+
+def test_devices_in_an_array():
+    """As JAX's users write it: a device is one element, not a tuple of its attributes."""
+    devices = np.array(DEVICES)
+    assert devices.shape == (4,)
+    mesh = rd.Mesh(devices.reshape(2, 2), ("data", "model"))
+    assert mesh.shape == {"data": 2, "model": 2}
