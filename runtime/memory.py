@@ -214,6 +214,7 @@ class Trace(threading.local):
             set()
         )  # loops that cannot be one of TensorFlow's, see partition.py
         self.checks: list[Any] = []  # what must not be true in the end, and what is wrong if it is
+        self.split = False  # will operations be divided between the devices of a mesh?
         self.replicas: Any = None  # the axis whose replica is traced (runtime/replicas.py)
 
 

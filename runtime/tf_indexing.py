@@ -270,8 +270,21 @@ def windowed(x: Any, found: list[Entry], zero: Any = 0) -> tuple[Any, list[Entry
     starts, lengths = window(found, shape(x), cut_static=False)
     lengths = tf.stack(lengths) if any(map(is_tensor, lengths)) else lengths
     begin = tf.stack([tf.cast(s, tf.int64) for s in starts])
-    x = tf.slice(x, begin + zero if is_tensor(zero) else begin, lengths)
+    x = block_at(x, begin + zero if is_tensor(zero) else begin, lengths)
     return x, [static_rest(e) for e in found]
+
+
+def block_at(x: Any, begin: Any, lengths: Any) -> Any:
+    """A block of an array that starts where the program says when it runs.
+
+    XLA would compile ``tf.slice`` again for every place that is an argument; its own operation takes any place
+    (and moves one that is outside to the end, as for JAX), but runs nowhere else.
+    """
+    if is_tensor(lengths) or TRACE.split or not compiles_with_xla():
+        return tf.slice(x, begin, lengths)
+    from tensorflow.compiler.tf2xla.python import xla
+
+    return xla.dynamic_slice(x, begin, lengths)
 
 
 def static_rest(e: Entry) -> Entry:
@@ -476,7 +489,7 @@ def write_window(x: Any, found: list[Entry], value: Any, add: bool) -> Any:
         return x + tf.pad(block, list(zip(starts, ends, strict=True)))
     at = after_reads(x, tf.stack([tf.cast(s, tf.int64) for s in starts]))
     sizes = tf.stack([tf.cast(n, tf.int64) for n in sizes]) if any(map(is_tensor, sizes)) else sizes
-    return update_block(x, tf.slice(x, at, sizes) + block if add else block, at, sizes)
+    return update_block(x, block_at(x, at, sizes) + block if add else block, at, sizes)
 
 
 def covers_most(x: Any, starts: list, sizes: list) -> bool:

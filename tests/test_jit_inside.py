@@ -287,3 +287,27 @@ def test_command_line_shows_what_cannot_be_compiled(run):
     assert done.exit_code == 1
     assert "return np.unique(x)\n    ^^^" in done.output
     assert "hint: " in done.output
+
+
+def branch_on_place(x, i):
+    y = 0.0
+    if i < 3:
+        y = x[i] + np.sum(x[i : i + 2]) * x[-i]
+    return y
+
+
+def test_places_are_no_part_of_the_program():
+    """XLA compiles once for all places; one outside, in a branch that is not taken, is no error."""
+    compiled, derivative = rd.jit(branch_on_place), rd.jit(rd.grad(branch_on_place))
+    x = np.arange(1.0, 5.0)
+    for i in (0, 1, 2, 20):
+        assert compiled(x, i) == branch_on_place(x, i)
+        np.testing.assert_array_equal(derivative(x, i), rd.grad(branch_on_place)(x, i))
+    for function in (compiled, derivative):
+        (entry,) = function.entries.values()
+        operations = entry.compiled.concrete.graph.get_operations()
+        types = [op.type for op in operations]
+        assert "XlaDynamicSlice" in types
+        for op in operations:  # what XLA would compile again for every value of an argument
+            if op.type in ("Slice", "StridedSlice"):
+                assert op.inputs[1].op.type == "Const"

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from redraft.runtime.memory import TRACE
 from redraft.runtime.meshes import Mesh
 from redraft.runtime.placing import NOWHERE, as_array, places_of, refuse_several_processes
 from redraft.runtime.sharded import ShardedArray, mesh_of
@@ -153,7 +154,11 @@ class ShardedEntry(Entry):
         """
         if not whole:
             raise NotImplementedError("jit: a function with shardings cannot call the host")
-        return super().traced_as(leaves, specifications, whole)
+        before, TRACE.split = TRACE.split, True
+        try:
+            return super().traced_as(leaves, specifications, whole)
+        finally:
+            TRACE.split = before
 
     def caller(self, leaves: list[Any]) -> Any:
         """What runs the program on the mesh, or where that is not possible on one device."""
