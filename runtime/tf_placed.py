@@ -47,3 +47,28 @@ def on_device(x: Any, device: str) -> Any:
     """A tensor on a device; itself, if it lies there."""
     with tf.device(device):
         return tf.identity(x)
+
+
+def slices(x: Any, axis: int) -> list[Any]:
+    """The slices of a tensor along an axis."""
+    return tf.unstack(x, axis=axis)
+
+
+def stacked(parts: list[Any], axis: int) -> Any:
+    """Tensors along a new axis."""
+    return tf.stack(parts, axis)
+
+
+def as_tensor(x: Any) -> Any:
+    """An array as a tensor of the graph that is being made."""
+    return tf.convert_to_tensor(x)
+
+
+def any_true(tests: list[Any]) -> Any:
+    """Is one of these true?"""
+    return tf.reduce_any(tf.stack(tests))
+
+
+def outside_graphs() -> Any:
+    """A context in which no graph is being made."""
+    return tf.init_scope()

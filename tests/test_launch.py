@@ -139,6 +139,7 @@ def test_end_of_the_launcher_ends_the_workers(number, status, tmp_path):
     with subprocess.Popen(
         [sys.executable, "-m", "redraft.tools.cli", "launch", "--workers", "2", str(script)],
         env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell may ignore it
     ) as process:  # fmt: skip
         try:
             pids = pids_in(process.stdout.readline() + process.stdout.readline())

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 import redraft as rd
+from redraft.runtime.tensors import require_tensorflow
 
 SIZES = (1, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 RUNS = 7
@@ -32,18 +34,17 @@ def milliseconds(call: Callable, runs: int = RUNS) -> tuple[float, float]:
 
 def in_loop(kind: str, size: int, rounds: int) -> tuple[float, float]:
     """The time of one collective of so many float32, the least and the median of runs of a loop."""
-    import tensorflow as tf
-
     from redraft.runtime.tf_workers import Workers
 
+    tf = require_tensorflow()
     workers = Workers(label="bench")
 
-    def one(i: tf.Tensor, *values: tf.Tensor) -> tuple:
+    def one(i: Any, *values: Any) -> tuple:
         found = getattr(workers, kind)(list(values))
         return i + 1, *[0.5 * (x if kind == "sum" else x[0]) for x in found]
 
     @tf.function(autograph=False)
-    def loop(values: list[tf.Tensor]) -> tf.Tensor:
+    def loop(values: list[Any]) -> Any:
         ended = tf.while_loop(lambda i, *_: i < rounds, one, (0, *values))
         return tf.reduce_sum(ended[1])
 

@@ -83,9 +83,8 @@ class PmapEntry(Entry):
     @contextlib.contextmanager
     def apart(self) -> Iterator[None]:
         """A trace apart from the one that calls this function, if there is one."""
-        import tensorflow as tf
-
-        with of_replica(self.jitted.axis_name, self.exchange.size, False), tf.init_scope():
+        replica = of_replica(self.jitted.axis_name, self.exchange.size, False)
+        with replica, self.placing.outside_graphs():
             yield
 
     @staticmethod
@@ -134,9 +133,7 @@ class PmapEntry(Entry):
         """
         if not self.span.workers or self.compiled.whole:
             return self.function
-        import tensorflow as tf
-
-        with tf.init_scope():
+        with self.placing.outside_graphs():
             function = self.joined(self.exchange_over(self.span, self.slices_of_replica))[0]
         self.in_traces.append(function)
         return function
@@ -209,7 +206,7 @@ class PmapEntry(Entry):
                 return x.parts
             x = x.whole()
         if is_tensor(x):
-            slices = [x] * len(self.names) if axis is None else self.slices(x, axis)
+            slices = [x] * len(self.names) if axis is None else self.placing.slices(x, axis)
             return [self.placing.on_device(s, n) for s, n in zip(slices, self.names, strict=True)]
         x = np.asarray(x)
         tensor = self.placing.tensor
@@ -218,28 +215,20 @@ class PmapEntry(Entry):
         x = x if axis == 0 else np.moveaxis(x, axis, 0)
         return [tensor(x[i], n) for i, n in enumerate(self.names)]
 
-    def slices(self, x: Any, axis: int) -> list[Any]:
-        """The slices of a tensor along an axis."""
-        import tensorflow as tf
-
-        return tf.unstack(x, axis=axis)
-
     def call_in_trace(self, leaves: list[Any]) -> Any:
         """Run it within a function that is being traced, which is cut here.
 
         Raises:
             Cut: that function is traced as one program of XLA's.
         """
-        import tensorflow as tf
-
         if not TRACE.partition:
             raise Cut("pmap")
         held = memory.current()
         tensors: list[Any] = []
         for x, axis in zip(leaves, self.axes, strict=True):
             now = x if held is None else held.current(x)
-            x = tf.convert_to_tensor(now.whole() if isinstance(now, ShardedArray) else now)
-            slices = [x] * len(self.names) if axis is None else self.slices(x, axis)
+            x = self.placing.as_tensor(now.whole() if isinstance(now, ShardedArray) else now)
+            slices = [x] * len(self.names) if axis is None else self.placing.slices(x, axis)
             tensors += slices
         flat = list(self.function_in_trace()(*tensors))
         width = len(self.names)
@@ -247,7 +236,7 @@ class PmapEntry(Entry):
         for failed, error in zip(
             results[len(results) - len(self.checks) :], self.checks, strict=True
         ):
-            TRACE.checks.append((tf.reduce_any(tf.stack(failed)), error))
+            TRACE.checks.append((self.placing.any_true(failed), error))
         return filled(self.answer, lambda out: out.tensor(results))
 
 
@@ -272,12 +261,12 @@ class Out:
 
     def tensor(self, results: list[list[Any]]) -> Any:
         """The whole as one tensor."""
-        import tensorflow as tf
+        from redraft.runtime import tf_placed
 
         parts = results[self.number]
         if self.axis is None:
             return parts[0]
-        return tf.stack(parts, checked_axis(self.axis, len(parts[0].shape) + 1))
+        return tf_placed.stacked(parts, checked_axis(self.axis, len(parts[0].shape) + 1))
 
 
 def filled(answer: Any, make: Callable[[Out], Any]) -> Any:
