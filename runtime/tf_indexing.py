@@ -278,9 +278,10 @@ def block_at(x: Any, begin: Any, lengths: Any) -> Any:
     """A block of an array that starts where the program says when it runs.
 
     XLA would compile ``tf.slice`` again for every place that is an argument; its own operation takes any place
-    (and moves one that is outside to the end, as for JAX), but runs nowhere else.
+    (and moves one that is outside to the end, as for JAX), but runs nowhere else. Where lengths are not known before,
+    a place may follow from them, and one outside must raise.
     """
-    if is_tensor(lengths) or TRACE.split or not compiles_with_xla():
+    if is_tensor(lengths) or TRACE.lengths_vary or TRACE.split or not compiles_with_xla():
         return tf.slice(x, begin, lengths)
     from tensorflow.compiler.tf2xla.python import xla
 

@@ -63,8 +63,9 @@ def test_collectives_are_those_of_vmap_and_a_kill_is_told():
     assert output.count("] all equal") == 2, output
     assert status == 128 + signal.SIGKILL
     seconds, message = told(output)[0]
-    assert seconds < 2 * TIMEOUT
-    assert "has ended; this is worker 0 of 2" in message
+    assert seconds < 3 * TIMEOUT
+    assert message.startswith("worker 1 (127.0.0.1:")
+    assert "this is worker 0 of 2" in message  # (on a busy machine it may be silent before it ends)
 
 
 @pytest.mark.slow
