@@ -220,7 +220,7 @@ from redraft.runtime.shapes import (
     untile,
     untranspose,
 )
-from redraft.runtime.special import digamma, polygamma
+from redraft.runtime.special import digamma, jv, polygamma
 from redraft.runtime.stop_gradient import stop_gradient
 from redraft.runtime.subset import Subset, merge
 from redraft.runtime.tree import leaves, register

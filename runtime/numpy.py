@@ -111,7 +111,13 @@ def _method_of_ufunc(function: np.ufunc, method: str) -> Callable:
 def lowering(function: Callable) -> Callable:
     """What runs in place of a function of NumPy's, SciPy's or Python's on tensors."""
     from redraft.transpile.primitives.lowering import lowering_of
+    from redraft.transpile.primitives.table import defined
 
+    if defined(function) is not function:
+        from redraft.transpile.staged import staged
+
+        require_tensorflow()
+        return staged(defined(function))
     found = lowering_of(function)
     require_tensorflow()
     from redraft.runtime.tf_load import load_lowering
@@ -148,12 +154,17 @@ def namespace_of(module: Any) -> Namespace:
 
 
 def wrapped(value: Any) -> Any:
-    """A function made dispatching; a module with such functions; anything else as it is."""
-    if isinstance(value, python_types.ModuleType):
+    """A function made dispatching; a module or an object with such; anything else as it is."""
+    if isinstance(value, python_types.ModuleType) or is_distribution(value):
         return namespace_of(value)
     if isinstance(value, type) or not callable(value):
         return value
     return dispatching(value)
+
+
+def is_distribution(value: Any) -> bool:
+    """Is it one of SciPy's distributions, ``scipy.stats.norm``, whose methods are functions?"""
+    return type(value).__module__.startswith("scipy.stats.") and hasattr(value, "rvs")
 
 
 class ArrayMember(str):

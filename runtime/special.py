@@ -18,3 +18,10 @@ def polygamma(n: int, x: Any) -> Any:
     from scipy.special import polygamma as psi
 
     return psi(n, x).astype(np.result_type(x, 1.0))[()]
+
+
+def jv(v: Any, x: Any) -> Any:
+    """Bessel function of the first kind and order `v`."""
+    from scipy.special import jv as bessel
+
+    return bessel(v, x)

@@ -66,7 +66,7 @@ def samples(row, rng):
 ROWS = [
     row
     for row in table.all_rows()
-    if row.kind != "missing" and samples(row, np.random.default_rng(0))
+    if row.kind not in ("missing", "definition") and samples(row, np.random.default_rng(0))
 ]
 RULES = [row for row in ROWS if batching.rule_of(row) is not None]
 

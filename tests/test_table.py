@@ -25,7 +25,7 @@ from redraft.transpile.primitives import check, table
 
 jax.config.update("jax_enable_x64", True)
 
-ROWS = [row for row in table.all_rows() if row.kind != "missing"]
+ROWS = [row for row in table.all_rows() if row.kind not in ("missing", "definition")]
 DIFFERENTIABLE = [row for row in ROWS if row.kind != "no_derivative"]
 SAMPLED = [row for row in DIFFERENTIABLE if row.samples is not None]
 MODES = ("ranks known", "ranks unknown")

@@ -34,14 +34,14 @@ def forward(row: Any) -> str:
     """Parameters with respect to which a row has a forward rule."""
     if row.kind == "no_derivative":
         return "zero"
-    return ", ".join(dict.fromkeys((*row.d, *row.jvp, *row.linear_in))) or NOTHING
+    return ", ".join(dict.fromkeys((*row.d, *row.jvp, *row.linear_in, *row.wrt))) or NOTHING
 
 
 def reverse(row: Any) -> str:
     """Parameters with respect to which a row has a reverse rule."""
     if row.kind == "no_derivative":
         return "zero"
-    return ", ".join(dict.fromkeys((*row.d, *row.vjp))) or NOTHING
+    return ", ".join(dict.fromkeys((*row.d, *row.vjp, *row.wrt))) or NOTHING
 
 
 def on_batches(row: Any) -> str:
@@ -49,14 +49,18 @@ def on_batches(row: Any) -> str:
     from redraft.transpile.primitives.batching import OF_ONE_EXAMPLE, rule_of
 
     known = rule_of(row) is not None or row.over is not None or row.name in OF_ONE_EXAMPLE
+    known = known or row.kind == "definition"
     return "yes" if known else NOTHING
 
 
 def on_tensors(row: Any) -> str:
-    """Does a row run on tensors, eagerly and compiled by XLA?"""
-    from redraft.transpile.primitives.lowering import lowering_text
+    """Does a row run on tensors, eagerly and compiled by XLA? Or does the host call the function?"""
+    from redraft.transpile.primitives.lowering import lowering_text, runs_on_host
 
+    if runs_on_host(row):
+        return "host"
     known = row.over is not None or lowering_text(row) is not None  # (`jit` sees what they became)
+    known = known or row.kind == "definition"
     return "yes" if known else NOTHING
 
 

@@ -169,6 +169,7 @@ def target_of(fun: Any, count: int | None = None, arguments: tuple | None = None
         return target_of(fun.fun, count, arguments)
     if is_function_value(fun):
         return Target(*fun.plain())
+    fun = table.defined(fun)
     if table.row_of(fun) is not None:
         return Target(primitive_function(fun))
     if isinstance(fun, types.MethodType):
@@ -539,6 +540,7 @@ def _parameters(fun: Any) -> list[inspect.Parameter] | None:
     try:
         if isinstance(fun, Transformed) or getattr(type(fun), "redraft_identity", False):
             return _parameters(fun.fun)
+        fun = table.defined(fun)
         if table.row_of(fun) is not None:
             return list(inspect.signature(primitive_function(fun)).parameters.values())
         return list(inspect.signature(fun, follow_wrapped=False).parameters.values())

@@ -104,8 +104,11 @@ def carried(fun: Any, rule: CheckpointRule) -> Any:
 
 def calling(fun: Any) -> types.FunctionType:
     """A function with source that calls something callable."""
+    fun = table.defined(fun)
     if table.row_of(fun) is not None:
         return primitive_function(fun)
+    if isinstance(fun, types.FunctionType):
+        return fun
     kinds = {p.kind for p in inspect.signature(fun).parameters.values()}
     if kinds & {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD}:
         return _with_any_arguments(fun)

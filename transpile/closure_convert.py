@@ -140,7 +140,7 @@ class Writing:
 
     def closure(self, fun: Any) -> tuple[str, list[str]]:
         """A function with closure variables: the same code with these as leading parameters."""
-        if table.row_of(fun) is not None:
+        if table.row_of(fun) is not None or table.defined(fun) is not fun:
             return self.constant(fun, "function"), []
         lifted, names = lifted_function(fun)
         held = {k: self.value(v) for k, v in captured_by(fun).items()}  # type: ignore[union-attr]

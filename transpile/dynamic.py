@@ -84,6 +84,7 @@ def take_apart(
         given: names of its keyword arguments.
         args: the positional arguments: what is written for a batch depends on what they are.
     """
+    function = table.defined(function)
     if table.row_of(function) is not None:
         source = read_source(primitive_function(function, count, given))
         nothing = lambda held: ([], {})  # noqa: E731

@@ -127,8 +127,8 @@ class StagedModule(Stand):
         if name.startswith("__"):
             raise AttributeError(name)
         raw = getattr(self.original, name)
-        if isinstance(raw, types.ModuleType):
-            if raw.__name__ == "numpy.random":
+        if isinstance(raw, types.ModuleType) or rnp.is_distribution(raw):
+            if getattr(raw, "__name__", "") == "numpy.random":
                 raise TensorError("random numbers would be drawn once, when the function is traced")
             value: Any = StagedModule(getattr(self._names, name), raw)
         elif isinstance(raw, type) or not callable(raw):
@@ -625,6 +625,8 @@ def staged(function: Any) -> Any:
         function = function.original
     if isinstance(function, (Stand, Ready)):
         return function
+    if table.defined(function) is not function:
+        return Checked(_dispatching(function), function.__name__, function)
     if isinstance(function, types.FunctionType):
         return staged_function(function)
     if isinstance(function, types.MethodType):
@@ -783,7 +785,8 @@ def staged_function(function: types.FunctionType) -> Any:
         return function
     module = function.__module__ or ""
     row = table.row_of(function)
-    if module.startswith("redraft.runtime") or row is not None:
+    in_runtime = module.startswith("redraft.runtime") and not table.is_rewritten(function)
+    if in_runtime or row is not None:
         return of_runtime(function)
     of_user = function.__code__.co_filename.startswith("<redraft")  # a derivative of np.tanh
     if not of_user and (

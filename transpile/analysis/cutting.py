@@ -21,7 +21,7 @@ from redraft.transpile import core
 from redraft.transpile.errors import SourceError
 from redraft.transpile.front.scope import UNKNOWN, Scope
 from redraft.transpile.front.source import Source, read_source
-from redraft.transpile.primitives import table
+from redraft.transpile.primitives import lowering, table
 
 SILENT = frozenset({"numpy", "scipy", "tensorflow", *sys.stdlib_module_names}) - {"__main__"}
 
@@ -36,13 +36,17 @@ class Cuts:
         """May a function make such a call?"""
         if is_host_call(value) or is_collective(value) or hasattr(type(value), "redraft_pmapped"):
             return True
+        row = table.row_of(value)
+        if row is not None:
+            return lowering.runs_on_host(row)
         inner = inside(value)
         if inner is not None:
             return any(map(self.function, inner))
-        if not isinstance(value, types.FunctionType) or table.row_of(value) is not None:
+        if not isinstance(value, types.FunctionType):
             return False
         home = (value.__module__ or "").partition(".")[0]
         is_written = value.__code__.co_filename.startswith("<redraft")
+        is_written = is_written or table.is_rewritten(value)
         if home in SILENT or (home == "redraft" and not is_written):
             return False
         try:

@@ -26,7 +26,10 @@ class Scope:
         self.source, self.local, self.dependencies = source, local, dependencies
 
     def value(self, node: gast.expr) -> Any:
-        """The object that an expression names, or `UNKNOWN`; of a jitted function, the function."""
+        """The object that an expression names, or `UNKNOWN`; of a jitted function, the function.
+
+        A function of NumPy's or SciPy's that has a definition in Python is that definition.
+        """
         if isinstance(node, gast.Name):
             if node.id in self.local or node.id in self.source.local_functions:
                 return UNKNOWN
@@ -39,7 +42,7 @@ class Scope:
     def bare(self, value: Any) -> Any:
         """A function without `jit` around it; that it carries this rule is a dependency."""
         self.dependencies.extend(rules_of(value))
-        return unjitted(value)
+        return table.defined(unjitted(value))
 
     def option(self, node: gast.expr) -> Any:
         """An option of a transformation: a literal, or a constant by its name; else `table.UNKNOWN`."""

@@ -153,8 +153,12 @@ class Batching:
     @property
     def function(self) -> str:
         """The function to call for arrays: ``np.sin`` also where the program says ``math.sin``."""
-        if self.called is not None and self.called.startswith(("np.", "scipy.", "rt.")):
-            return self.called
+        called = self.called or ""
+        of_scipy = self.row.name.startswith("scipy.") and not called.startswith("math.")
+        if called.startswith(("np.", "rt.")) or (
+            called and of_scipy
+        ):  # SciPy has no name of its own
+            return called
         return {"math.pow": "np.float_power"}.get(self.called or "", self.row.name)
 
 

@@ -99,6 +99,11 @@ def lowering_text(row: Row) -> str | None:
     return f"tf.math.{name}({', '.join(row.parameters)})"
 
 
+def runs_on_host(row: Row) -> bool:
+    """Does the lowering call the function itself, since XLA cannot compile it?"""
+    return (row.tf or "").startswith("tf_host.")
+
+
 def ufunc_of(row: Row) -> np.ufunc | None:
     """The ufunc that a row describes, if it is one."""
     if not row.name.startswith(("np.", "scipy.special.")):

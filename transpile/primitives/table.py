@@ -1,12 +1,14 @@
 """The table of primitives: one row says all that redraft knows of a NumPy, math or builtin callable.
 
-A row is declared by one of four declarators, each named by the mathematics:
+A row is declared by one of five declarators, each named by the mathematics:
 
 - ``elementwise("np.tanh(x)", d={"x": "1 - ans * ans"})``: ``d`` holds partial derivatives, and
   both modes follow from them; broadcasting is undone by the compiler.
 - ``primitive("np.sum(x, axis=None)", linear_in="x", vjp={...})``: a vjp template per argument, and
   a jvp template per argument unless the function is linear in it.
 - ``no_derivative("np.floor(x)")``: constant almost everywhere.
+- ``definition("np.trapezoid(y, x=None)", "integrals.trapezoid", wrt=("y", "x"))``: the same as a plain
+  Python function of `redraft.runtime.definitions`, which transformations rewrite in its place.
 - ``missing("np.unwrap(p)", "...")``: known, but without a rule; the text says why.
 
 A template is a quoted Python expression. It may name the parameters of the signature, ``ans`` (the
@@ -31,6 +33,7 @@ Rule = Any  # a template (str), or a function from a `Call` to a template
 Samples = Callable[[Any], list]  # rng -> list of argument tuples, or (tuple, dict) pairs
 
 MODULES = {"np": "numpy", "rt": "redraft.runtime"}
+DEFINITIONS = "redraft.runtime.definitions"
 UNKNOWN = object()
 
 
@@ -48,7 +51,7 @@ class Row:
 
     Attributes:
         text: canonical call, for example ``np.sum(x, axis=None, keepdims=False)``.
-        kind: ``elementwise``, ``primitive``, ``no_derivative`` or ``missing``.
+        kind: ``elementwise``, ``primitive``, ``no_derivative``, ``definition`` or ``missing``.
         aliases: other dotted names of the same function (``math.tanh``).
         operator: Python operator with the same meaning (``+``, or ``u-`` for negation).
         method: array method with the same meaning; the object is the first parameter.
@@ -76,6 +79,8 @@ class Row:
         overflows: the result may be infinite although its derivative is a polynomial in it.
         shape_only: parameters of which only shape and dtype are read.
         reason: why there is no rule (``missing`` only).
+        by: where the Python function stands that defines it (``definition`` only).
+        wrt: parameters with respect to which it is differentiable (``definition`` only).
         tf: how to compute it on tensors (lowering.py).
         no_tf: why that cannot be.
         batch: what becomes of a call whose arguments have a batch axis (batching.py).
@@ -103,6 +108,8 @@ class Row:
     overflows: bool = False
     shape_only: tuple[str, ...] = ()
     reason: str = ""
+    by: str = ""
+    wrt: tuple[str, ...] = ()
     tf: str | None = None
     no_tf: str = ""
     batch: Any = None
@@ -127,7 +134,7 @@ class Row:
     @property
     def active_parameters(self) -> tuple[str, ...]:
         """Parameters with respect to which the row has a derivative."""
-        return tuple(dict.fromkeys((*self.d, *self.vjp, *self.jvp, *self.linear_in)))
+        return tuple(dict.fromkeys((*self.d, *self.vjp, *self.jvp, *self.linear_in, *self.wrt)))
 
     def __repr__(self) -> str:
         return f"<row {self.text}>"
@@ -246,13 +253,27 @@ def no_derivative(text: str, **options: Any) -> Row:
     return _declare(Row(text, "no_derivative", **_tuples(options)))
 
 
+def definition(text: str, by: str, *, wrt: Sequence[str] | str = (), **options: Any) -> Row:
+    """Declare that a function is, for every transformation, the same as one written in Python.
+
+    Where nothing is transformed the program calls the original.
+
+    Args:
+        text: signature; that of the Python function has at least its parameters.
+        by: module and name of the Python function, below `redraft.runtime.definitions`.
+        wrt: parameters with respect to which it is differentiable.
+        options: see `Row`.
+    """
+    return _declare(Row(text, "definition", by=by, **_tuples({"wrt": wrt, **options})))
+
+
 def missing(text: str, reason: str, **options: Any) -> Row:
     """Declare a function that is known to have no rule, and say what to write instead."""
     return _declare(Row(text, "missing", reason=reason, **_tuples(options)))
 
 
 def _tuples(options: dict[str, Any]) -> dict[str, Any]:
-    for name in ("aliases", "linear_in", "shape_only", "constant_in", "sequences"):
+    for name in ("wrt", "aliases", "linear_in", "shape_only", "constant_in", "sequences"):
         if isinstance(options.get(name), str):
             options[name] = (options[name],)
     return options
@@ -280,22 +301,33 @@ def resolve(dotted: str, load: bool = False) -> Any:
     return value
 
 
+# parts of SciPy that rows speak of
+SCIPY = tuple(
+    f"scipy.{name}"
+    for name in (
+        "fft", "integrate", "linalg", "ndimage", "optimize", "signal", "sparse", "special", "stats",
+    )
+)  # fmt: skip
+
+
 @functools.cache
-def _index(scipy: bool) -> dict[str, dict[Any, Row]]:
-    """Rows by function, operator, method and attribute."""
+def _index(loaded: tuple[str, ...]) -> dict[str, dict[Any, Row]]:
+    """Rows by function, operator, method and attribute; of SciPy, of the parts that are loaded."""
     index: dict[str, dict[Any, Row]] = {
         "function": {},
+        "definition": {},
         "operator": {},
         "method": {},
         "attribute": {},
     }
     for row in ROWS:
         for dotted in (row.name, *row.aliases):
-            if dotted.startswith("scipy") and not scipy:
+            if dotted.startswith("scipy.") and ".".join(dotted.split(".")[:2]) not in loaded:
                 continue
             function = resolve(dotted)
             if function is not None:
-                index["function"][function] = row
+                group = "definition" if row.kind == "definition" else "function"
+                index[group][function] = row
         for kind in ("operator", "method", "attribute"):
             if getattr(row, kind) is not None:
                 index[kind][getattr(row, kind)] = row
@@ -303,8 +335,8 @@ def _index(scipy: bool) -> dict[str, dict[Any, Row]]:
 
 
 def rows_index() -> dict[str, dict[Any, Row]]:
-    """The current index; includes SciPy's functions once the user has imported SciPy."""
-    return _index(any(name in sys.modules for name in ("scipy.special", "scipy.linalg")))
+    """The current index; includes the functions of a part of SciPy once the user has imported it."""
+    return _index(tuple(name for name in SCIPY if name in sys.modules))
 
 
 CUSTOM: dict[Any, Row] = {}  # rows of users' functions
@@ -334,6 +366,27 @@ def row_of(function: Any) -> Row | None:
         return rows_index()["function"].get(function)
     except TypeError:  # unhashable callable
         return None
+
+
+def defined(function: Any) -> Any:
+    """The Python function that defines a callable; the callable itself where none does."""
+    try:
+        row = rows_index()["definition"].get(function)
+    except TypeError:  # unhashable
+        return function
+    return function if row is None else defining(row)
+
+
+@functools.cache
+def defining(row: Row) -> Any:
+    """The Python function of a row that is a definition."""
+    module, _, name = row.by.rpartition(".")
+    return getattr(importlib.import_module(f"{DEFINITIONS}.{module}"), name)
+
+
+def is_rewritten(function: Any) -> bool:
+    """Is it a function of redraft's that transformations rewrite like one of a user's?"""
+    return (getattr(function, "__module__", None) or "").startswith(DEFINITIONS)
 
 
 def all_rows() -> Iterator[Row]:

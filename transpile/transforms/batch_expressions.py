@@ -7,6 +7,7 @@ version. What has no batched part stays as it was written.
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import gast
@@ -453,6 +454,7 @@ class BatchedExpressions(BatchedHelpers):
         except table.BindError as error:
             raise self.refuse(place, str(error), "see docs/vmap.md") from None
         node = self.filled(node, held)
+        self.name_scipy(node)
         if row.view_of is not None and row.operator != "[]" and not row.name.startswith("rt."):
             if row.name not in FAITHFUL_VIEWS:
                 self.note_copy(nodes[row.view_of], None)
@@ -460,6 +462,14 @@ class BatchedExpressions(BatchedHelpers):
         if rank is None and row.name == "np.where" and len(nodes) == 3:
             rank = broadcast_rank(values.values())
         return node, self.given(row, values, rank)
+
+    def name_scipy(self, node: Any) -> None:
+        """Make ``scipy`` mean SciPy where a rule names it: ``math.erf`` of a batch is SciPy's."""
+        if "scipy" not in core.reads(node):
+            return
+        module = importlib.import_module("scipy")
+        if self.scope.value(core.name("scipy")) is not module:
+            self.unit.bindings["scipy"] = module
 
     def lists_as_arrays(
         self, row: Any, nodes: dict[str, Any], values: dict[str, Value], place: Any

@@ -23,9 +23,12 @@ Contribution = tuple[str, gast.expr, bool, bool, bool]
 
 
 # parameters that hold integers, whatever the analysis of containers thinks of them
-INTEGERS = frozenset(
-    {"index", "indices", "axis", "axes", "shape", "offset", "k", "repeats", "reps"}
-)
+# parameters that are whole numbers, texts or flags wherever a function has no derivative by them
+INTEGERS = frozenset({
+    "index", "indices", "axis", "axes", "axis1", "axis2", "source", "destination", "shape", "offset", "k",
+    "n", "num", "repeats", "reps", "shift", "keepdims", "dtype", "decimals", "ord", "pad_width", "mode",
+    "subscripts", "indices_or_sections", "ddof", "norm", "side", "lower", "kth", "s",
+})  # fmt: skip
 
 
 class Pull(Bars):
@@ -124,7 +127,7 @@ class Pull(Bars):
             operands = value if isinstance(value, list) else [value]
             if parameter in row.shape_only or parameter in row.constant_in:
                 continue
-            if parameter in INTEGERS:
+            if parameter in INTEGERS and parameter not in row.active_parameters:
                 continue
             if any(core.is_name(o) and self.fact(o.id).active for o in operands):
                 names.append(parameter)

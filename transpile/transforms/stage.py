@@ -195,7 +195,7 @@ class Stager:
 
     def _may_hold_tensor(self, name: str) -> bool:
         """May a name from outside the function stand for a tensor, or hold one?"""
-        value = self.scope.name_value(name)
+        value = table.defined(self.scope.name_value(name))
         if value is UNKNOWN or name in self.source.cells:
             return not isinstance(value, (types.ModuleType, type))
         plain = (types.ModuleType, type, types.FunctionType, types.BuiltinFunctionType)

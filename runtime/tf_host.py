@@ -1,0 +1,85 @@
+"""Functions that XLA cannot compile: the host calls them, as with `pure_callback`.
+
+In a compiled function such a call cuts the program in two (transpile/transforms/partition.py). What it is given
+and returns are NumPy's arrays; shapes and dtypes of its results must be known before it is called.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from redraft.runtime import tf_callbacks
+from redraft.runtime.specs import ShapeDtypeStruct
+from redraft.runtime.tensors import TensorError, is_tensor
+
+
+@functools.cache
+def function_named(dotted: str) -> Callable:
+    """``scipy.special.jv`` of its name: lowerings are texts."""
+    parts = dotted.split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        try:
+            value = importlib.import_module(".".join(parts[:end]))
+        except ImportError:
+            continue
+        return functools.reduce(getattr, parts[end:], value)
+    raise ImportError(f"there is no {dotted}")
+
+
+def elementwise(dotted: str, *args: Any) -> Any:
+    """A function of SciPy's that works element by element; its dtype is that which SciPy chooses."""
+    function = function_named(dotted)
+    shape = np.broadcast_shapes(*(known_shape(dotted, x) for x in args))
+    dtype = np.result_type(function(*(one_like(x) for x in args)))
+    return call(dotted, function, ShapeDtypeStruct(shape, dtype), *args)
+
+
+def call(label: str, function: Callable, declared: Any, *args: Any) -> Any:
+    """What a function of arrays returns.
+
+    Args:
+        label: names it, for errors.
+        function: called with NumPy's arrays; it must change nothing.
+        declared: a `ShapeDtypeStruct`, or a tuple of them for a function with several results.
+        args: tensors, arrays and numbers.
+    """
+    many = isinstance(declared, tuple)
+    wanted = list(declared) if many else [declared]
+
+    def run(leaves: Any) -> list[np.ndarray]:
+        ans = function(*leaves)
+        parts = ans if many else [ans]
+        return [np.asarray(x, s.dtype) for x, s in zip(parts, wanted, strict=True)]
+
+    results = tf_callbacks.call(label, run, list(args), wanted)
+    return tuple(results) if many else results[0]
+
+
+def known_shape(label: str, x: Any) -> tuple[int, ...]:
+    """The shape of an argument.
+
+    Raises:
+        TensorError: it is known only when the program runs.
+    """
+    if not is_tensor(x):
+        return np.shape(x)
+    if not x.shape.is_fully_defined():
+        raise TensorError(f"{label} runs on the host, which must know the shapes of its arguments")
+    return tuple(x.shape)
+
+
+def dtype_of(x: Any) -> np.dtype:
+    """The dtype of an argument as NumPy would have it."""
+    return np.dtype(x.dtype.as_numpy_dtype) if is_tensor(x) else np.result_type(x)
+
+
+def one_like(x: Any) -> Any:
+    """A number of the kind of an argument, which tells the dtype of a result."""
+    if is_tensor(x) or isinstance(x, (np.ndarray, np.generic)):
+        return np.ones((), dtype_of(x))[()]
+    return type(x)(1)
