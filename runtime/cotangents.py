@@ -178,7 +178,7 @@ def add(a: Any, b: Any) -> Any:
     if b is None:
         return a
     if isinstance(a, NUMBERS) or isinstance(b, NUMBERS):
-        return a + b
+        return _beside_zero(a, b)
     left, right = fields_of(a), fields_of(b)
     if left is not None or right is not None:
         if left is None or right is None:
@@ -190,6 +190,14 @@ def add(a: Any, b: Any) -> Any:
         keys = [*a, *(k for k in b if k not in a)]
         return {k: add(a.get(k), b.get(k)) for k in keys}
     return [add(x, y) for x, y in zip(a, b, strict=True)]
+
+
+def _beside_zero(a: Any, b: Any) -> Any:
+    """Sum of which one is a number; beside a container it is the zero of what nothing was known of."""
+    for x, other in ((a, b), (b, a)):
+        if isinstance(x, (list, tuple, dict)) and other.__class__ is float and other == 0.0:
+            return x
+    return a + b
 
 
 def own(x_bar: Any) -> Any:

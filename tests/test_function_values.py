@@ -272,3 +272,18 @@ def test_partials():
     counted = rd.jit(lambda p: p(x=X))
     counted(one), counted(rd.tree_util.tree_map(lambda v: v + 1, one))
     assert counted.compiled == 1
+
+
+def test_second_order_of_a_starred_call_with_a_container():
+    """The zero cotangent of the list, of which nothing is known there, is no number beside a list."""
+    held = [np.ones(3)]
+
+    def product(a, b, weights):
+        return np.sum(np.sin(a * b) * weights[0])
+
+    def plain(gradient):
+        return lambda a, b: np.sum(gradient(a, b)[0])
+
+    starred = rd.grad(lambda *xs: product(*xs, held), (0, 1))
+    written_out = rd.grad(lambda a, b: product(a, b, held), (0, 1))
+    agree(rd.grad(plain(starred), (0, 1))(X, 2 * X), rd.grad(plain(written_out), (0, 1))(X, 2 * X))
