@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -43,18 +44,24 @@ for _name in chain.NAMES:
 
 @main.command()
 @click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
-def rules(markdown: bool) -> None:
+@click.option(
+    "--peers", is_flag=True, help="Say what autograd and JAX have; both must be installed."
+)
+def rules(markdown: bool, peers: bool) -> None:
     """Print the functions that have derivative rules, as the registry knows them.
 
     \b
     Examples:
       redraft rules
       redraft rules | grep linalg
-      redraft rules --markdown > docs/rules.md
+      redraft rules --markdown > rules.md
     """
     from redraft.tools import rules as table
 
-    lines = table.coverage()
+    for name in ("autograd", "jax") if peers else ():
+        if importlib.util.find_spec(name) is None:
+            raise click.ClickException(f"--peers needs {name}: pip install {name}")
+    lines = table.coverage(peers)
     if markdown:
         sys.stdout.write(table.markdown(lines))
     else:

@@ -110,9 +110,39 @@ def renew(page: Path) -> None:
                 new = renewed(new, page.name)
         finally:
             os.chdir(home)
+    if page.name == "coverage.md":
+        new = coverage_page()
     if new != text:
         page.write_text(new)
         print(f"renewed {page.name}")
+
+
+def coverage_page() -> str:
+    """The table of rules as a page; what the peers have is asked of them, so they must be installed."""
+    from redraft.tools import peers, rules
+
+    lines = rules.coverage(peers=True)
+    zero = sum(line[2] == "zero" for line in lines)
+    none = sum(line[2] == rules.NOTHING for line in lines)
+    missing = peers.without_a_rule_here()
+    there = len(peers.autograd_functions())
+    kept = f"all {there}" if not missing else f"{there - len(missing)} of {there}"
+    lacking = "" if not missing else f" It lacks {', '.join(f'`{name}`' for name in missing)}."
+    return COVERAGE.format(
+        total=len(lines), rules=len(lines) - zero - none, zero=zero, none=none,
+        kept=kept, lacking=lacking, table=rules.markdown(lines),
+    )  # fmt: skip
+
+
+COVERAGE = """# Coverage
+
+This page is generated from the table of rules: `python -m redraft.tools.docs docs/coverage.md`. How to read it
+stands in [rules.md](rules.md).
+
+Of {total} functions {rules} have a derivative, {zero} are constant wherever they have one, and {none} have none. Of the
+functions for which HIPS autograd has a derivative, redraft has {kept}.{lacking}
+
+{table}"""
 
 
 if __name__ == "__main__":

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 COLUMNS = ("function", "jvp", "vjp", "vmap", "TF/XLA", "notes")
+PEERS = ("autograd", "JAX")
 NOTHING = "-"
 
 
-def coverage() -> list[tuple[str, ...]]:
-    """One line per function of Python's, NumPy's or SciPy's, in the order of declaration."""
+def coverage(peers: bool = False) -> list[tuple[str, ...]]:
+    """One line per function of Python's, NumPy's or SciPy's, in the order of declaration.
+
+    Args:
+        peers: say before the notes whether autograd and JAX have the function, too; both must be installed.
+    """
     import redraft.transpile.api  # noqa: F401  (declares all rows)
     from redraft.transpile.primitives.table import all_rows
 
@@ -24,10 +28,23 @@ def coverage() -> list[tuple[str, ...]]:
             reverse(row),
             on_batches(row),
             on_tensors(row),
+            *(beside(row) if peers else ()),
             notes(row),
         )
         for row in rows
     ]
+
+
+def beside(row: Any) -> tuple[str, str]:
+    """Has autograd a derivative of the function, and has JAX the function?"""
+    from redraft.tools.peers import autograd_has, jax_has
+
+    return autograd_has(row), jax_has(row)
+
+
+def columns(lines: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """The titles of the columns, with those of the peers where they are there."""
+    return COLUMNS if len(lines[0]) == len(COLUMNS) else (*COLUMNS[:-1], *PEERS, COLUMNS[-1])
 
 
 def forward(row: Any) -> str:
@@ -75,9 +92,10 @@ def notes(row: Any) -> str:
     return ", ".join(found)
 
 
-def markdown(lines: Iterable[tuple[str, ...]]) -> str:
+def markdown(lines: list[tuple[str, ...]]) -> str:
     """The table as GitHub shows it."""
-    table = [COLUMNS, tuple("---" for _ in COLUMNS)]
+    titles = columns(lines)
+    table = [titles, tuple("---" for _ in titles)]
     for function, *rest in lines:
         table.append((f"`{function}`", *rest))
     rows = (" | ".join(cell.replace("|", "\\|") for cell in row) for row in table)
@@ -86,8 +104,8 @@ def markdown(lines: Iterable[tuple[str, ...]]) -> str:
 
 def plain(lines: list[tuple[str, ...]]) -> str:
     """The table in columns, for a pipe."""
-    table = [COLUMNS, *lines]
-    widths = [max(len(row[column]) for row in table) for column in range(len(COLUMNS))]
+    table = [columns(lines), *lines]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     padded = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
     return "".join(f"{row}\n" for row in padded)
 
@@ -100,7 +118,7 @@ def print_table(lines: list[tuple[str, ...]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*COLUMNS, caption=f"{len(lines)} functions")
+    table = Table(*columns(lines), caption=f"{len(lines)} functions")
     for line in lines:
         table.add_row(*(cell.replace("[", "\\[") for cell in line))
     Console().print(table)
