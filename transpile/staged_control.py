@@ -412,6 +412,8 @@ def _same_number(a: Any, b: Any) -> bool:
 
 
 def _described(x: Any) -> str:
+    if callable(x) and not isinstance(x, type):
+        return f"the function `{getattr(x, '__name__', 'lambda')}`"
     return "None" if x is None else f"a {type(x).__name__}"
 
 

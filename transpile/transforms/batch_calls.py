@@ -159,6 +159,8 @@ class BatchedCalls(BatchedItems):
         function = self.scope.value(node.func)
         if function is UNKNOWN and core.is_name(node.func):
             known = self.env.get(node.func.id)
+            if known is not None:
+                self.expression(node.func)  # has it a value for all examples?
             if isinstance(known, Closure):
                 return self.called_by_name(node, known)
             if isinstance(known, FunctionWithData):
@@ -167,6 +169,7 @@ class BatchedCalls(BatchedItems):
                 function = known.function
                 while getattr(type(function), "redraft_identity", False):  # jitted
                     function = function.fun
+                function = table.defined(function)
             elif known is None and node.func.id in self.source.local_functions:
                 function = self.source.local_functions[node.func.id]
         if function is UNKNOWN and isinstance(node.func, gast.Attribute):

@@ -335,6 +335,7 @@ class Stager:
             self.branches_of(node)
             return [node]
         inner = self.inner_names(node, [node.body, node.orelse])
+        self.refuse_chosen(_functions_in(inside) - inner, node)
         shared = self.shared([*node.body, *node.orelse])
         test = self.expression(node.test)
         before = set(self.assigned)
@@ -362,6 +363,14 @@ class Stager:
         places: list[Any] = [core.store(n) for n in names]
         target = places[0] if len(places) == 1 else gast.Tuple(places, gast.Store())
         return [*lines, gast.Assign([target], call, None)]
+
+    def refuse_chosen(self, functions: set[str], node: Any) -> None:
+        """Refuse functions that are defined in a branch, and called behind it."""
+        for name in sorted(functions):
+            raise self.refuse(
+                node, f"a condition that is known only when the compiled function runs chooses which function "
+                f"`{name}` is", "define the functions before it, and call them in the branches",
+            )  # fmt: skip
 
     def changed(self, body: list[Any]) -> set[str]:
         """Variables that staged statements bind, without those that serve a single statement."""
