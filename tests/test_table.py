@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import scipy.special  # noqa: F401  (so that its rows are known)
 
+import redraft as rd
 import redraft.runtime as rt
 from redraft.transpile.errors import TransformError
 from redraft.transpile.primitives import check, table
@@ -476,6 +477,11 @@ def test_conventions(convention):
         warnings.simplefilter("ignore")
         if argument is None:
             assert row.kind == "no_derivative"
+        elif row.kind == "definition":
+            ans, pull = rd.vjp(table.resolve(row.name, load=True), *args)
+            np.testing.assert_allclose(
+                pull(np.ones(np.shape(ans))[()])[argument], expected, err_msg=why
+            )
         else:
             sample = Sample(row, tuple(args), {}, known_ranks=False)
             sample.call.arguments = {  # no literals: the general formula
