@@ -123,3 +123,83 @@ def test_derivatives_of_them(function):
 
     want = rd.jvp(function, (X,), (np.ones(3),))[1]
     np.testing.assert_allclose(rd.grad(total)(X), want, rtol=1e-12)
+
+
+def value_then_function(x):
+    z = np.sin(x)
+    y = z * z * x[0]
+
+    def z(q):
+        return np.cos(q)
+
+    return np.sum(y + z(x))
+
+
+def unpacked_then_function(x):
+    a, z, u = x
+    y = z * z * a
+
+    def z(q):
+        return np.sin(0.3) * q
+
+    for _ in range(3):
+        if y > 100:
+            return y
+        y = y * z(u)
+    return y
+
+
+def function_then_value(x):
+    def z(q):
+        return q * q
+
+    y = z(x)
+    z = np.sin(y) * x
+    return np.sum(z * z + y)
+
+
+def parameter_then_function(z):
+    y = np.sum(z * z)
+
+    def z(q):
+        return np.sin(q)
+
+    return y * z(y)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [value_then_function, unpacked_then_function, function_then_value],
+    ids=lambda f: f.__name__,
+)
+def test_a_function_after_a_value_of_its_name(f):
+    x = np.array([0.4, 0.9, 1.3])
+    near = [(f(x + h) - f(x - h)) / 2e-6 for h in 1e-6 * np.eye(3)]
+    np.testing.assert_allclose(rd.grad(f)(x), near, 1e-6)
+    np.testing.assert_allclose(rd.jvp(f, (x,), (np.ones(3),))[1], np.sum(near), 1e-6)
+    along = rd.jvp(rd.grad(f), (x,), (np.ones(3),))[1]
+    both = [rd.grad(f)(x + h) for h in (1e-6, -1e-6)]
+    np.testing.assert_allclose(along, (both[0] - both[1]) / 2e-6, 1e-5)
+
+
+def defined_in_a_loop(x):
+    for _ in range(2):
+        if x[0] > 5:
+            w = np.sin(x)
+            x = x * w
+
+        def w(q):
+            return np.sin(q)
+
+    return np.sum(w(x) * x)
+
+
+def test_a_parameter_is_no_function():
+    with pytest.raises(rd.TransformError, match="`z` is a parameter that is differentiated"):
+        rd.grad(parameter_then_function)(np.ones(3))
+
+
+@pytest.mark.parametrize("transformed", [rd.grad, lambda f: lambda x: rd.jvp(f, (x,), (x,))])
+def test_a_function_in_a_loop_needs_a_name_of_its_own(transformed):
+    with pytest.raises(rd.TransformError, match="`w` is a function here, and a value"):
+        transformed(defined_in_a_loop)(np.ones(3))

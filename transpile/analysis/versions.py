@@ -82,6 +82,9 @@ class Versions:
         self.parameters = parameters
         self.pinned: set[str] = set()
         self.pins: dict[str, int] = {}
+        self.functions: set[int] = (
+            set()
+        )  # versions that a `def` binds, under the name that stands there
 
     def new(self, name: str, *joined: int | None) -> int:
         version = len(self.parent)
@@ -160,6 +163,7 @@ class Versions:
     def visit_FunctionDef(self, statement: gast.FunctionDef, env: Environment) -> None:
         self.read(statement, env)
         bind(env, statement.name, self.new(statement.name))
+        self.functions.add(env[statement.name])
 
     def visit_If(self, statement: gast.If, env: Environment) -> None:
         self.read(statement.test, env)
@@ -219,15 +223,16 @@ class Versions:
     # --- names
 
     def rename(self) -> dict[int, str]:
-        """Give every web its id; the first web of a variable keeps the user's name."""
+        """Give every web its id; the first web of a variable keeps the user's name, or a `def` does."""
         ids: dict[int, str] = {}
-        count: dict[str, int] = {}
+        functions = set(map(self.find, self.functions))
+        count = {self.owner[v]: 1 for v in self.functions if self.owner[v] not in self.parameters}
         for version, name in enumerate(self.owner):
             root = self.find(version)
             if root in ids:
                 continue
-            number = 0 if name in self.pinned else count.get(name, 0)
-            count[name] = count.get(name, 0) + 1
+            number = 0 if name in self.pinned or root in functions else count.get(name, 0)
+            count[name] = count.get(name, 0) + (root not in functions)
             ids[root] = name if number == 0 else f"{name}.{number}"
         return {version: ids[self.find(version)] for version in range(len(self.parent))}
 
@@ -260,7 +265,9 @@ def changed_names(body: list[gast.stmt]) -> set[str]:
 def number_versions(body: list[gast.stmt], parameters: list[str]) -> dict[str, int]:
     """Number and rename in place; returns variable -> version at the end of the function."""
     versions = Versions(parameters)
-    versions.pinned = _captured(body)
+    versions.pinned = _captured(body) | set(parameters) & set().union(
+        *map(core.bound_by_name, body)
+    )
     env = {p: versions.new(p) for p in parameters}
     versions.block(body, env)
     ids = versions.rename()
@@ -271,10 +278,11 @@ def number_versions(body: list[gast.stmt], parameters: list[str]) -> dict[str, i
 
 
 def _captured(body: list[gast.stmt]) -> set[str]:
-    """Names that nested functions read, or that `def`, `class` and `import` bind: they stay."""
+    """Names that nested functions read, or that `class` and `import` bind: they stay."""
     found: set[str] = set()
     for statement in body:
-        found |= core.bound_by_name(statement)
+        if not isinstance(statement, gast.FunctionDef):
+            found |= core.bound_by_name(statement)
         for node in core.walk(statement):
             if isinstance(node, core.FUNCTIONS):
                 found |= {n.id for n in core.free_names(node)}

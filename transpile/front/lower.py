@@ -223,6 +223,7 @@ class Lowerer(Expressions):
         if isinstance(node, gast.FunctionDef):
             self.settle_statement(node)
             self.check_nonlocal(node)
+            self.check_own_name(node)
         self.check_targets(node)
         if self.stays(node):
             self.emit(node)
@@ -242,7 +243,7 @@ class Lowerer(Expressions):
         """Is a statement left as the user wrote it?"""
         if isinstance(node, gast.FunctionDef) or is_shape_check(node):
             return True
-        if self.coarse.mentions(node):
+        if self.coarse.mentions(node) or core.bound_by_name(node) & self.coarse.names:
             return False
         if any(map(stores_among_others, core.walk_statements([node]))):
             return False  # a change in place is a line of its own
@@ -296,6 +297,29 @@ class Lowerer(Expressions):
                 and set(inner.names) & self.coarse.names
             ):
                 raise self.refuse_statement(inner)
+
+    def check_own_name(self, node: gast.FunctionDef) -> None:
+        """In a loop or a branch a function cannot share its name with a value that has a cotangent."""
+        if node.name in self.source.parameters and node.name in self.coarse.names:
+            raise self.refuse(
+                node, f"`{node.name}` is a parameter that is differentiated, and a function here",
+                "use two names",
+            )  # fmt: skip
+        if any(node is statement for statement in self.body):
+            return
+        for other in core.walk_statements(self.body):
+            targets = getattr(other, "targets", None) or [getattr(other, "target", None)]
+            bound = {
+                n.id for t in targets if t is not None for n in core.walk(t) if core.is_name(n)
+            }
+            value = getattr(other, "value", None) or getattr(other, "iter", None)
+            if node.name not in bound or value is None or isinstance(value, gast.Lambda):
+                continue
+            if self.coarse.mentions(value):
+                raise self.refuse(
+                    node, f"`{node.name}` is a function here, and a value that is differentiated elsewhere",
+                    "use two names",
+                )  # fmt: skip
 
     def refuse_statement(self, node: gast.stmt) -> TransformError:
         names = {
