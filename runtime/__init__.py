@@ -163,7 +163,6 @@ from redraft.runtime.linalg import (
     matmul_bar_x,
     matmul_bar_y,
     outer_of_columns,
-    real_matrix,
     solve_columns,
     solve_transposed,
     symmetric,
@@ -171,6 +170,7 @@ from redraft.runtime.linalg import (
     tensordot_bar_y,
     times_columns,
     vector_only,
+    with_turn,
 )
 from redraft.runtime.products import each_product, each_product_bar_x, each_product_bar_y
 from redraft.runtime.reduce import (
@@ -221,6 +221,18 @@ from redraft.runtime.shapes import (
     untranspose,
 )
 from redraft.runtime.special import digamma, jv, polygamma
+from redraft.runtime.spectral import (
+    diagonal_matrix,
+    eigenvectors,
+    on_diagonal,
+    over_gaps,
+    pivots,
+    quotient,
+    reduced,
+    thin,
+    unless_square,
+    upper_half,
+)
 from redraft.runtime.stop_gradient import stop_gradient
 from redraft.runtime.subset import Subset, merge
 from redraft.runtime.tree import leaves, register

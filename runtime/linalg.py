@@ -212,20 +212,16 @@ def vector_only(x: Any) -> Any:
     return x
 
 
-def real_matrix(x: Any) -> Any:
-    """Return `x` if it is real: the sign of a complex determinant turns, for which there is no rule."""
-    if np.iscomplexobj(x):
-        raise refusal("np.linalg.slogdet: a complex matrix has no rule", "use np.linalg.det")
-    return x
+def with_turn(z_bar: Any, s_bar: Any, s: Any) -> Any:
+    """Cotangent of the logarithm of a determinant ``s * exp(l)``: of l, and of s if that can turn."""
+    return z_bar + 1j * np.imag(s_bar * s) if np.iscomplexobj(s) else z_bar
 
 
 def lower_half(m: Any) -> Any:
     """Lower triangle with half of the diagonal."""
-    if np.iscomplexobj(m):
-        raise refusal("np.linalg.cholesky: a complex matrix has no rule", "use real matrices")
     return np.tril(m) - 0.5 * np.tril(np.triu(m))
 
 
 def symmetric(m: Any) -> Any:
-    """Symmetric part of a matrix, or of each in a stack."""
-    return 0.5 * (m + np.swapaxes(m, -1, -2))
+    """Hermitian part of a matrix, or of each in a stack."""
+    return 0.5 * (m + np.swapaxes(np.conj(m) if np.iscomplexobj(m) else m, -1, -2))

@@ -662,11 +662,11 @@ def times_columns(a: Any, v: Any, b: Any) -> Any:
     return first_column(rnp.matmul(a, columns(v, b)), b)
 
 
-def real_matrix(x: Any) -> Any:
-    """Return `x` if it is real: the sign of a complex determinant has no rule."""
-    if is_complex(x):
-        raise refusal("np.linalg.slogdet: a complex matrix has no rule", "use np.linalg.det")
-    return x
+def with_turn(z_bar: Any, s_bar: Any, s: Any) -> Any:
+    """Cotangent of the logarithm of a determinant, and of its sign if that can turn."""
+    if not is_complex(s):
+        return z_bar
+    return rnp.add(z_bar, rnp.multiply(1j, rnp.imag(rnp.multiply(s_bar, s))))
 
 
 def vector_only(x: Any) -> Any:
@@ -681,13 +681,11 @@ def vector_only(x: Any) -> Any:
 
 def lower_half(m: Any) -> Any:
     """Lower triangle with half of the diagonal."""
-    if is_complex(m):
-        raise refusal("np.linalg.cholesky: a complex matrix has no rule", "use real matrices")
     rows, cols = shape(m)[-2:]
     weights = np.tri(rows, cols) - 0.5 * np.eye(rows, cols)
     return rnp.multiply(m, weights.astype(dtype_of(m)))
 
 
 def symmetric(m: Any) -> Any:
-    """Symmetric part of a matrix, or of each in a stack."""
-    return rnp.multiply(0.5, rnp.add(m, rnp.swapaxes(m, -1, -2)))
+    """Hermitian part of a matrix, or of each in a stack."""
+    return rnp.multiply(0.5, rnp.add(m, rnp.swapaxes(rnp.conj(m), -1, -2)))

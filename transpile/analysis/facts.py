@@ -654,9 +654,10 @@ class Facts:
                 if row.operator == "[]" and self.copies(arguments["index"], env):
                     roots = frozenset({self.site(place)})
         kind = "number" if self.gives_number(row) else "unknown"
-        if row.gives is not None:
-            same = facts.get(row.gives.removeprefix("like "))
-            kind = same.kind if same is not None else row.gives
+        gives = row.gives_for(arguments)
+        if gives is not None:
+            same = facts.get(gives.removeprefix("like "))
+            kind = same.kind if same is not None else gives
         if row.name in KEEPS_KIND and row.like in facts:
             kind = facts[row.like].kind
         if row.operator in ("+", "*"):

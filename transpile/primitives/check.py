@@ -34,6 +34,9 @@ OPERATORS = {
 }  # fmt: skip
 
 
+FORMS = ("full_matrices", "compute_uv", "hermitian")  # options that rules want as literals
+
+
 def bound(row: Row, args: tuple, keywords: dict[str, Any]) -> dict[str, Any]:
     """Parameter -> value of a call; a list for a ``*parameter``."""
     positional = [p for p in row.parameters.values() if p.kind is not p.KEYWORD_ONLY]
@@ -73,7 +76,9 @@ def _rank_of(ranks: dict[str, int]) -> Any:
 
 def _expression(name: str, value: Any, ranks: dict[str, int]) -> Any:
     """A literal for what is usually written as one; a name for arrays and floats."""
-    if isinstance(value, (int, str, tuple, type(None))) and not isinstance(value, bool):
+    if isinstance(value, (int, str, tuple, type(None))) and (
+        name in FORMS or not isinstance(value, bool)
+    ):
         try:
             expression = core.expression(repr(value))
             if literal(expression) == value:

@@ -499,10 +499,20 @@ for name in ("lower_half", "symmetric"):
         tf=f"tf_helpers.{name}(x)",
         samples=s.calls(((3, 3), {}), ((2, 3, 3), {})),
     )  # fmt: skip
-primitive(
-    "rt.real_matrix(x)", batch='rt.real_matrix(x)', linear_in="x", like="x", view_of="x", vjp={"x": "ans_bar"},
-    tf="tf_helpers.real_matrix(x)",
-    samples=s.calls(((2, 2), {})),
+elementwise(
+    "rt.with_turn(z_bar, s_bar, s)", d={}, batch=batching.elementwise,
+    tf="tf_helpers.with_turn(z_bar, s_bar, s)",
+    vjp={
+        "z_bar": "rt.cast_like(ans_bar, z_bar)",
+        "s_bar": "-rt.unimag(np.imag(ans_bar), ans_bar) * s",
+        "s": "-rt.unimag(np.imag(ans_bar), ans_bar) * s_bar",
+    },
+    jvp={
+        "z_bar": "z_bar_dot",
+        "s_bar": "-rt.unimag(np.imag(s_bar_dot * s), s)",
+        "s": "-rt.unimag(np.imag(s_bar * s_dot), s)",
+    },
+    samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (3,)), s.anything(rng, (3,)))],
 )  # fmt: skip
 elementwise(
     "rt.conj(x)", d={}, like="x", view_of="x", **forms(x="rt.conj({})"), samples=s.one(s.anything),

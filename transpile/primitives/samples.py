@@ -40,6 +40,18 @@ def definite(rng: Rng, shape: tuple) -> Any:
     return a @ a.mT + np.eye(shape[-1])
 
 
+def symmetric(rng: Rng, shape: tuple) -> Any:
+    """Symmetric matrices whose eigenvalues are far from each other."""
+    a = inside(rng, shape)
+    return 0.5 * (a + a.mT) + np.diag(1.5 * np.arange(shape[-1]))
+
+
+def spread_values(rng: Rng, shape: tuple) -> Any:
+    """Matrices whose singular values are far from each other and from zero."""
+    rows, cols = np.indices(shape[-2:])
+    return 0.5 * inside(rng, shape) + np.where(rows == cols, 1.5 + 1.5 * rows, 0.0)
+
+
 def distinct(rng: Rng, shape: tuple) -> Any:
     """Values of which no two are near each other."""
     size = int(np.prod(shape))

@@ -69,7 +69,8 @@ class Row:
             exists. The row has templates of zeros for them, which a compiler may leave out.
         sequences: parameters that may be a list or a tuple, whose cotangent is then a list, so
             that contributions to it must not be added with a plain ``+``.
-        gives: ``list`` or ``tuple`` if the result is one, ``like x`` if it is what `x` is.
+        gives: ``list`` or ``tuple`` if the result is one, ``like x`` if it is what `x` is; or a
+            function of a `Call` that returns one of these, or None for an array.
         like: the result has the shape of this parameter.
         rank: rank of the result, or its axes as far as they are known, if static; an int, a tuple
             of names, numbers and None, or a function of a `Call` that returns one.
@@ -100,7 +101,7 @@ class Row:
     linear_in: tuple[str, ...] = ()
     constant_in: tuple[str, ...] = ()
     sequences: tuple[str, ...] = ()
-    gives: str | None = None
+    gives: Any = None
     like: str | None = None
     rank: Any = None
     view_of: str | None = None
@@ -135,6 +136,10 @@ class Row:
     def active_parameters(self) -> tuple[str, ...]:
         """Parameters with respect to which the row has a derivative."""
         return tuple(dict.fromkeys((*self.d, *self.vjp, *self.jvp, *self.linear_in, *self.wrt)))
+
+    def gives_for(self, arguments: dict[str, Any]) -> str | None:
+        """What kind of container a call with these argument expressions gives; see `gives`."""
+        return self.gives(Call(self, arguments)) if callable(self.gives) else self.gives
 
     def __repr__(self) -> str:
         return f"<row {self.text}>"

@@ -259,9 +259,10 @@ class BatchedCalls(BatchedItems):
                 return new, PLAIN
             nodes, values = separated(bound)
             rank = self.rank_of(row, nodes, values)
-            if row.gives is None:
+            gives = row.gives_for(nodes)
+            if gives is None:
                 return new, Array(False, rank, row.view_of is None)
-            like = values.get(row.gives.removeprefix("like "))
+            like = values.get(gives.removeprefix("like "))
             if isinstance(like, (Items, Many)):
                 return new, single(without_ranks(like))
         return new, PLAIN

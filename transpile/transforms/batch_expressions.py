@@ -461,7 +461,7 @@ class BatchedExpressions(BatchedHelpers):
         rank = self.rank_of(row, nodes, values)
         if rank is None and row.name == "np.where" and len(nodes) == 3:
             rank = broadcast_rank(values.values())
-        return node, self.given(row, values, rank)
+        return node, self.given(row, nodes, values, rank)
 
     def name_scipy(self, node: Any) -> None:
         """Make ``scipy`` mean SciPy where a rule names it: ``math.erf`` of a batch is SciPy's."""
@@ -519,13 +519,16 @@ class BatchedExpressions(BatchedHelpers):
         constant = self.scope.value(node)
         return isinstance(constant, np.ndarray) and constant.dtype.kind in "fc"
 
-    def given(self, row: Any, values: dict[str, Value], rank: int | None) -> Value:
+    def given(
+        self, row: Any, nodes: dict[str, Any], values: dict[str, Value], rank: int | None
+    ) -> Value:
         """Description of what a primitive gives."""
         fresh, boolean = row.view_of is None, gives_booleans(row, values)
-        if row.gives in ("list", "tuple"):
-            return Many(row.gives, Array(True, None))
-        if row.gives is not None and row.gives.startswith("like "):
-            like = values.get(row.gives.removeprefix("like "))
+        gives = row.gives_for(nodes)
+        if gives in ("list", "tuple"):
+            return Many(gives, Array(True, None))
+        if gives is not None and gives.startswith("like "):
+            like = values.get(gives.removeprefix("like "))
             if isinstance(like, (Items, Many)):
                 # taken apart along an inner axis, the parts have the axes in front of it as well
                 return batched_like(without_ranks(like) if "axis" in values else like)

@@ -43,6 +43,8 @@ class BatchedItems(BatchedExpressions):
             return new, known.parts[known.keys.index(node.attr)]
         if not is_batched(known):
             return new, self.plain_attribute(node.attr, known)
+        if isinstance(known, Many) and known.kind == "tuple":  # a field, as in `svd(x).S`
+            return new, known.part
         if not isinstance(known, Array):
             raise self.refuse(node, f"`.{node.attr}` of a batched container", "unpack it first")
         return self.array_attribute(node, owner, known, new)
