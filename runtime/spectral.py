@@ -84,6 +84,21 @@ def pivots(v: Any) -> Any:
 def eigenvectors(a: Any, w: Any) -> Any:
     """Eigenvectors of `a` in the order of the eigenvalues `w`."""
     values, vectors = np.linalg.eig(a)
+    if np.iscomplexobj(w):  # in a compiled program, of real numbers too
+        vectors = vectors.astype(np.result_type(vectors, w))
     distance = np.abs(np.expand_dims(values, -1) - np.expand_dims(w, -2))
     order = np.argmin(distance, axis=-2)
     return np.take_along_axis(vectors, np.expand_dims(order, -2), axis=-1)
+
+
+def complex_eig(a: Any) -> Any:
+    """``np.linalg.eig``, complex whatever the values are: a compiled program must know its dtypes."""
+    values, vectors = np.linalg.eig(a)
+    dtype = np.result_type(values, np.complex64)
+    return type(np.linalg.eig(np.eye(1)))(values.astype(dtype), vectors.astype(dtype))
+
+
+def complex_eigvals(a: Any) -> Any:
+    """``np.linalg.eigvals``, complex whatever the values are."""
+    values = np.linalg.eigvals(a)
+    return values.astype(np.result_type(values, np.complex64))

@@ -39,6 +39,33 @@ def elementwise(dotted: str, *args: Any) -> Any:
     return call(dotted, function, ShapeDtypeStruct(shape, dtype), *args)
 
 
+def arrays(dotted: str, values: tuple, **options: Any) -> Any:
+    """A function of arrays whose results have shapes and dtypes that those of the arguments tell.
+
+    Args:
+        dotted: names it. It is tried with identity matrices while the program is traced.
+        values: tensors, arrays and numbers.
+        options: further arguments, which are known.
+    """
+    function = functools.partial(function_named(dotted), **options)
+    example = function(*(identity_like(dotted, x) for x in values))
+    many = isinstance(example, tuple)
+    parts = example if many else (example,)
+    declared = tuple(ShapeDtypeStruct(np.shape(x), np.result_type(x)) for x in parts)
+    results = call(dotted, function, declared if many else declared[0], *values)
+    if not many:
+        return results
+    return type(example)(*results) if hasattr(example, "_fields") else results
+
+
+def identity_like(label: str, x: Any) -> Any:
+    """Ones on the diagonal, in the shape and of the kind of an argument."""
+    shape = known_shape(label, x)
+    if len(shape) < 2:
+        return np.ones(shape, dtype_of(x))
+    return np.broadcast_to(np.eye(*shape[-2:], dtype=dtype_of(x)), shape)
+
+
 def call(label: str, function: Callable, declared: Any, *args: Any) -> Any:
     """What a function of arrays returns.
 

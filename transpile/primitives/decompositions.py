@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from redraft.transpile.primitives import batching
 from redraft.transpile.primitives import samples as s
+from redraft.transpile.primitives.batching import Batching
 from redraft.transpile.primitives.forms import choosing, forms
 from redraft.transpile.primitives.table import (
     UNKNOWN,
@@ -60,7 +61,7 @@ def literal_option(call: Call, name: str) -> object:
 INNER = f"{adjoint('ans[1]')} @ rt.symmetric(a_dot) @ ans[1]"
 primitive(
     "np.linalg.eigh(a, UPLO='L')", gives="tuple", batch=lambda b: b.again(),
-    tf="tf_decompositions.eigh(a, UPLO)",
+    tf="tf_host.arrays('numpy.linalg.eigh', (a,), UPLO=UPLO)",
     vjp={
         "a": "rt.symmetric(rt.conj(ans[1]) @ (rt.over_gaps(ans[1].mT @ ans_bar[1], ans[0])"
         " + rt.diagonal_matrix(ans_bar[0])) @ ans[1].mT)"
@@ -77,7 +78,7 @@ def eigh_of(call: Call) -> str:
 
 primitive(
     "np.linalg.eigvalsh(a, UPLO='L')", batch=lambda b: b.again(),
-    tf="tf_decompositions.eigvalsh(a, UPLO)",
+    tf="tf_host.arrays('numpy.linalg.eigvalsh', (a,), UPLO=UPLO)",
     vjp={
         "a": lambda c: f"rt.symmetric((rt.conj({eigh_of(c)}) * {beside('ans_bar')})"
         f" @ {eigh_of(c)}.mT)"
@@ -172,7 +173,8 @@ def svd_gives(call: Call) -> str | None:
 
 primitive(
     "np.linalg.svd(a, full_matrices=True, compute_uv=True, hermitian=False)", gives=svd_gives,
-    batch=lambda b: b.again(), tf="tf_decompositions.svd(a, full_matrices, compute_uv, hermitian)",
+    batch=lambda b: b.again(), tf="tf_host.arrays('numpy.linalg.svd', (a,), full_matrices=full_matrices,"
+    " compute_uv=compute_uv, hermitian=hermitian)",
     vjp={"a": svd_bar}, jvp={"a": svd_dot},
     samples=s.calls(
         ((3, 3), {}), ((4, 2), {"full_matrices": False}), ((2, 2, 4), {"full_matrices": False}),
@@ -183,7 +185,7 @@ primitive(
 PARTS = "np.linalg.svd(x, False)"
 primitive(
     "np.linalg.svdvals(x)", batch="np.linalg.svdvals(x)",
-    tf="tf_decompositions.svd(x, False, False, False)",
+    tf="tf_host.arrays('numpy.linalg.svdvals', (x,))",
     vjp={"x": f"(rt.conj({PARTS}[0]) * {beside('ans_bar')}) @ rt.conj({PARTS}[2])"},
     jvp={"x": real_diagonal(f"{adjoint(f'{PARTS}[0]')} @ x_dot @ {adjoint(f'{PARTS}[2]')}")},
     samples=s.calls(((3, 3), {}), ((2, 4, 2), {}), make=s.spread_values),
@@ -241,8 +243,6 @@ primitive(
 # General matrices. With p = v^-1 a_dot v: w_dot = diag(p), and v_dot is u = v (F * p) brought back
 # to columns of length 1 whose largest element is real.
 
-HOST = "XLA has no eigenvalues of general matrices"
-
 
 def vectors_dot(w: str, v: str) -> str:
     """Tangent of the eigenvectors `v`."""
@@ -276,7 +276,8 @@ def between_vectors(inner: str, v: str) -> str:
 
 
 primitive(
-    "np.linalg.eig(a)", gives="tuple", batch="np.linalg.eig(a)", no_tf=HOST,
+    "np.linalg.eig(a)", gives="tuple", batch="np.linalg.eig(a)",
+    tf="tf_host.arrays('redraft.runtime.spectral.complex_eig', (a,))",
     vjp={
         "a": between_vectors(
             f"{vectors_bar('ans[0]', 'ans[1]', 'ans_bar[1]')} + rt.diagonal_matrix(ans_bar[0])",
@@ -292,14 +293,16 @@ primitive(
 )  # fmt: skip
 OF_VALUES = "rt.eigenvectors(a, ans)"
 primitive(
-    "np.linalg.eigvals(a)", batch="np.linalg.eigvals(a)", no_tf=HOST,
+    "np.linalg.eigvals(a)", batch="np.linalg.eigvals(a)",
+    tf="tf_host.arrays('redraft.runtime.spectral.complex_eigvals', (a,))",
     vjp={"a": between_vectors("rt.diagonal_matrix(ans_bar)", OF_VALUES)},
     jvp={"a": f"rt.cast_like(np.diagonal({eigen_inner(OF_VALUES)}, 0, -2, -1), ans)"},
     samples=lambda rng: [(s.symmetric(rng, (3, 3)) + 0.1 * s.inside(rng, (3, 3)),),
                          (s.symmetric(rng, (2, 2, 2)) + 0.1 * s.inside(rng, (2, 2, 2)),)],
 )  # fmt: skip
 primitive(
-    "rt.eigenvectors(a, w)", batch=batching.along("a", "w", axes=()), no_tf=HOST,
+    "rt.eigenvectors(a, w)", batch=batching.along("a", "w", axes=()),
+    tf="tf_host.arrays('redraft.runtime.spectral.eigenvectors', (a, w))",
     **choosing(
         "w",
         vjp={"a": between_vectors(vectors_bar("w", "ans", "ans_bar"), "ans")},
@@ -334,6 +337,13 @@ def pinv_dot(x_dot: str) -> str:
     return f"-ans @ {x_dot} @ ans + {left} - {left} @ (x @ ans) + {right} - (ans @ x) @ {right}"
 
 
+def batch_pinv(b: Batching) -> str:
+    """The same function, unless each example is to have a limit of its own."""
+    if b.batched - {"x"}:
+        raise b.refuse("a limit for each example has no rule")
+    return b.again()
+
+
 def pinv_rule(bar: str, dot: str) -> dict[str, dict]:
     """Both modes; a Hermitian matrix changes into Hermitian ones."""
 
@@ -347,8 +357,10 @@ def pinv_rule(bar: str, dot: str) -> dict[str, dict]:
 
 
 primitive(
-    "np.linalg.pinv(x, rcond=None, hermitian=False, *, rtol=None)", batch=lambda b: b.again(),
-    tf="tf_decompositions.pinv(x, rcond, hermitian, rtol)",
+    "np.linalg.pinv(x, rcond=None, hermitian=False, *, rtol=None)", batch=batch_pinv,
+    tf="tf_host.arrays('numpy.linalg.pinv', (x,), hermitian=hermitian, rcond=rcond)"
+    " if rtol is None else"
+    " tf_host.arrays('numpy.linalg.pinv', (x,), hermitian=hermitian, rtol=rtol)",
     **pinv_rule(PINV_BAR, pinv_dot("x_dot")),
     samples=s.calls(
         ((3, 3), {}), ((3, 2), {}), ((2, 3), {"rcond": 1e-10}), ((2, 3, 2), {"rtol": 1e-10}),
@@ -404,4 +416,4 @@ for text, kept, of in (
         samples=s.arrays(((3, 2), (3, 2)), ((2, 2), (2, 2))) if name != "thin"
         else s.arrays(((3, 2), (2,))),
     )  # fmt: skip
-no_derivative("rt.pivots(v)", batch="rt.pivots(v)", no_tf=HOST)
+no_derivative("rt.pivots(v)", batch="rt.pivots(v)", tf="tf_decompositions.pivots(v)")

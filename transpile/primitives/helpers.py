@@ -500,17 +500,17 @@ for name in ("lower_half", "symmetric"):
         samples=s.calls(((3, 3), {}), ((2, 3, 3), {})),
     )  # fmt: skip
 elementwise(
-    "rt.with_turn(z_bar, s_bar, s)", d={}, batch=batching.elementwise,
-    tf="tf_helpers.with_turn(z_bar, s_bar, s)",
+    "rt.with_turn(z_bar, turn_bar, s)", d={}, batch=batching.elementwise,
+    tf="tf_helpers.with_turn(z_bar, turn_bar, s)",
     vjp={
         "z_bar": "rt.cast_like(ans_bar, z_bar)",
-        "s_bar": "-rt.unimag(np.imag(ans_bar), ans_bar) * s",
-        "s": "-rt.unimag(np.imag(ans_bar), ans_bar) * s_bar",
+        "turn_bar": "-rt.unimag(np.imag(ans_bar), ans_bar) * s",
+        "s": "-rt.unimag(np.imag(ans_bar), ans_bar) * turn_bar",
     },
     jvp={
         "z_bar": "z_bar_dot",
-        "s_bar": "-rt.unimag(np.imag(s_bar_dot * s), s)",
-        "s": "-rt.unimag(np.imag(s_bar * s_dot), s)",
+        "turn_bar": "-rt.unimag(np.imag(turn_bar_dot * s), s)",
+        "s": "-rt.unimag(np.imag(turn_bar * s_dot), s)",
     },
     samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (3,)), s.anything(rng, (3,)))],
 )  # fmt: skip

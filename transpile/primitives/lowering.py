@@ -101,7 +101,7 @@ def lowering_text(row: Row) -> str | None:
 
 def runs_on_host(row: Row) -> bool:
     """Does the lowering call the function itself, since XLA cannot compile it?"""
-    return (row.tf or "").startswith("tf_host.")
+    return (row.tf or "").startswith("tf_host")
 
 
 def ufunc_of(row: Row) -> np.ufunc | None:
