@@ -106,6 +106,26 @@ from redraft.runtime.cotangents import (
     zeros_like,
     zeros_of_fields,
 )
+from redraft.runtime.definitions.decompositions import (
+    eig_bar,
+    eig_dot,
+    eigenvectors_bar,
+    eigenvectors_dot,
+    eigh_bar,
+    eigh_dot,
+    eigvals_bar,
+    eigvals_dot,
+    eigvalsh_bar,
+    eigvalsh_dot,
+    pinv_bar,
+    pinv_dot,
+    qr_bar,
+    qr_dot,
+    svd_bar,
+    svd_dot,
+    svdvals_bar,
+    svdvals_dot,
+)
 from redraft.runtime.elementwise import (
     conj,
     finite,
@@ -230,7 +250,6 @@ from redraft.runtime.spectral import (
     quotient,
     reduced,
     thin,
-    unless_square,
     upper_half,
 )
 from redraft.runtime.stop_gradient import stop_gradient

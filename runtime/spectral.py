@@ -45,11 +45,6 @@ def upper_half(m: Any) -> Any:
     return np.triu(m) - 0.5 * np.tril(np.triu(m))
 
 
-def unless_square(m: Any, q: Any) -> Any:
-    """What lies outside the span of the columns of `q`: nothing, if they are a whole basis."""
-    return m if np.shape(q)[-1] < np.shape(q)[-2] else np.zeros_like(m)
-
-
 def thin(u: Any, s: Any) -> Any:
     """Return the singular vectors `u` if there are as many of them as singular values.
 

@@ -59,11 +59,6 @@ def upper_half(m: Any) -> Any:
     return rnp.multiply(m, weights.astype(dtype_of(m)))
 
 
-def unless_square(m: Any, q: Any) -> Any:
-    """What lies outside the span of the columns of `q`."""
-    return m if shape(q)[-1] < shape(q)[-2] else rnp.zeros_like(m)
-
-
 def thin(u: Any, s: Any) -> Any:
     """Return the singular vectors `u` if there are as many of them as singular values."""
     if shape(u)[-1] != shape(s)[-1]:

@@ -24,6 +24,7 @@ from test_table import (
     samples_of,
 )
 
+import redraft as rd
 import redraft.runtime as rt
 from redraft.transpile import core
 from redraft.transpile.primitives import check, table
@@ -49,6 +50,13 @@ def tangent(tree):
     if isinstance(tree, (list, tuple)):
         return [tangent(part) for part in tree]
     return tree.tangent if isinstance(tree, Value) else np.zeros(np.shape(tree))
+
+
+def full_tangent(tree):
+    """The tangent, also where the library's own tuple wants to stay one."""
+    if isinstance(tree, Value):
+        return tree.tangent
+    return np.zeros(np.shape(tree))
 
 
 def values_in(tree):
@@ -77,6 +85,22 @@ class Interpreter:
         self.tape.append((sample, bound, places, ans, result))
         return result
 
+    def derived(self, function, args):
+        """Call a function that transformations rewrite; its derivatives are redraft's."""
+        ans, tangents = rd.jvp(function, tuple(map(primal, args)), tuple(map(full_tangent, args)))
+        result = map_leaves(Value, ans, tangents)
+        self.tape.append((function, args, None, ans, result))
+        return result
+
+    def pull_derived(self, function, args, ans_bar, ans):
+        ans_bar = tuple(ans_bar) if isinstance(ans, tuple) else ans_bar
+        bars = rd.vjp(function, *map(primal, args))[1](ans_bar)
+        for arg, bar in zip(args, bars, strict=True):
+            if not isinstance(arg, Value):
+                continue
+            for value, part in zip(values_in([arg]), leaves(bar), strict=True):
+                value.cotangent = part if value.cotangent is None else value.cotangent + part
+
     def pull(self, result, bars):
         """Send cotangents from a result back to all values."""
         for value, bar in zip(values_in(result), bars, strict=True):
@@ -90,6 +114,9 @@ class Interpreter:
                  for v, b in zip(values_in(out), given, strict=True)]
             )  # fmt: skip
             ans_bar = map_leaves(lambda _: next(filled), out)  # noqa: B023
+            if places is None:
+                self.pull_derived(sample, bound, ans_bar, ans)
+                continue
             for place in places:
                 bar = sample.cotangent(place, ans, ans_bar)
                 for value, part in zip(leaves(at(bound, place)), leaves(bar), strict=True):
@@ -153,6 +180,8 @@ class Interpreter:
                 return self.apply(row, [self.visit(node.func.value), *args], keywords)
         function = self.visit(node.func)
         row = table.row_of(function)
+        if row is None and table.is_rewritten(function):
+            return self.derived(function, args)
         if row is None:
             return function(*args, **keywords)
         return self.apply(row, args, keywords)

@@ -20,6 +20,7 @@ from redraft.transpile.primitives.table import (
     Call,
     Row,
     TableError,
+    is_rewritten,
     literal,
     resolve,
     row_of,
@@ -155,7 +156,10 @@ def _without_row(node: Any) -> Iterator[str]:
             dotted = _dotted(part.func)
             function = resolve(dotted) if dotted else None
             method = isinstance(part.func, gast.Attribute) and part.func.attr in index["method"]
-            if (function is None or row_of(function) is None) and not method:
+            known = function is not None and (
+                row_of(function) is not None or is_rewritten(function)
+            )
+            if not known and not method:
                 yield f"`{dotted or part.func.attr}`"
         elif isinstance(part, (gast.BinOp, gast.UnaryOp)):
             if OPERATORS.get(type(part.op)) not in index["operator"]:

@@ -1,17 +1,12 @@
-"""Eigenvalues, singular values, QR and what is made of them.
+"""Eigenvalues, singular values, QR and pseudo-inverses.
 
-Sources of the formulas, all of them with JAX's choice of signs and phases:
-M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
-differentiation", 2008 (eigenvalues); J. Townsend, "Differentiating the singular value
-decomposition", 2016, and Z.-Q. Wan and S.-X. Zhang, "Automatic differentiation for complex valued
-SVD", arXiv:1909.02659 (singular values); S. Walter and L. Lehmann, "Algorithmic differentiation of
-linear algebra functions", 2010 (QR); G. Golub and V. Pereyra, "The differentiation of
-pseudo-inverses", 1973.
-
-A cotangent pairs without conjugation, as everywhere: that of ``L x`` is ``L.T y_bar``.
+The formulas stand in redraft.runtime.definitions.decompositions, with their sources. The values come
+from the host, since XLA's are wrong, inexact or slow: docs/decisions/0034-decompositions.md.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from redraft.transpile.primitives import batching
 from redraft.transpile.primitives import samples as s
@@ -26,25 +21,7 @@ from redraft.transpile.primitives.table import (
     primitive,
 )
 
-
-def adjoint(x: str) -> str:
-    """Conjugate transpose."""
-    return f"rt.conj({x}).mT"
-
-
-def skew(x: str) -> str:
-    """Twice the skew-Hermitian part."""
-    return f"({x} - {adjoint(f'({x})')})"
-
-
-def beside(x: str) -> str:
-    """Factors of columns."""
-    return f"np.expand_dims({x}, -2)"
-
-
-def real_diagonal(m: str) -> str:
-    """Real part of a diagonal."""
-    return f"np.real(np.diagonal({m}, 0, -2, -1))"
+ONE = np.eye(1)
 
 
 def literal_option(call: Call, name: str) -> object:
@@ -55,125 +32,85 @@ def literal_option(call: Call, name: str) -> object:
     return value
 
 
-# Hermitian matrices. With v the vectors and F[i, j] = 1 / (w[j] - w[i]):
-# w_dot = diag(v^H a_dot v), v_dot = v (F * (v^H a_dot v)).
+def matrix_parts(parameter: str, result: tuple, *lower: int) -> object:
+    """The class of a result, and the ranks of its parts: each has so many axes less than the matrix."""
 
-INNER = f"{adjoint('ans[1]')} @ rt.symmetric(a_dot) @ ans[1]"
+    def parts(call: Call) -> tuple[type, list[int | None]]:
+        rank = call.rank(parameter)
+        return type(result), [None if rank is None else rank - less for less in lower]
+
+    return parts
+
+
+def one_less(parameter: str) -> object:
+    """The rank of numbers along one axis of the matrix."""
+    return lambda call: None if call.rank(parameter) is None else call.rank(parameter) - 1
+
+
+# Hermitian matrices
+
 primitive(
     "np.linalg.eigh(a, UPLO='L')", gives="tuple", batch=lambda b: b.again(),
+    parts=matrix_parts("a", np.linalg.eigh(ONE), 1, 0),
     tf="tf_host.arrays('numpy.linalg.eigh', (a,), UPLO=UPLO)",
-    vjp={
-        "a": "rt.symmetric(rt.conj(ans[1]) @ (rt.over_gaps(ans[1].mT @ ans_bar[1], ans[0])"
-        " + rt.diagonal_matrix(ans_bar[0])) @ ans[1].mT)"
-    },
-    jvp={"a": f"({real_diagonal(INNER)}, ans[1] @ rt.over_gaps({INNER}, ans[0]))"},
+    vjp={"a": "rt.eigh_bar(ans[0], ans[1], ans_bar[0], ans_bar[1])"},
+    jvp={"a": "rt.eigh_dot(ans[0], ans[1], a_dot)"},
     samples=s.calls(((3, 3), {}), ((2, 3, 3), {"UPLO": "U"}), ((1, 1), {}), make=s.symmetric),
 )  # fmt: skip
 
 
-def eigh_of(call: Call) -> str:
+def vectors(call: Call) -> str:
     """Eigenvectors of the matrix of ``eigvalsh``."""
     return f"np.linalg.eigh(a{', UPLO' if call.given('UPLO') else ''})[1]"
 
 
 primitive(
-    "np.linalg.eigvalsh(a, UPLO='L')", batch=lambda b: b.again(),
+    "np.linalg.eigvalsh(a, UPLO='L')", batch=lambda b: b.again(), rank=one_less("a"),
     tf="tf_host.arrays('numpy.linalg.eigvalsh', (a,), UPLO=UPLO)",
-    vjp={
-        "a": lambda c: f"rt.symmetric((rt.conj({eigh_of(c)}) * {beside('ans_bar')})"
-        f" @ {eigh_of(c)}.mT)"
-    },
-    jvp={
-        "a": lambda c: real_diagonal(
-            f"{adjoint(eigh_of(c))} @ rt.symmetric(a_dot) @ {eigh_of(c)}"
-        )
-    },
+    vjp={"a": lambda c: f"rt.eigvalsh_bar({vectors(c)}, ans_bar)"},
+    jvp={"a": lambda c: f"rt.eigvalsh_dot({vectors(c)}, a_dot)"},
     samples=s.calls(((3, 3), {}), ((2, 3, 3), {"UPLO": "U"}), make=s.symmetric),
 )  # fmt: skip
 
-# Singular values. With p = u^H a_dot v, split in its Hermitian and its skew part h and k:
-# u^H u_dot and v^H v_dot are h / (s[j] - s[i]) plus and minus k / (s[j] + s[i]) beside the
-# diagonal. On it, the phases may be chosen: JAX turns u alone, by k / s.
-
-
-def svd_parts(call: Call) -> tuple[str, str, str]:
-    """The thin ``u``, ``s`` and ``v`` of the decomposition that the call made."""
-    hermitian = literal_option(call, "hermitian")
-    if not literal_option(call, "compute_uv"):
-        parts = f"np.linalg.svd(a, False{', hermitian=True' if hermitian else ''})"
-        return f"{parts}[0]", f"{parts}[1]", adjoint(f"{parts}[2]")
-    if call.constant("full_matrices") is False or hermitian:
-        return "ans[0]", "ans[1]", adjoint("ans[2]")
-    return "rt.thin(ans[0], ans[1])", "ans[1]", f"rt.thin({adjoint('ans[2]')}, ans[1])"
+# Singular values
 
 
 def svd_bar(call: Call) -> str:
     """Cotangent of the matrix."""
-    u, s, v = svd_parts(call)
-    v_transposed = f"{v}.mT"
+    hermitian = literal_option(call, "hermitian")
     if not literal_option(call, "compute_uv"):
-        return of_hermitian(call, f"(rt.conj({u}) * {beside('ans_bar')}) @ {v_transposed}")
-    u_bar, v_bar = "ans_bar[0]", adjoint("ans_bar[2]")
-    of_u, of_v = skew(f"{u}.mT @ {u_bar}"), skew(f"{v}.mT @ {v_bar}")
-    half = (
-        f"rt.over_gaps({of_u} + {of_v}, {s})"
-        f" + rt.quotient({of_u} - {of_v} + rt.on_diagonal({of_u} + {of_v}), {sums(s)})"
-    )
-    inside = f"(0.5 * ({half}) + rt.diagonal_matrix(ans_bar[1]))"
-    return of_hermitian(
-        call,
-        f"rt.conj({u}) @ {inside} @ {v_transposed}"
-        f" + {outside_bar(u, u_bar, s)} @ {v_transposed}"
-        f" + rt.conj({u}) @ {adjoint(outside_bar(v, v_bar, s))}",
-    )
+        text = f"rt.svdvals_bar({values_only(call)}, ans_bar)"
+    else:
+        text = f"rt.svd_bar({three_parts(call)}, ans_bar[0], ans_bar[1], ans_bar[2])"
+    return f"rt.symmetric({text})" if hermitian else text
 
 
 def svd_dot(call: Call) -> str:
-    """Tangents of the three parts."""
-    u, s, v = svd_parts(call)
-    a_dot = of_hermitian(call, "a_dot")
-    inner = f"({adjoint(u)} @ {a_dot} @ {v})"
+    """Tangents of the parts; of a matrix that is said to be Hermitian, only such changes count."""
+    a_dot = "rt.symmetric(a_dot)" if literal_option(call, "hermitian") else "a_dot"
     if not literal_option(call, "compute_uv"):
-        return real_diagonal(inner)
-    h = f"0.5 * rt.over_gaps({inner} + {adjoint(inner)}, {s})"
-    k = f"0.5 * rt.quotient({skew(inner)}, {sums(s)})"
-    u_dot = f"{u} @ ({h} + {k} + rt.on_diagonal({k})) + {outside_dot(u, f'{a_dot} @ {v}', s)}"
-    v_dot = (
-        f"{v} @ ({h} - {k} + rt.on_diagonal({k})) + {outside_dot(v, f'{adjoint(a_dot)} @ {u}', s)}"
-    )
-    return f"({u_dot}, {real_diagonal(inner)}, {adjoint(f'({v_dot})')})"
+        return f"rt.svdvals_dot({values_only(call)}, {a_dot})"
+    return f"rt.svd_dot({three_parts(call)}, {a_dot})"
 
 
-def of_hermitian(call: Call, text: str) -> str:
-    """Of a matrix that is said to be Hermitian only such changes are meant."""
-    return f"rt.symmetric({text})" if literal_option(call, "hermitian") else text
+def values_only(call: Call) -> str:
+    """The vectors that a call did not compute."""
+    hermitian = ", hermitian=True" if call.constant("hermitian") else ""
+    return "{0}[0], {0}[2]".format(f"np.linalg.svd(a, full_matrices=False{hermitian})")
 
 
-def sums(s: str) -> str:
-    """``s[i] + s[j]``."""
-    return f"(np.expand_dims({s}, -2) + np.expand_dims({s}, -1))"
-
-
-def outside_dot(q: str, x: str, s: str) -> str:
-    """What turns the columns of `q` out of their span."""
-    across = f"rt.unless_square({x} - {q} @ ({adjoint(q)} @ ({x})), {q})"
-    return f"rt.quotient({across}, {beside(s)})"
-
-
-def outside_bar(q: str, q_bar: str, s: str) -> str:
-    """The transpose of that."""
-    across = f"rt.unless_square({q_bar} - rt.conj({q}) @ ({q}.mT @ {q_bar}), {q})"
-    return f"rt.quotient({across}, {beside(s)})"
-
-
-def svd_gives(call: Call) -> str | None:
-    """Three arrays, or the singular values."""
-    return "tuple" if call.constant("compute_uv") in (True, UNKNOWN) else None
+def three_parts(call: Call) -> str:
+    """The parts that a call computed, if they are as many as there are singular values."""
+    if call.constant("full_matrices") is False or call.constant("hermitian"):
+        return "ans[0], ans[1], ans[2]"
+    return "rt.thin(ans[0], ans[1]), ans[1], rt.thin(ans[2].mT, ans[1]).mT"
 
 
 primitive(
-    "np.linalg.svd(a, full_matrices=True, compute_uv=True, hermitian=False)", gives=svd_gives,
-    batch=lambda b: b.again(), tf="tf_host.arrays('numpy.linalg.svd', (a,), full_matrices=full_matrices,"
+    "np.linalg.svd(a, full_matrices=True, compute_uv=True, hermitian=False)",
+    gives=lambda c: "tuple" if c.constant("compute_uv") in (True, UNKNOWN) else None,
+    rank=one_less("a"), parts=matrix_parts("a", np.linalg.svd(ONE), 0, 1, 0), batch=lambda b: b.again(),
+    tf="tf_host.arrays('numpy.linalg.svd', (a,), full_matrices=full_matrices,"
     " compute_uv=compute_uv, hermitian=hermitian)",
     vjp={"a": svd_bar}, jvp={"a": svd_dot},
     samples=s.calls(
@@ -182,159 +119,88 @@ primitive(
         ((1, 1), {"full_matrices": False}), make=s.spread_values,
     ),
 )  # fmt: skip
-PARTS = "np.linalg.svd(x, False)"
+PARTS = "np.linalg.svd(x, full_matrices=False)"
 primitive(
-    "np.linalg.svdvals(x)", batch="np.linalg.svdvals(x)",
+    "np.linalg.svdvals(x)", batch="np.linalg.svdvals(x)", rank=one_less("x"),
     tf="tf_host.arrays('numpy.linalg.svdvals', (x,))",
-    vjp={"x": f"(rt.conj({PARTS}[0]) * {beside('ans_bar')}) @ rt.conj({PARTS}[2])"},
-    jvp={"x": real_diagonal(f"{adjoint(f'{PARTS}[0]')} @ x_dot @ {adjoint(f'{PARTS}[2]')}")},
+    vjp={"x": f"rt.svdvals_bar({PARTS}[0], {PARTS}[2], ans_bar)"},
+    jvp={"x": f"rt.svdvals_dot({PARTS}[0], {PARTS}[2], x_dot)"},
     samples=s.calls(((3, 3), {}), ((2, 4, 2), {}), make=s.spread_values),
 )  # fmt: skip
 
-# QR. With x = q r and z = q^H x_dot r^-1: r_dot = w r and q_dot = x_dot r^-1 - q w, where w is the
-# upper half of z + z^H. Of a wide matrix the first columns give q, and the others follow.
+# QR
 
 
-def qr_parts(call: Call) -> tuple[str, str]:
-    """``q`` and ``r`` of the decomposition that the call made."""
-    mode = literal_option(call, "mode")
-    if mode == "r":
-        return "np.linalg.qr(x)[0]", "ans"
-    if mode not in ("reduced", "complete"):
-        raise BindError(f"np.linalg.qr: mode={mode!r} has no rule")
-    return ("ans[0]" if mode == "reduced" else "rt.reduced(ans[0], ans[1])"), "ans[1]"
+def qr_rule(template: str, of_r_alone: str) -> object:
+    """A rule of a mode that has one."""
+
+    def rule(call: Call) -> str:
+        mode = literal_option(call, "mode")
+        if mode == "r":
+            return of_r_alone
+        if mode not in ("reduced", "complete"):
+            raise BindError(f"np.linalg.qr: mode={mode!r} has no rule")
+        q = "ans[0]" if mode == "reduced" else "rt.reduced(ans[0], ans[1])"
+        return template.format(q)
+
+    return rule
 
 
-def qr_bar(call: Call) -> str:
-    """Cotangent of the matrix."""
-    q, r = qr_parts(call)
-    q_bar, r_bar = ("ans_bar[0]", "ans_bar[1]") if call.constant("mode") != "r" else ("", "ans_bar")
-    k = f"np.shape({q})[-1]"
-    of_rest = f"{r_bar}[..., {k}:]"
-    q_bar = " + ".join(filter(None, (q_bar, f"rt.conj(x[..., {k}:]) @ {adjoint(of_rest)}")))
-    w_bar = f"{r_bar}[..., :{k}] @ {r}[..., :{k}].mT - {q}.mT @ ({q_bar})"
-    turned = f"{q_bar} + 2.0 * (rt.conj({q}) @ rt.symmetric(rt.upper_half({w_bar})))"
-    first = f"np.linalg.solve({r}[..., :{k}], ({turned}).mT).mT"
-    return f"np.concatenate([{first}, rt.conj({q}) @ {of_rest}], -1)"
-
-
-def qr_dot(call: Call) -> str:
-    """Tangents of the parts."""
-    q, r = qr_parts(call)
-    k = f"np.shape({q})[-1]"
-    moved = f"np.linalg.solve({r}[..., :{k}].mT, x_dot[..., :{k}].mT).mT"
-    w = f"2.0 * rt.upper_half(rt.symmetric({adjoint(q)} @ {moved}))"
-    q_dot = f"{moved} - {q} @ ({w})"
-    rest = f"{adjoint(f'({q_dot})')} @ x[..., {k}:] + {adjoint(q)} @ x_dot[..., {k}:]"
-    r_dot = f"np.concatenate([{w} @ {r}[..., :{k}], {rest}], -1)"
-    return r_dot if call.constant("mode") == "r" else f"({q_dot}, {r_dot})"
-
-
+Q = "np.linalg.qr(x)[0]"
 primitive(
     "np.linalg.qr(x, mode='reduced')", tf="tf_decompositions.qr(x, mode)",
     gives=lambda c: None if c.constant("mode") == "r" else "tuple", batch=lambda b: b.again(),
-    vjp={"x": qr_bar}, jvp={"x": qr_dot},
+    parts=matrix_parts("x", np.linalg.qr(ONE), 0, 0), rank=lambda c: c.rank("x"),
+    vjp={
+        "x": qr_rule(
+            "rt.qr_bar(x, {}, ans[1], ans_bar[0], ans_bar[1])",
+            f"rt.qr_bar(x, {Q}, ans, np.zeros_like({Q}), ans_bar)",
+        )
+    },
+    jvp={
+        "x": qr_rule("rt.qr_dot(x, {}, ans[1], x_dot)", f"rt.qr_dot(x, {Q}, ans, x_dot)[1]")
+    },
     samples=s.calls(
         ((3, 3), {}), ((4, 2), {}), ((2, 4), {}), ((2, 3, 2), {}), ((4, 2), {"mode": "r"}),
         ((2, 2, 4), {"mode": "r"}), ((2, 3), {"mode": "complete"}), make=s.spread_values,
     ),
 )  # fmt: skip
 
-# General matrices. With p = v^-1 a_dot v: w_dot = diag(p), and v_dot is u = v (F * p) brought back
-# to columns of length 1 whose largest element is real.
+# General matrices
 
 
-def vectors_dot(w: str, v: str) -> str:
-    """Tangent of the eigenvectors `v`."""
-    u = f"({v} @ rt.over_gaps({eigen_inner(v)}, {w}))"
-    largest = f"rt.pivots({v})"
-    turn = f"np.sum({largest} * np.imag({u}), axis=-2, keepdims=True)"
-    size = f"np.sum({largest} * np.real({v}), axis=-2, keepdims=True)"
-    shorter = f"np.sum(np.real(rt.conj({v}) * {u}), axis=-2, keepdims=True)"
-    return f"{u} - {v} * ({shorter} - rt.unimag({turn} / {size}, {v}))"
-
-
-def eigen_inner(v: str) -> str:
-    """``v^-1 a_dot v``."""
-    return f"(np.linalg.solve({v}, a_dot @ {v}))"
-
-
-def vectors_bar(w: str, v: str, v_bar: str) -> str:
-    """What the cotangent of the eigenvectors becomes between ``v^-T`` and ``v^T``."""
-    along = f"np.sum({v_bar} * {v}, axis=-2, keepdims=True)"
-    size = f"np.sum(rt.pivots({v}) * np.real({v}), axis=-2, keepdims=True)"
-    u_bar = (
-        f"{v_bar} - rt.conj({v}) * np.real({along})"
-        f" + rt.unimag(rt.pivots({v}) * np.imag({along}) / {size}, {v})"
-    )
-    return f"rt.over_gaps({v}.mT @ ({u_bar}), {w})"
-
-
-def between_vectors(inner: str, v: str) -> str:
-    """Cotangent of the matrix."""
-    return f"rt.cast_like(np.linalg.solve({v}.mT, ({inner}) @ {v}.mT), a)"
+def general(rng: s.Rng) -> list:
+    """Matrices that are not symmetric, with real eigenvalues."""
+    return [
+        (s.symmetric(rng, shape) + 0.1 * s.inside(rng, shape),) for shape in ((3, 3), (2, 2, 2))
+    ]
 
 
 primitive(
     "np.linalg.eig(a)", gives="tuple", batch="np.linalg.eig(a)",
+    parts=matrix_parts("a", np.linalg.eig(ONE), 1, 0),
     tf="tf_host.arrays('redraft.runtime.spectral.complex_eig', (a,))",
-    vjp={
-        "a": between_vectors(
-            f"{vectors_bar('ans[0]', 'ans[1]', 'ans_bar[1]')} + rt.diagonal_matrix(ans_bar[0])",
-            "ans[1]",
-        )
-    },
-    jvp={
-        "a": f"(rt.cast_like(np.diagonal({eigen_inner('ans[1]')}, 0, -2, -1), ans[0]),"
-        f" {vectors_dot('ans[0]', 'ans[1]')})"
-    },
-    samples=lambda rng: [(s.symmetric(rng, (3, 3)) + 0.1 * s.inside(rng, (3, 3)),),
-                         (s.symmetric(rng, (2, 2, 2)) + 0.1 * s.inside(rng, (2, 2, 2)),)],
+    vjp={"a": "rt.eig_bar(a, ans[0], ans[1], ans_bar[0], ans_bar[1])"},
+    jvp={"a": "rt.eig_dot(ans[0], ans[1], a_dot)"}, samples=general,
 )  # fmt: skip
-OF_VALUES = "rt.eigenvectors(a, ans)"
 primitive(
-    "np.linalg.eigvals(a)", batch="np.linalg.eigvals(a)",
+    "np.linalg.eigvals(a)", batch="np.linalg.eigvals(a)", rank=one_less("a"),
     tf="tf_host.arrays('redraft.runtime.spectral.complex_eigvals', (a,))",
-    vjp={"a": between_vectors("rt.diagonal_matrix(ans_bar)", OF_VALUES)},
-    jvp={"a": f"rt.cast_like(np.diagonal({eigen_inner(OF_VALUES)}, 0, -2, -1), ans)"},
-    samples=lambda rng: [(s.symmetric(rng, (3, 3)) + 0.1 * s.inside(rng, (3, 3)),),
-                         (s.symmetric(rng, (2, 2, 2)) + 0.1 * s.inside(rng, (2, 2, 2)),)],
+    vjp={"a": "rt.eigvals_bar(a, ans, ans_bar)"}, jvp={"a": "rt.eigvals_dot(a, ans, a_dot)"},
+    samples=general,
 )  # fmt: skip
 primitive(
-    "rt.eigenvectors(a, w)", batch=batching.along("a", "w", axes=()),
+    "rt.eigenvectors(a, w)", batch=batching.along("a", "w", axes=()), like="a",
     tf="tf_host.arrays('redraft.runtime.spectral.eigenvectors', (a, w))",
     **choosing(
         "w",
-        vjp={"a": between_vectors(vectors_bar("w", "ans", "ans_bar"), "ans")},
-        jvp={"a": vectors_dot("w", "ans")},
+        vjp={"a": "rt.eigenvectors_bar(a, w, ans, ans_bar)"},
+        jvp={"a": "rt.eigenvectors_dot(w, ans, a_dot)"},
     ),
-    samples=lambda rng: [(m, np_eigvals(m)) for m in (s.symmetric(rng, (3, 3)),)],
+    samples=lambda rng: [(a, s.eigenvalues(a)) for (a,) in general(rng)],
 )  # fmt: skip
 
-
-def np_eigvals(m: object) -> object:
-    """Eigenvalues of a sample, in another order."""
-    import numpy as np
-
-    return np.linalg.eigvals(m)[::-1].copy()
-
-
 # Pseudo-inverses
-
-OF_GIVEN = "np.conj(ans_bar).mT"
-LEFT = f"({OF_GIVEN} @ rt.conj(ans @ {adjoint('ans')}))"
-RIGHT = f"(rt.conj({adjoint('ans')} @ ans) @ {OF_GIVEN})"
-PINV_BAR = (
-    f"-ans.mT @ ans_bar @ ans.mT + {LEFT} - rt.conj(x @ ans) @ {LEFT}"
-    f" + {RIGHT} - {RIGHT} @ rt.conj(ans @ x)"
-)
-
-
-def pinv_dot(x_dot: str) -> str:
-    """Tangent of the pseudo-inverse."""
-    left = f"(ans @ {adjoint('ans')} @ {adjoint(x_dot)})"
-    right = f"({adjoint(x_dot)} @ {adjoint('ans')} @ ans)"
-    return f"-ans @ {x_dot} @ ans + {left} - {left} @ (x @ ans) + {right} - (ans @ x) @ {right}"
 
 
 def batch_pinv(b: Batching) -> str:
@@ -344,16 +210,9 @@ def batch_pinv(b: Batching) -> str:
     return b.again()
 
 
-def pinv_rule(bar: str, dot: str) -> dict[str, dict]:
-    """Both modes; a Hermitian matrix changes into Hermitian ones."""
-
-    def hermitian(call: Call) -> bool:
-        return bool(literal_option(call, "hermitian"))
-
-    return {
-        "vjp": {"x": lambda c: f"rt.symmetric({bar})" if hermitian(c) else bar},
-        "jvp": {"x": lambda c: pinv_dot("rt.symmetric(x_dot)") if hermitian(c) else dot},
-    }
+def pinv_rule(template: str, hermitian: str) -> object:
+    """A rule, and that of a matrix which is said to be Hermitian."""
+    return lambda call: hermitian if literal_option(call, "hermitian") else template
 
 
 primitive(
@@ -361,7 +220,15 @@ primitive(
     tf="tf_host.arrays('numpy.linalg.pinv', (x,), hermitian=hermitian, rcond=rcond)"
     " if rtol is None else"
     " tf_host.arrays('numpy.linalg.pinv', (x,), hermitian=hermitian, rtol=rtol)",
-    **pinv_rule(PINV_BAR, pinv_dot("x_dot")),
+    rank=lambda c: c.rank("x"),
+    vjp={
+        "x": pinv_rule(
+            "rt.pinv_bar(x, ans, ans_bar)", "rt.symmetric(rt.pinv_bar(x, ans, ans_bar))"
+        )
+    },
+    jvp={
+        "x": pinv_rule("rt.pinv_dot(x, ans, x_dot)", "rt.pinv_dot(x, ans, rt.symmetric(x_dot))")
+    },
     samples=s.calls(
         ((3, 3), {}), ((3, 2), {}), ((2, 3), {"rcond": 1e-10}), ((2, 3, 2), {"rtol": 1e-10}),
         make=s.spread_values,
@@ -405,15 +272,12 @@ for name, options in {
         vjp={"m": f"rt.{name}".replace("(m)", "(ans_bar)")}, **options,
         samples=s.calls(((3, 3), {}), ((2, 3, 3), {})),
     )  # fmt: skip
-for text, kept, of in (
-    ("unless_square(m, q)", "m", "q"), ("thin(u, s)", "u", "s"), ("reduced(q, r)", "q", "r"),
+for text, kept, of, shapes in (
+    ("thin(u, s)", "u", "s", ((3, 2), (2,))), ("reduced(q, r)", "q", "r", ((3, 2), (2, 2))),
 ):  # fmt: skip
-    name = text.partition("(")[0]
     primitive(
         f"rt.{text}", batch=batching.along(of, kept, axes=()), linear_in=kept, shape_only=of,
-        like=kept, view_of=kept, tf=f"tf_decompositions.{text}",
-        vjp={kept: f"rt.{name}(ans_bar, {of})" if name == "unless_square" else "ans_bar"},
-        samples=s.arrays(((3, 2), (3, 2)), ((2, 2), (2, 2))) if name != "thin"
-        else s.arrays(((3, 2), (2,))),
+        like=kept, view_of=kept, tf=f"tf_decompositions.{text}", vjp={kept: "ans_bar"},
+        samples=s.arrays(shapes),
     )  # fmt: skip
 no_derivative("rt.pivots(v)", batch="rt.pivots(v)", tf="tf_decompositions.pivots(v)")

@@ -500,7 +500,7 @@ for name in ("lower_half", "symmetric"):
         samples=s.calls(((3, 3), {}), ((2, 3, 3), {})),
     )  # fmt: skip
 elementwise(
-    "rt.with_turn(z_bar, turn_bar, s)", d={}, batch=batching.elementwise,
+    "rt.with_turn(z_bar, turn_bar, s)", d={}, batch=batching.elementwise_of("z_bar"),
     tf="tf_helpers.with_turn(z_bar, turn_bar, s)",
     vjp={
         "z_bar": "rt.cast_like(ans_bar, z_bar)",

@@ -46,6 +46,11 @@ def symmetric(rng: Rng, shape: tuple) -> Any:
     return 0.5 * (a + a.mT) + np.diag(1.5 * np.arange(shape[-1]))
 
 
+def eigenvalues(a: Any) -> Any:
+    """Eigenvalues of a matrix, in another order than NumPy's."""
+    return np.linalg.eigvals(a)[..., ::-1].copy()
+
+
 def spread_values(rng: Rng, shape: tuple) -> Any:
     """Matrices whose singular values are far from each other and from zero."""
     rows, cols = np.indices(shape[-2:])

@@ -71,6 +71,8 @@ class Row:
             that contributions to it must not be added with a plain ``+``.
         gives: ``list`` or ``tuple`` if the result is one, ``like x`` if it is what `x` is; or a
             function of a `Call` that returns one of these, or None for an array.
+        parts: of a result that is a NamedTuple, a function of a `Call` that returns its class, and the
+            ranks of its parts as far as they are known.
         like: the result has the shape of this parameter.
         rank: rank of the result, or its axes as far as they are known, if static; an int, a tuple
             of names, numbers and None, or a function of a `Call` that returns one.
@@ -102,6 +104,7 @@ class Row:
     constant_in: tuple[str, ...] = ()
     sequences: tuple[str, ...] = ()
     gives: Any = None
+    parts: Any = None
     like: str | None = None
     rank: Any = None
     view_of: str | None = None

@@ -49,7 +49,7 @@ from redraft.transpile.transforms.batch_names import (
     untransposed,
     without_ranks,
 )
-from redraft.transpile.transforms.batch_ranks import gives_booleans
+from redraft.transpile.transforms.batch_ranks import call_of, gives_booleans
 
 COMPARISONS = {
     gast.Lt: "<", gast.LtE: "<=", gast.Gt: ">", gast.GtE: ">=", gast.Eq: "==", gast.NotEq: "!=",
@@ -525,6 +525,9 @@ class BatchedExpressions(BatchedHelpers):
         """Description of what a primitive gives."""
         fresh, boolean = row.view_of is None, gives_booleans(row, values)
         gives = row.gives_for(nodes)
+        if gives == "tuple" and row.parts is not None:
+            cls, ranks = row.parts(call_of(row, nodes, values))
+            return Items("object", cls._fields, tuple(Array(True, r) for r in ranks), cls=cls)
         if gives in ("list", "tuple"):
             return Many(gives, Array(True, None))
         if gives is not None and gives.startswith("like "):

@@ -79,13 +79,17 @@ def declared_rank(row: Any, nodes: dict[str, Any], values: dict[str, Value]) -> 
     """What the row itself says."""
     rank = row.rank
     if callable(rank):
-        known = {id(n): values[k] for k, n in nodes.items() if k in values}
-        call = table.Call(row, nodes, lambda e: getattr(known.get(id(e)), "rank", literal_rank(e)))
         try:
-            rank = rank(call)
+            rank = rank(call_of(row, nodes, values))
         except Exception:  # the rule asks for something that is not there
             return None
     return len(rank) if isinstance(rank, tuple) else rank
+
+
+def call_of(row: Any, nodes: dict[str, Any], values: dict[str, Value]) -> table.Call:
+    """The call as a rule of the row sees it, with the ranks of one example."""
+    known = {id(n): values[k] for k, n in nodes.items() if k in values}
+    return table.Call(row, nodes, lambda e: getattr(known.get(id(e)), "rank", literal_rank(e)))
 
 
 def is_constant(node: Any, value: Any) -> bool:
