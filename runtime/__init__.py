@@ -126,6 +126,7 @@ from redraft.runtime.definitions.decompositions import (
     svdvals_bar,
     svdvals_dot,
 )
+from redraft.runtime.definitions.fourier import rfft_bar
 from redraft.runtime.elementwise import (
     conj,
     finite,
@@ -158,6 +159,7 @@ from redraft.runtime.examples import (
     truths,
 )
 from redraft.runtime.exchanges import exchange, joined, parts, permute, reversed_perm
+from redraft.runtime.fft import OTHER_NORM, fit_like, twice_inside
 from redraft.runtime.indexing import (
     add_at,
     item,

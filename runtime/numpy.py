@@ -111,9 +111,9 @@ def _method_of_ufunc(function: np.ufunc, method: str) -> Callable:
 def lowering(function: Callable) -> Callable:
     """What runs in place of a function of NumPy's, SciPy's or Python's on tensors."""
     from redraft.transpile.primitives.lowering import lowering_of
-    from redraft.transpile.primitives.table import defined
+    from redraft.transpile.primitives.table import defined, is_rewritten
 
-    if defined(function) is not function:
+    if is_rewritten(defined(function)):
         from redraft.transpile.staged import staged
 
         require_tensorflow()

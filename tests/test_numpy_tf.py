@@ -105,7 +105,7 @@ MORE = {
     "np.extract": calls((V > 0, V)), "np.broadcast_arrays": calls((V, M)), "np.append": calls((V, M), (V, N)), "np.dsplit": calls((CUBE, 2)),
     **{f"np.{n}": calls(NANS, V) for n in ("nanprod", "nancumsum", "nancumprod", "ediff1d", "trapezoid")}, "np.interp": calls((NANS, np.sort(V), V), (2, np.sort(V), V)),
     "np.percentile": calls((V, 30), (M, 50.0), (NANS, 10)), "np.quantile": calls((V, 0.3), (M, np.array([0.0, 0.9, 1.0]))), "np.polyval": calls((V, M), (V, 2), (N, V)),
-    **{f"np.fft.{n}": calls(V, M) for n in ("fft", "rfft")}, "np.fft.ifft": calls(Z, V), "np.fft.irfft": calls(Z),
+    **{f"np.fft.{n}": calls(V, M, np.float32([1.5, 2.5])) for n in ("fft", "rfft")}, "np.fft.ifft": calls(Z, V), "np.fft.irfft": calls(Z),
     "np.linalg.eigvalsh": calls(np.array([[2.0, 1.0], [1.0, 3.0]])), "np.linalg.multi_dot": calls(([M, M.T, V[:2]],)), "divmod": calls((V, 0.7), (N, K)),
     **{f"scipy.special.{n}": calls((np.array([0.5, 2.0]), np.array([0.3, 3.0]))) for n in ("beta", "gammainc", "gammaincc")}, "scipy.special.zeta": calls((np.array([2.0, 3.5]), 1.0)),
     "scipy.special.betainc": calls((np.array([0.5, 2.0]), 1.5, np.array([0.3, 0.9]))), "scipy.special.ndtri": calls(np.array([0.1, 0.9])), "scipy.special.erfcinv": calls(np.array([0.1, 1.9])),
@@ -142,7 +142,7 @@ NOT_HERE = {
         "closure_consts", "closure_bar", "consts_bar")},
     **{f"rt.{n}": "the arguments are axes and shapes" for n in (
         "inner_axes", "inner_shape", "single_axes", "new_axes", "inner_index", "flat_place", "inner_order", "inner_widths", "matrix_shape", "lanes")},
-    **{n: "complex on tensors, real on arrays where that can be: test_decompositions.py runs it" for n in ("np.linalg.eig", "np.linalg.eigvals")},
+    **dict.fromkeys(("np.linalg.eig", "np.linalg.eigvals"), "complex on tensors, real on arrays where that can be: test_decompositions.py runs it"),
     "np.zeros": "the arguments are no arrays", "np.ones": "the same", "np.empty": "the same",
     "np.eye": "the same", "np.broadcast_shapes": "the same", "np.bincount": "needs known values",
     "np.nonzero": "needs known values", "np.flatnonzero": "the same", "np.argwhere": "the same",

@@ -52,7 +52,10 @@ def map_leaves(function, *trees):
 
 
 def is_float(leaf):
-    return isinstance(leaf, float) or getattr(getattr(leaf, "dtype", None), "kind", "") == "f"
+    return isinstance(leaf, float) or getattr(getattr(leaf, "dtype", None), "kind", "") in (
+        "f",
+        "c",
+    )
 
 
 def is_active(value):
@@ -61,11 +64,19 @@ def is_active(value):
 
 def dot(a, b):
     pairs = zip(leaves(a), leaves(b), strict=True)
-    return sum(float(np.sum(np.multiply(x, y))) for x, y in pairs)
+    return sum(float(np.real(np.sum(np.multiply(x, y)))) for x, y in pairs)
+
+
+real_dot = dot
 
 
 def direction(rng, value):
-    return map_leaves(lambda leaf: rng.uniform(-1, 1, np.shape(leaf))[()], value)
+    return map_leaves(lambda leaf: one_direction(rng, leaf), value)
+
+
+def one_direction(rng, leaf):
+    step = rng.uniform(-1, 1, np.shape(leaf))[()]
+    return step + 1j * rng.uniform(-1, 1, np.shape(leaf))[()] if np.iscomplexobj(leaf) else step
 
 
 def moved(value, step, tangent):
@@ -178,7 +189,7 @@ class Sample:
         value = self.at(place)
         plus = self.run(self.with_value(place, moved(value, h, x_dot)))
         minus = self.run(self.with_value(place, moved(value, -h, x_dot)))
-        halved = map_leaves(lambda p, m: (np.subtract(p, m, dtype=float)) / (2 * h), plus, minus)
+        halved = map_leaves(lambda p, m: np.subtract(p, m, dtype=wide(p)) / (2 * h), plus, minus)
         return halved
 
     def __repr__(self):
@@ -202,9 +213,14 @@ def close(a, b, tolerance=1e-6, what=""):
     a, b = leaves(a), leaves(b)
     assert len(a) == len(b), what
     for x, y in zip(a, b, strict=True):
+        dtype = wide(x, y)
         np.testing.assert_allclose(
-            np.asarray(x, float), np.asarray(y, float), rtol=tolerance, atol=tolerance, err_msg=what
+            np.asarray(x, dtype), np.asarray(y, dtype), rtol=tolerance, atol=tolerance, err_msg=what
         )
+
+
+def wide(*values):
+    return complex if any(map(np.iscomplexobj, values)) else float
 
 
 # what reads one triangle of a matrix that it takes to be Hermitian: only such changes are meant
@@ -246,12 +262,9 @@ def test_both_modes_are_right(row, known_ranks):
 
 
 def with_imaginary_part(rng, value):
-    return map_leaves(lambda leaf: (leaf + 1j * rng.uniform(-0.5, 0.5, np.shape(leaf)))[()], value)
-
-
-def real_dot(a, b):
-    pairs = zip(leaves(a), leaves(b), strict=True)
-    return sum(float(np.real(np.sum(np.multiply(x, y)))) for x, y in pairs)
+    return map_leaves(
+        lambda leaf: (np.real(leaf) + 1j * rng.uniform(-0.5, 0.5, np.shape(leaf)))[()], value
+    )
 
 
 # rows that NumPy evaluates on complex numbers and that have a rule for real ones alone
@@ -310,7 +323,7 @@ def test_complex_numbers(row):
             what = f"{moving} {place}"
             for a, b in zip(leaves(tangent), leaves(expected), strict=True):
                 np.testing.assert_allclose(a, b, 1e-5, 1e-5, err_msg=f"jvp of {what}")
-            assert np.isclose(real_dot(x_bar, x_dot), real_dot(ans_bar, expected), 1e-5, 1e-5), (
+            assert np.isclose(dot(x_bar, x_dot), dot(ans_bar, expected), 1e-5, 1e-5), (
                 f"vjp of {what}"
             )
 
@@ -325,7 +338,7 @@ def test_float32_stays_float32(row):
             for name, value in sample.values.items()
         }
         ans = sample.run()
-        if any(np.result_type(a) != np.float32 for a in leaves(ans)):
+        if any(np.result_type(a) not in (np.float32, np.complex64) for a in leaves(ans)):
             continue  # it had no array in float32
         ans_bar = map_leaves(narrow, direction(rng, ans))
         for place in sample.active():
@@ -336,11 +349,13 @@ def test_float32_stays_float32(row):
                     assert np.result_type(a) == np.float32, f"vjp of {sample} {place}"
             x_dot = map_leaves(narrow, direction(rng, value))
             for a in leaves(sample.tangent(place, ans, x_dot)):
-                assert np.result_type(a) == np.float32, f"jvp of {sample} {place}"
+                assert np.result_type(a) in (np.float32, np.complex64), f"jvp of {sample} {place}"
 
 
 def narrow(leaf):
-    return leaf.astype(np.float32) if isinstance(leaf, (np.ndarray, np.generic)) else leaf
+    if not isinstance(leaf, (np.ndarray, np.generic)):
+        return leaf
+    return leaf.astype(np.complex64 if np.iscomplexobj(leaf) else np.float32)
 
 
 NOT_IN_JAX = {"np.arange", "np.linalg.slogdet", "np.astype", "np.array"}

@@ -18,6 +18,7 @@ from test_table import (
     Sample,
     close,
     direction,
+    dot,
     leaves,
     map_leaves,
     moved,
@@ -241,11 +242,6 @@ def _placed(values, place, part):
     return {**values, name: [*values[name][:i], part, *values[name][i + 1 :]]}
 
 
-def dot(a, b):
-    pairs = zip(leaves(a), leaves(b), strict=True)
-    return sum(float(np.sum(np.multiply(x, y))) for x, y in pairs)
-
-
 @pytest.mark.parametrize("row", SAMPLED, ids=lambda row: row.name)
 def test_templates_have_derivatives(row):
     """Tangent and cotangent of ``x -> vjp(x, f(x), ans_bar)`` are central differences."""
@@ -282,7 +278,7 @@ def check_place(sample, place, places, at_places, dots, ans_bar, bar_dot, rng):
     result = cotangent(interpreter, sample, place, values, bar_input)
     what = f"{sample} {place}"
     close(tangent(result), expected, 2e-5, f"jvp of vjp of {what}")
-    seeds = [rng.uniform(-1, 1, np.shape(v.primal))[()] for v in values_in(result)]
+    seeds = [direction(rng, v.primal) for v in values_in(result)]
     if not seeds:
         return
     interpreter.pull(result, seeds)

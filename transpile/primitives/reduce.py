@@ -413,10 +413,6 @@ ON_TENSORS = {
     "np.interp(x, xp, fp)": "tf_reduce.interpolated(x, xp, fp)",
     "np.ediff1d(x)": "np.diff(np.ravel(x))",
     "np.polyval(p, x)": "tf_reduce.polynomial(p, x)",
-    "np.fft.fft(x)": "tf.signal.fft(tf_arrays.complex_tensor(x))",
-    "np.fft.ifft(x)": "tf.signal.ifft(tf_arrays.complex_tensor(x))",
-    "np.fft.rfft(x)": "tf.signal.rfft(tf_arrays.tensor(x, tf_arrays.float_type(x)))",
-    "np.fft.irfft(x)": "tf.signal.irfft(tf_arrays.complex_tensor(x))",
 }
 for text in ("np.percentile(x, q)", "np.quantile(x, q)", "np.nanmedian(x)", "np.nanvar(x)",
              "np.nanstd(x)", "np.nanprod(x)", "np.nancumsum(x)", "np.nancumprod(x)"):  # fmt: skip
@@ -439,9 +435,5 @@ for text, hint in {
     "np.histogram(x)": "it has no derivative that is worth having",
     "np.piecewise(x, conditions, functions)": "nest np.where",
     "np.apply_along_axis(function, axis, x)": "write the loop",
-    "np.fft.fft(x)": "multiply by the matrix of the transformation",
-    "np.fft.ifft(x)": "multiply by the matrix of the transformation",
-    "np.fft.rfft(x)": "multiply by the matrix of the transformation",
-    "np.fft.irfft(x)": "multiply by the matrix of the transformation",
 }.items():
     missing(text, hint, tf=ON_TENSORS.get(text))
