@@ -106,6 +106,7 @@ from redraft.runtime.cotangents import (
     zeros_like,
     zeros_of_fields,
 )
+from redraft.runtime.definitions.complex_numbers import sign_turn
 from redraft.runtime.definitions.decompositions import (
     eig_bar,
     eig_dot,
@@ -134,7 +135,6 @@ from redraft.runtime.elementwise import (
     safe_inverse,
     safe_log,
     sign,
-    sign_slope,
     sinc_derivative,
     unimag,
     unless_empty,

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from redraft.runtime.refusals import refusal
 from redraft.runtime.shapes import SCALARS
 
 
@@ -61,19 +60,9 @@ def conj(x: Any) -> Any:
     return np.conj(x) if np.iscomplexobj(x) else x
 
 
-def sign_slope(x: Any) -> Any:
-    """Derivative of `sign`: zero. That of a complex number turns, for which there is no rule."""
-    if np.iscomplexobj(x):
-        raise refusal(
-            "abs: the second derivative for complex numbers has no rule",
-            "square instead: `x.real**2 + x.imag**2`",
-        )
-    return np.zeros_like(x)
-
-
 def unimag(z_bar: Any, x: Any) -> Any:
     """Cotangent of `x` in ``np.imag(x)``, JAX's convention; zero for a real number."""
-    return z_bar * -1j if np.iscomplexobj(x) else np.zeros_like(x, np.result_type(z_bar))
+    return np.real(z_bar) * -1j if np.iscomplexobj(x) else np.zeros_like(x, np.result_type(z_bar))
 
 
 def power_dx(x: Any, y: Any) -> Any:

@@ -212,9 +212,9 @@ def vector_only(x: Any) -> Any:
     return x
 
 
-def with_turn(z_bar: Any, s_bar: Any, s: Any) -> Any:
+def with_turn(z_bar: Any, turn_bar: Any, s: Any) -> Any:
     """Cotangent of the logarithm of a determinant ``s * exp(l)``: of l, and of s if that can turn."""
-    return z_bar + 1j * np.imag(s_bar * s) if np.iscomplexobj(s) else z_bar
+    return np.real(z_bar) + 1j * np.imag(turn_bar * s) if np.iscomplexobj(s) else z_bar
 
 
 def lower_half(m: Any) -> Any:

@@ -69,8 +69,10 @@ def broadcast_like(x_dot: Any, ans: Any) -> Any:
 
 def if_float(ans_bar: Any, ans: Any) -> Any:
     """Return a cotangent of a floating point result; for an integer or bool, zeros."""
-    floating = np.result_type(ans).kind in "fc"
-    return ans_bar if floating else np.zeros(np.shape(ans_bar))
+    kind = np.result_type(ans).kind
+    if kind == "f" and np.iscomplexobj(ans_bar):
+        return np.real(ans_bar)
+    return ans_bar if kind in "fc" else np.zeros(np.shape(ans_bar))
 
 
 def astype_dot(x_dot: Any, ans: Any) -> Any:

@@ -347,19 +347,13 @@ def sign(x: Any) -> Any:
     return rnp.conj(rnp.sign(x))
 
 
-def sign_slope(x: Any) -> Any:
-    """Derivative of `sign`: zero."""
-    if is_complex(x):
-        raise refusal(
-            "abs: the second derivative for complex numbers has no rule",
-            "square instead: `x.real**2 + x.imag**2`",
-        )
-    return rnp.zeros_like(x)
-
-
 def unimag(z_bar: Any, x: Any) -> Any:
     """Cotangent of `x` in ``np.imag(x)``; zero for a real number."""
-    return rnp.multiply(z_bar, -1j) if is_complex(x) else full(shape(x), 0, result_type(z_bar))
+    return (
+        rnp.multiply(rnp.real(z_bar), -1j)
+        if is_complex(x)
+        else full(shape(x), 0, result_type(z_bar))
+    )
 
 
 def power_dx(x: Any, y: Any) -> Any:
@@ -666,7 +660,7 @@ def with_turn(z_bar: Any, s_bar: Any, s: Any) -> Any:
     """Cotangent of the logarithm of a determinant, and of its sign if that can turn."""
     if not is_complex(s):
         return z_bar
-    return rnp.add(z_bar, rnp.multiply(1j, rnp.imag(rnp.multiply(s_bar, s))))
+    return rnp.add(rnp.real(z_bar), rnp.multiply(1j, rnp.imag(rnp.multiply(s_bar, s))))
 
 
 def vector_only(x: Any) -> Any:

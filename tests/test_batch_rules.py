@@ -48,7 +48,7 @@ def more_samples(rng):
         "int": [(s.anything(rng, ()),)], "bool": [(s.anything(rng, ()),)],
         "round": [(s.anything(rng, ()),), (s.anything(rng, ()), 1)],
         "complex": [(0.5, 1.5)], "any": [(v > 0,)], "all": [(v > 0,)],
-        "rt.unimag": [(v, v), (v, v + 1j), (m, v + 0 * m)], "rt.sign_slope": [(v,)],
+        "rt.unimag": [(v, v), (v, v + 1j), (m, v + 0 * m)],
         "rt.median_weights": [(v,), (m,), (m, 1)], "rt.count_numbers": [(v,), (m, 0), (t, (0, 2), True)],
         "rt.zeros_like": [(v,), (s.anything(rng, ()),)], "rt.add": [(v, v), (m, m), (0.5, 1.5)],
         "rt.item_bar": [(v, 1, 0.5), (m, 1, v), (m, (slice(None), 1), 0.5), (m, (0, 1), 0.5)],

@@ -423,7 +423,7 @@ class Gradient(Transformed):
             checked = [args[place] for place in places]
             if runtime.all_floats(checked):
                 return self.finish([generated.function(*args, **kwargs)], checked)
-        target = generated.target
+        target, given = generated.target, (args, kwargs)
         if generated.renamed:
             kwargs = {generated.renamed.get(k, k): v for k, v in kwargs.items()}
         if target.leading or target.keywords:
@@ -431,6 +431,8 @@ class Gradient(Transformed):
             args, kwargs = (*target.leading, *args), {**target.keywords, **kwargs}
         else:
             checked = self.check(generated, args, kwargs)
+        if self.needs_value(checked):
+            return self.without_value(self.valued(*given[0], **given[1]))
         names = object_names(checked)
         if not names <= generated.unit.object_names:
             self.learn(names)
@@ -495,16 +497,11 @@ class Gradient(Transformed):
     def check_slowly(self, value: Any, name: str) -> None:
         for leaf in runtime.leaves(value):
             kind = numpy.asarray(leaf).dtype.kind if not callable(leaf) else "O"
-            if kind == "f" or (kind == "c" and self.options["holomorphic"]):
+            if kind in "fc":
                 continue
             if kind in "iub" and self.allow_int:
                 continue
             shown = getattr(leaf, "dtype", type(leaf).__name__)
-            if kind == "c":
-                raise TypeError(
-                    f"grad requires real arguments; `{name}` is {shown}. Use holomorphic=True for "
-                    "the derivative of a holomorphic function"
-                )
             if kind in "iub":
                 raise TypeError(
                     f"grad requires floating-point arguments; `{name}` is {shown}. Write it as a "
@@ -512,18 +509,52 @@ class Gradient(Transformed):
                 )
             raise TypeError(f"grad requires numbers or arrays; `{name}` holds a {shown}")
 
+    def needs_value(self, checked: list[Any]) -> bool:
+        """Must the value be looked at? Of complex arguments it must be real, as in JAX."""
+        return self.kind == "grad" and self.is_of_complex(checked)
+
+    def is_of_complex(self, checked: list[Any]) -> bool:
+        """Are there complex arguments of a function that is not said to be holomorphic?"""
+        kinds = (getattr(_dtype_of(leaf), "kind", "") for leaf in runtime.leaves(checked))
+        return not self.options["holomorphic"] and "c" in kinds
+
+    @functools.cached_property
+    def valued(self) -> Gradient:
+        """The same with the value beside the gradient."""
+        return Gradient(self.fun, "value_and_grad", self.allow_int, **self.options)
+
+    def without_value(self, pair: tuple) -> Any:
+        """The result of `grad` from that of `value_and_grad`."""
+        value, gradient = pair
+        return (gradient, value[1]) if self.has_aux else gradient
+
+    def check_value(self, value: Any, checked: list[Any]) -> None:
+        """Refuse a complex value of complex arguments, for which there is no one gradient."""
+        if self.is_of_complex(checked):
+            runtime.seed(value[0] if self.has_aux else value)
+
     def finish(self, held: list[Any], checked: list[Any]) -> Any:
         """The result with the dtypes of the arguments, in memory of its own."""
         if self.bare:
             return self.settled_gradient(held, checked)
         held = list(held.pop())
         other = held.pop(1 if self.kind == "grad" else 0)
+        if self.kind != "grad":
+            self.check_value(other, checked)
         gradient = self.settled_gradient(held, checked)
         return (gradient, other) if self.kind == "grad" else (other, gradient)
 
     def settled_gradient(self, held: list[Any], checked: list[Any]) -> Any:
         """The only item of a list, settled."""
         return tuple(_settle(list(held.pop()), checked)) if self.many else _settle(held, checked)[0]
+
+
+def _dtype_of(leaf: Any) -> Any:
+    """The dtype of an array, a tensor or a number."""
+    dtype = getattr(leaf, "dtype", None)
+    if dtype is None:
+        return None if callable(leaf) else numpy.asarray(leaf).dtype
+    return numpy.dtype(getattr(dtype, "as_numpy_dtype", dtype))
 
 
 def _settle(held: list[Any], checked: list[Any]) -> list[Any]:

@@ -138,6 +138,7 @@ class Jacobian(Transformed):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         generated, checked = self.written_for(args, kwargs)
+        self.check_value(checked, args, kwargs)
         held = [self.run(generated, generated.function, args, kwargs)]
         aux = ()
         if self.has_aux:
@@ -146,6 +147,18 @@ class Jacobian(Transformed):
             del jacobian
         held[0] = self.settled(held[0], checked)
         return (detach(held)[0], *aux) if self.has_aux else detach(held)[0]
+
+    def check_value(self, checked: list[Any], args: tuple, kwargs: dict[str, Any]) -> None:
+        """Refuse complex results of complex arguments, unless the function is holomorphic."""
+        if self.options["holomorphic"] or all(d.kind != "c" for d in _dtypes(checked)):
+            return
+        value = self.fun(*args, **kwargs)
+        for leaf in _leaves(value[0] if self.has_aux else value):
+            if getattr(_dtype(leaf), "kind", "") == "c":
+                raise TypeError(
+                    f"{self.title} requires real results; it is {_dtype(leaf)}. Use holomorphic=True "
+                    "for the derivative of a holomorphic function, or rd.vjp"
+                )
 
     def run(self, generated: Generated, function: Callable, args: Any, kwargs: Any) -> Any:
         """Call the generated function, or its staged form, with the arguments of a call."""

@@ -91,7 +91,7 @@ def _number_kind(leaf: Any) -> str:
 def gradient(function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     """A call of ``grad(f)`` or ``value_and_grad(f)`` on tensors."""
     generated = function.written(args, kwargs)
-    target = generated.target
+    target, given = generated.target, kwargs
     kwargs = {generated.renamed.get(k, k): v for k, v in kwargs.items()}
     kwargs = {**target.keywords, **kwargs}
     checked = []
@@ -104,6 +104,8 @@ def gradient(function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
             value = _default(generated, args, kwargs, name)
         check_kind(function, value, name)
         checked.append(value)
+    if function.needs_value(checked):
+        return function.without_value(gradient(function.valued, args, given))
     names = object_names(checked)
     if not names <= generated.unit.object_names:
         function.learn(names)
@@ -114,6 +116,8 @@ def gradient(function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     first, second = ans
     if function.kind == "grad":
         return _settled(function, first, checked), second
+    if function.is_of_complex(checked):
+        rnp.rt.seed(first[0] if function.has_aux else first)
     return first, _settled(function, second, checked)
 
 
@@ -136,15 +140,10 @@ def check_kind(function: Any, value: Any, name: str) -> None:
     """Refuse what `grad` refuses."""
     for leaf in runtime.leaves(value):
         kind = dtype_kind(leaf)
-        allowed = (
-            kind == "f" or (kind == "c" and function.options["holomorphic"])
-            or (kind in "iub" and function.allow_int)
-        )  # fmt: skip
-        if not allowed:
+        if not (kind in "fc" or (kind in "iub" and function.allow_int)):
             shown = getattr(leaf, "dtype", type(leaf))
             shown = getattr(shown, "name", None) or getattr(shown, "__name__", shown)
-            what = "real" if kind == "c" else "floating-point"
-            raise TypeError(f"grad requires {what} arguments; `{name}` is {shown}")
+            raise TypeError(f"grad requires floating-point arguments; `{name}` is {shown}")
 
 
 def _active(primals: tuple) -> tuple[int, ...]:

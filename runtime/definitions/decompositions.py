@@ -53,7 +53,7 @@ def eigh_dot(w: Any, v: Any, a_dot: Any) -> Any:
 
 def eigh_bar(w: Any, v: Any, w_bar: Any, v_bar: Any) -> Any:
     """Cotangent of the matrix."""
-    inner = over_gaps(v.mT @ v_bar, w) + diagonal_matrix(w_bar)
+    inner = over_gaps(v.mT @ v_bar, w) + diagonal_matrix(np.real(w_bar))
     return symmetric(conj(v) @ inner @ v.mT)
 
 
@@ -64,7 +64,7 @@ def eigvalsh_dot(v: Any, a_dot: Any) -> Any:
 
 def eigvalsh_bar(v: Any, w_bar: Any) -> Any:
     """Cotangent of the matrix from that of the eigenvalues alone."""
-    return symmetric((conj(v) * np.expand_dims(w_bar, -2)) @ v.mT)
+    return symmetric((conj(v) * np.expand_dims(np.real(w_bar), -2)) @ v.mT)
 
 
 # Singular values. With p = u^H a_dot v, split in its Hermitian and its skew part h and k:
@@ -94,7 +94,7 @@ def svd_bar(u: Any, s: Any, vh: Any, u_bar: Any, s_bar: Any, vh_bar: Any) -> Any
     of_u, of_v = of_u - adjoint(of_u), of_v - adjoint(of_v)
     turned = of_u + of_v
     inner = over_gaps(turned, s) + quotient(of_u - of_v + on_diagonal(turned), sums(s))
-    a_bar = conj(u) @ (0.5 * inner + diagonal_matrix(s_bar)) @ v.mT
+    a_bar = conj(u) @ (0.5 * inner + diagonal_matrix(np.real(s_bar))) @ v.mT
     if np.shape(u)[-2] > np.shape(u)[-1]:
         a_bar = a_bar + outside_bar(u, u_bar, s) @ v.mT
     if np.shape(v)[-2] > np.shape(v)[-1]:
@@ -124,7 +124,7 @@ def svdvals_dot(u: Any, vh: Any, a_dot: Any) -> Any:
 
 def svdvals_bar(u: Any, vh: Any, s_bar: Any) -> Any:
     """Cotangent of the matrix from that of the singular values alone."""
-    return (conj(u) * np.expand_dims(s_bar, -2)) @ conj(vh)
+    return (conj(u) * np.expand_dims(np.real(s_bar), -2)) @ conj(vh)
 
 
 # QR. With x = q r and z = q^H x_dot r^-1: r_dot = w r and q_dot = x_dot r^-1 - q w, where w is the

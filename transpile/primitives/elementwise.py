@@ -248,7 +248,7 @@ elementwise(
 elementwise(
     "np.absolute(x)", d={}, like="x",
     tf="tf_elementwise.absolute(x)",
-    vjp={"x": "ans_bar * rt.sign(x)"}, jvp={"x": "np.real(x_dot * rt.sign(x))"},
+    vjp={"x": "np.real(ans_bar) * rt.sign(x)"}, jvp={"x": "np.real(x_dot * rt.sign(x))"},
     aliases=("abs", "operator.abs"), samples=s.one(s.apart()),
 )  # fmt: skip
 elementwise(
@@ -353,10 +353,11 @@ elementwise(
     samples=s.one(s.anything),
 )  # fmt: skip
 
-# Complex numbers: JAX's convention, a cotangent is multiplied by d, not by its conjugate
+# Complex numbers: JAX's convention, a cotangent is multiplied by d, not by its conjugate. A real
+# value that is multiplied by complex ones may get a complex cotangent, of which the real part counts.
 
 elementwise(
-    "np.real(x)", d={}, like="x", view_of="x", vjp={"x": "ans_bar"}, jvp={"x": "np.real(x_dot)"},
+    "np.real(x)", d={}, like="x", view_of="x", vjp={"x": "np.real(ans_bar)"}, jvp={"x": "np.real(x_dot)"},
     tf="tf_elementwise.real(x)",
     attribute="real", samples=s.one(s.anything),
 )  # fmt: skip

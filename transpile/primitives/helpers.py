@@ -223,15 +223,9 @@ elementwise(
     samples=lambda rng: [(s.anything(rng, (3,)), s.anything(rng, (3,))), (0.5, 1.5)],
 )  # fmt: skip
 elementwise(
-    "rt.sign(x)",
-    d={"x": "rt.sign_slope(x)"},
-    like="x",
-    samples=s.one(s.apart()),
-    tf="tf_helpers.sign(x)",
-)
-no_derivative(
-    "rt.sign_slope(x)", batch=batching.elementwise, like="x", tf="tf_helpers.sign_slope(x)"
-)
+    "rt.sign(x)", d={}, like="x", tf="tf_helpers.sign(x)",
+    **forms(x="rt.sign_turn({}, x)"), samples=s.one(s.apart()),
+)  # fmt: skip
 elementwise(
     "rt.unimag(z_bar, x)", vjp={"z_bar": "np.imag(ans_bar)"}, shape_only="x", like="x",
     tf="tf_helpers.unimag(z_bar, x)", batch=batching.elementwise_of("x", "z_bar"),

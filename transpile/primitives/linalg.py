@@ -334,10 +334,12 @@ def norm_bar(call: Call) -> str:
     """Cotangent of a norm."""
     if norm_form(call)[1] == "inf":
         along = trailing(call, "axis", "keepdims")
-        return f"rt.sign(x) * rt.to_extremes(ans_bar, ans, np.abs(x){along})"
+        return f"rt.sign(x) * rt.to_extremes(np.real(ans_bar), ans, np.abs(x){along})"
     if call.constant("axis") is None:
-        return f"ans_bar * {norm_slope(call)}"
-    return f"rt.unreduce(ans_bar, x{trailing(call, 'axis', 'keepdims')}) * {norm_slope(call)}"
+        return f"np.real(ans_bar) * {norm_slope(call)}"
+    return (
+        f"rt.unreduce(np.real(ans_bar), x{trailing(call, 'axis', 'keepdims')}) * {norm_slope(call)}"
+    )
 
 
 def norm_dot(call: Call) -> str:

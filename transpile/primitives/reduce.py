@@ -263,7 +263,7 @@ def freedom(call: Call) -> str:
 
 def var_bar(call: Call) -> str:
     """Cotangent of ``np.var``: 2 (x - mean) / (n - ddof)."""
-    bar = f"ans_bar * 2 / {freedom(call)}"
+    bar = f"np.real(ans_bar) * 2 / {freedom(call)}"
     if call.constant("axis") is None:
         return f"{bar} * {deviation(call)}"
     return f"{beside(call, bar)} * {deviation(call)}"
@@ -271,7 +271,7 @@ def var_bar(call: Call) -> str:
 
 def std_bar(call: Call) -> str:
     """Cotangent of ``np.std``: (x - mean) / (n - ddof) / std."""
-    bar = f"ans_bar / (ans * {freedom(call)})"
+    bar = f"np.real(ans_bar) / (ans * {freedom(call)})"
     if call.constant("axis") is None:
         return f"{bar} * {deviation(call)}"
     return f"{beside(call, bar)} * {deviation(call)}"
