@@ -62,7 +62,10 @@ def conj(x: Any) -> Any:
 
 def unimag(z_bar: Any, x: Any) -> Any:
     """Cotangent of `x` in ``np.imag(x)``, JAX's convention; zero for a real number."""
-    return np.real(z_bar) * -1j if np.iscomplexobj(x) else np.zeros_like(x, np.result_type(z_bar))
+    if not np.iscomplexobj(x):
+        return np.zeros_like(x, np.result_type(z_bar))
+    x_bar = np.real(z_bar) * -1j
+    return x_bar if np.shape(x_bar) == np.shape(x) else np.broadcast_to(x_bar, np.shape(x))
 
 
 def power_dx(x: Any, y: Any) -> Any:

@@ -349,11 +349,9 @@ def sign(x: Any) -> Any:
 
 def unimag(z_bar: Any, x: Any) -> Any:
     """Cotangent of `x` in ``np.imag(x)``; zero for a real number."""
-    return (
-        rnp.multiply(rnp.real(z_bar), -1j)
-        if is_complex(x)
-        else full(shape(x), 0, result_type(z_bar))
-    )
+    if not is_complex(x):
+        return full(shape(x), 0, result_type(z_bar))
+    return broadcast_to(rnp.multiply(rnp.real(z_bar), -1j), shape(x))
 
 
 def power_dx(x: Any, y: Any) -> Any:

@@ -32,6 +32,7 @@ from redraft.runtime.tf_arrays import (
     shape,
     tensor,
 )
+from redraft.runtime.tf_indexing import compiles_with_xla
 from redraft.runtime.tf_reduce import extreme
 from redraft.runtime.tf_shapes import diagonal, expand_dims, moveaxis
 
@@ -226,7 +227,15 @@ def inv(x: Any) -> Any:
     """``np.linalg.inv``."""
     (x,) = matrices(x)
     identity = tf.eye(shape(x)[-1], batch_shape=shape(x)[:-2], dtype=x.dtype)
-    return tf.linalg.solve(x, identity)
+    return solved(x, identity)
+
+
+def solved(a: Any, b: Any) -> Any:
+    """Solution of a system of one shape; XLA has complex ones of triangles alone."""
+    if not (is_complex(a) and compiles_with_xla()):
+        return tf.linalg.solve(a, b)
+    q, r = tf.linalg.qr(a)
+    return tf.linalg.triangular_solve(r, tf.matmul(q, b, adjoint_a=True), lower=False)
 
 
 def solve(a: Any, b: Any) -> Any:
@@ -238,7 +247,7 @@ def solve(a: Any, b: Any) -> Any:
     batch = list(np.broadcast_shapes(shape(a)[:-2], shape(b)[:-2]))
     a = tf.broadcast_to(a, [*batch, *shape(a)[-2:]])
     b = tf.broadcast_to(b, [*batch, *shape(b)[-2:]])
-    return tf.linalg.solve(a, b)
+    return solved(a, b)
 
 
 def eliminated(x: Any) -> tuple[Any, Any]:
@@ -296,6 +305,10 @@ def cofactors(x: Any) -> Any:
     XLA's singular values are good to nine digits, so they serve matrices near singular alone.
     """
     (x,) = matrices(x)
+    if is_complex(x) and compiles_with_xla():  # which has no complex singular values
+        from redraft.runtime import tf_host
+
+        return tf_host.arrays("redraft.runtime.linalg.cofactors", (x,))
     size = det(x)[..., None, None]
     identity = tf.eye(shape(x)[-1], batch_shape=shape(x)[:-2], dtype=x.dtype)
     inverse = inv(tf.where(tf.equal(size, 0), identity, x))
