@@ -128,6 +128,7 @@ from redraft.runtime.definitions.decompositions import (
     svdvals_dot,
 )
 from redraft.runtime.definitions.fourier import rfft_bar
+from redraft.runtime.definitions.norms import norm_slopes
 from redraft.runtime.elementwise import (
     conj,
     finite,
@@ -191,7 +192,6 @@ from redraft.runtime.linalg import (
     tensordot_bar_x,
     tensordot_bar_y,
     times_columns,
-    vector_only,
     with_turn,
 )
 from redraft.runtime.products import each_product, each_product_bar_x, each_product_bar_y
@@ -244,8 +244,11 @@ from redraft.runtime.shapes import (
 )
 from redraft.runtime.special import digamma, jv, polygamma
 from redraft.runtime.spectral import (
+    best_cuts,
+    count_above,
     diagonal_matrix,
     eigenvectors,
+    inverse_for_lstsq,
     on_diagonal,
     over_gaps,
     pivots,

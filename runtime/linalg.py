@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from redraft.runtime.refusals import refusal
 from redraft.runtime.shapes import cast_like, unbroadcast
 
 
@@ -200,16 +199,6 @@ def cofactors(x: Any) -> Any:
     turn = np.linalg.det(u) * np.linalg.det(vh)
     product = np.conj(u) * np.expand_dims(others, -2) @ np.conj(vh)
     return np.expand_dims(turn, (-2, -1)) * product
-
-
-def vector_only(x: Any) -> Any:
-    """Return `x` if it is a vector: the norm of a matrix is another one."""
-    if np.ndim(x) != 1:
-        raise refusal(
-            "np.linalg.norm: this `ord` of a matrix has no rule",
-            "compute it from np.linalg.svd or from sums",
-        )
-    return x
 
 
 def with_turn(z_bar: Any, turn_bar: Any, s: Any) -> Any:

@@ -97,3 +97,39 @@ def complex_eigvals(a: Any) -> Any:
     """``np.linalg.eigvals``, complex whatever the values are."""
     values = np.linalg.eigvals(a)
     return values.astype(np.result_type(values, np.complex64))
+
+
+def cutoff(a: Any, rcond: Any = None) -> Any:
+    """The part of the largest singular value below which `np.linalg.lstsq` takes others for zero."""
+    if rcond is not None:
+        return rcond
+    return float(np.finfo(np.result_type(a, np.float32)).eps) * max(np.shape(a)[-2:])
+
+
+def inverse_for_lstsq(a: Any, rcond: Any = None) -> Any:
+    """The pseudo-inverse of a matrix with the limit of `np.linalg.lstsq`."""
+    return np.linalg.pinv(a, rcond=cutoff(a, rcond))
+
+
+def count_above(values: Any, a: Any, rcond: Any = None) -> Any:
+    """How many of the singular values of `a` count."""
+    limit = cutoff(a, rcond) * values[..., :1]
+    return np.sum(values > limit, axis=-1, dtype=np.int32)
+
+
+def best_cuts(shapes: Any) -> list:
+    """Where to cut each run of neighbours in a product: Cormen et al., Introduction to Algorithms."""
+    sizes = [1 if len(shapes[0]) == 1 else shapes[0][0]] + [s[0] for s in shapes[1:]]
+    sizes.append(1 if len(shapes[-1]) == 1 else shapes[-1][1])
+    count = len(shapes)
+    costs, cuts = [[0] * count for _ in shapes], [[0] * count for _ in shapes]
+    for length in range(1, count):
+        for first in range(count - length):
+            last = first + length
+            ways = [
+                costs[first][k] + costs[k + 1][last] + sizes[first] * sizes[k + 1] * sizes[last + 1]
+                for k in range(first, last)
+            ]
+            costs[first][last] = min(ways)
+            cuts[first][last] = first + ways.index(min(ways))
+    return cuts

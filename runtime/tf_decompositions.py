@@ -78,3 +78,10 @@ def pivots(v: Any) -> Any:
     first = tf.argmax(rnp.abs(v), axis=-2)
     rows = np.arange(shape(v)[-2])
     return cast(rnp.equal(rows[:, None], rnp.expand_dims(first, -2)), dtype_of(rnp.real(v)))
+
+
+def count_above(values: Any, a: Any, rcond: Any) -> Any:
+    """How many of the singular values of `a` count."""
+    limit = spectral.cutoff(np.empty(shape(a)[-2:], dtype_of(a)), rcond)
+    above = rnp.greater(values, rnp.multiply(limit, values[..., :1]))
+    return tf.reduce_sum(tf.cast(above, tf.int32), -1)

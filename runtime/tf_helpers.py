@@ -14,7 +14,6 @@ import tensorflow as tf
 
 from redraft.runtime import numpy as rnp
 from redraft.runtime.growing import Growing
-from redraft.runtime.refusals import refusal
 from redraft.runtime.tensors import is_tensor
 from redraft.runtime.tf_arrays import (
     WIDER,
@@ -659,16 +658,6 @@ def with_turn(z_bar: Any, s_bar: Any, s: Any) -> Any:
     if not is_complex(s):
         return z_bar
     return rnp.add(rnp.real(z_bar), rnp.multiply(1j, rnp.imag(rnp.multiply(s_bar, s))))
-
-
-def vector_only(x: Any) -> Any:
-    """Return `x` if it is a vector: the norm of a matrix is another one."""
-    if ndim(x) != 1:
-        raise refusal(
-            "np.linalg.norm: this `ord` of a matrix has no rule",
-            "compute it from np.linalg.svd or from sums",
-        )
-    return x
 
 
 def lower_half(m: Any) -> Any:

@@ -459,7 +459,7 @@ def test_every_row_with_a_derivative_has_a_rule():
 # joins of arrays of unknown rank, norms that refuse matrices, and dicts, which the pass knows; and what
 # batched code and Jacobians call themselves, which a batch of batches refuses
 NO_RULE = {
-    "rt.unjoin", "rt.vector_only", "dict", "rt.sum_of_examples", "rt.jacobian_of_rows",
+    "rt.unjoin", "dict", "rt.sum_of_examples", "rt.jacobian_of_rows",
     "rt.jacobian_of_columns",
     # of users' rules, trees, closures and checkpoints, whose structure the pass knows (batch_helpers.py, batch_trees.py)
     "rt.bar_parts", "rt.barrier", "rt.checkpoint_name", "rt.closure_bar", "rt.closure_consts", "rt.consts_bar",

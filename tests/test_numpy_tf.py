@@ -109,7 +109,7 @@ MORE = {
     "np.linalg.eigvalsh": calls(np.array([[2.0, 1.0], [1.0, 3.0]])), "np.linalg.multi_dot": calls(([M, M.T, V[:2]],)), "divmod": calls((V, 0.7), (N, K)),
     **{f"scipy.special.{n}": calls((np.array([0.5, 2.0]), np.array([0.3, 3.0]))) for n in ("beta", "gammainc", "gammaincc")}, "scipy.special.zeta": calls((np.array([2.0, 3.5]), 1.0)),
     "scipy.special.betainc": calls((np.array([0.5, 2.0]), 1.5, np.array([0.3, 0.9]))), "scipy.special.ndtri": calls(np.array([0.1, 0.9])), "scipy.special.erfcinv": calls(np.array([0.1, 1.9])),
-    "rt.pivots": calls(M, Z[:, None] * M[:1]), "rt.median_weights": calls(V, (M, 0)), "rt.fractions": calls((np.arange(4.0), 4)), "rt.count": calls((M, 0), M),
+    "rt.count_above": calls((np.sort(np.abs(V))[::-1].copy(), M, 0.3), (V[::-1].copy(), M)), "rt.pivots": calls(M, Z[:, None] * M[:1]), "rt.median_weights": calls(V, (M, 0)), "rt.fractions": calls((np.arange(4.0), 4)), "rt.count": calls((M, 0), M),
     "rt.count_numbers": calls(NANS, (NANS, 1)), "rt.unimag": calls((V, V), (V, Z)), "rt.power_dx": calls((V, 0), (np.array([0.0, 2.0]), np.array([0.0, 0.0]))),
     "rt.safe_log": calls(np.array([0.0, 2.0])), "rt.safe_inverse": calls(np.array([0.0, 2.0])),
     "rt.where_greater": calls((V, M, M[0]), (1.0, V, 0.5)), "rt.to_extremes": calls((np.float64(0.5), np.float64(2.0), np.array([2.0, 2.0, 0.0]))),

@@ -53,11 +53,18 @@ def tangent(tree):
     return tree.tangent if isinstance(tree, Value) else np.zeros(np.shape(tree))
 
 
-def full_tangent(tree):
-    """The tangent, also where the library's own tuple wants to stay one."""
-    if isinstance(tree, Value):
-        return tree.tangent
-    return np.zeros(np.shape(tree))
+def of_values(function, args):
+    """A function of those arguments alone that are differentiated, and these."""
+    places = [i for i, arg in enumerate(args) if isinstance(arg, Value)]
+    others = list(args)
+
+    def narrowed(*values):
+        given = list(others)
+        for place, value in zip(places, values, strict=True):
+            given[place] = value
+        return function(*given)
+
+    return narrowed, [args[i] for i in places]
 
 
 def values_in(tree):
@@ -88,7 +95,8 @@ class Interpreter:
 
     def derived(self, function, args):
         """Call a function that transformations rewrite; its derivatives are redraft's."""
-        ans, tangents = rd.jvp(function, tuple(map(primal, args)), tuple(map(full_tangent, args)))
+        function, args = of_values(function, args)
+        ans, tangents = rd.jvp(function, tuple(map(primal, args)), tuple(map(tangent, args)))
         result = map_leaves(Value, ans, tangents)
         self.tape.append((function, args, None, ans, result))
         return result
@@ -97,8 +105,6 @@ class Interpreter:
         ans_bar = tuple(ans_bar) if isinstance(ans, tuple) else ans_bar
         bars = rd.vjp(function, *map(primal, args))[1](ans_bar)
         for arg, bar in zip(args, bars, strict=True):
-            if not isinstance(arg, Value):
-                continue
             for value, part in zip(values_in([arg]), leaves(bar), strict=True):
                 value.cotangent = part if value.cotangent is None else value.cotangent + part
 

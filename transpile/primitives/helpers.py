@@ -512,8 +512,3 @@ elementwise(
     "rt.conj(x)", d={}, like="x", view_of="x", **forms(x="rt.conj({})"), samples=s.one(s.anything),
     tf="tf_elementwise.conjugate(x)",
 )  # fmt: skip
-primitive(
-    "rt.vector_only(x)", linear_in="x", like="x", view_of="x", vjp={"x": "ans_bar"},
-    tf="tf_helpers.vector_only(x)",
-    samples=s.calls(((3,), {})),
-)  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 from redraft.transpile.primitives import batch_helpers, batching
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import keywords, trailing, with_options
-from redraft.transpile.primitives.table import UNKNOWN, BindError, Call, missing, primitive
+from redraft.transpile.primitives.table import UNKNOWN, Call, primitive
 
 # Products
 
@@ -73,7 +73,7 @@ def dot_rank(call: Call) -> int | None:
 
 
 primitive(
-    "np.matmul(x, y)", aliases="operator.matmul", operator="@",
+    "np.matmul(x, y)", aliases=("operator.matmul", "np.linalg.matmul"), operator="@",
     batch=batching.matmul,
     tf="tf_linalg.matmul(x, y)",
     jvp={"x": "x_dot @ y", "y": "x @ y_dot"}, rank=matmul_rank, vjp={"x": matmul_x, "y": matmul_y},
@@ -126,7 +126,7 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "np.outer(x, y)", jvp={"x": "np.outer(x_dot, y)", "y": "np.outer(x, y_dot)"}, rank=2,
+    "np.outer(x, y)", aliases="np.linalg.outer", jvp={"x": "np.outer(x_dot, y)", "y": "np.outer(x, y_dot)"}, rank=2,
     batch=batching.outer,
     tf="tf_linalg.outer(x, y)",
     vjp={
@@ -142,7 +142,7 @@ primitive(
     samples=s.arrays(((3,), (2,)), ((), (2,)), ((2, 2), (3,)), ((3,), ())),
 )  # fmt: skip
 primitive(
-    "np.tensordot(x, y, axes=2)",
+    "np.tensordot(x, y, axes=2)", aliases="np.linalg.tensordot",
     batch=batching.tensordot,
     tf="tf_linalg.tensordot(x, y, axes)",
     jvp={
@@ -170,7 +170,7 @@ primitive(
     ),
 )  # fmt: skip
 primitive(
-    "np.cross(x, y, *, axis=-1)", batch=batching.cross,
+    "np.cross(x, y, *, axis=-1)", aliases="np.linalg.cross", batch=batching.cross,
     tf="tf_linalg.cross(x, y, axis)",
     jvp={
         "x": with_options("np.cross(x_dot, y....)", "axis"),
@@ -294,45 +294,34 @@ primitive(
 # Norms
 
 
-def norm_order(call: Call) -> object:
-    """The norm that is meant, or a refusal."""
-    order = call.constant("ord")
-    if order is UNKNOWN:
-        text = getattr(call.arguments["ord"], "attr", None)
-        if text == "inf":
-            return "inf"
-        raise BindError("np.linalg.norm: `ord` must be a literal number, None, 'fro' or np.inf")
-    if order in ("nuc", 0) or (isinstance(order, (int, float)) and order < 0):
-        raise BindError(f"np.linalg.norm: ord={order!r} has no rule")
-    return order
-
-
 def norm_form(call: Call) -> tuple[str, object]:
-    """Which formula: ``euclid`` (also Frobenius), ``vector`` or ``matrix``; and the order."""
-    order, axis, rank = norm_order(call), call.constant("axis"), call.rank("x")
+    """Which formula: ``euclid`` (also Frobenius), ``vector`` or ``any``; and the order."""
+    order, axis, rank = call.constant("ord"), call.constant("axis"), call.rank("x")
+    if order is UNKNOWN and getattr(call.arguments["ord"], "attr", None) == "inf":
+        order = "inf"
     if order is None or order == "fro":
         return "euclid", order
-    if isinstance(axis, int) or (axis is None and rank == 1):
+    along_one = isinstance(axis, int) or (axis is None and rank == 1)
+    if along_one and order != "nuc" and order is not UNKNOWN and order != 0:
         return ("euclid", 2) if order == 2 else ("vector", order)
-    if axis is None and rank is None:
-        return "either", order
-    raise BindError(f"np.linalg.norm: ord={order!r} of a matrix has no rule")
+    return "any", order
 
 
 def norm_slope(call: Call) -> str:
     """Derivative of the norm in each element; `ans` is spread over the elements."""
     kind, order = norm_form(call)
+    if kind == "any":
+        return f"rt.norm_slopes(x, ord{', axis' if call.given('axis') else ''})"
     whole = call.constant("axis") is None
     ans = "ans" if whole else f"rt.unreduce(ans, x{trailing(call, 'axis', 'keepdims')})"
-    x = "rt.vector_only(x)" if kind == "either" else "x"
     if kind == "euclid" or order == 2:
-        return f"rt.conj({x}) / {ans}"
-    return f"rt.sign({x})" if order == 1 else f"rt.sign({x}) * (np.abs(x) / {ans}) ** (ord - 1)"
+        return f"rt.conj(x) / {ans}"
+    return "rt.sign(x)" if order == 1 else f"rt.sign(x) * (np.abs(x) / {ans}) ** (ord - 1)"
 
 
 def norm_bar(call: Call) -> str:
     """Cotangent of a norm."""
-    if norm_form(call)[1] == "inf":
+    if norm_form(call) == ("vector", "inf"):
         along = trailing(call, "axis", "keepdims")
         return f"rt.sign(x) * rt.to_extremes(np.real(ans_bar), ans, np.abs(x){along})"
     if call.constant("axis") is None:
@@ -344,7 +333,7 @@ def norm_bar(call: Call) -> str:
 
 def norm_dot(call: Call) -> str:
     """Tangent of a norm."""
-    if norm_form(call)[1] == "inf":
+    if norm_form(call) == ("vector", "inf"):
         along = trailing(call, "axis", "keepdims")
         return f"rt.at_extremes(np.real(x_dot * rt.sign(x)), ans, np.abs(x){along})"
     return f"np.sum(np.real(x_dot * {norm_slope(call)}){keywords(call, 'axis', 'keepdims')})"
@@ -360,15 +349,10 @@ primitive(
         ((3,), {"ord": 1}), ((3,), {"ord": 2}), ((3,), {"ord": 3}), ((2, 3), {"ord": 2, "axis": 1}),
         ((2, 3), {"ord": "fro"}), ((2, 3, 2), {"ord": "fro", "axis": (0, 2)}),
         ((2, 3, 2), {"axis": (1, 2), "keepdims": True}), ((2, 3), {"ord": 1, "axis": 0}),
-        ((2, 3), {"keepdims": True}),
+        ((2, 3), {"keepdims": True}), ((3,), {"ord": 0}), ((3,), {"ord": -1}), ((2, 3), {"ord": 1}),
+        ((2, 3), {"ord": 2}), ((3, 2), {"ord": -2}), ((2, 3), {"ord": "nuc"}),
+        ((2, 3, 2), {"ord": "nuc", "axis": (0, 2)}), ((2, 3), {"ord": -1, "keepdims": True}),
+        ((2, 3, 2), {"ord": 2, "axis": (2, 0), "keepdims": True}),
         make=s.distinct,
     ),
 )  # fmt: skip
-
-ON_TENSORS = {"np.linalg.multi_dot(arrays)": "tf_linalg.multi_dot(arrays)"}
-for text in ("np.linalg.lstsq(a, b)", "np.linalg.matrix_power(a, n)", "np.linalg.cond(x)",
-             "np.linalg.multi_dot(arrays)"):  # fmt: skip
-    missing(
-        text, "compose it of products, np.linalg.inv, solve, det and cholesky",
-        tf=ON_TENSORS.get(text),
-    )  # fmt: skip
