@@ -129,6 +129,13 @@ from redraft.runtime.definitions.decompositions import (
 )
 from redraft.runtime.definitions.fourier import rfft_bar
 from redraft.runtime.definitions.norms import norm_slopes
+from redraft.runtime.definitions.scipy_linalg import (
+    expm_along,
+    logm_along,
+    lu_bar,
+    lu_dot,
+    sqrtm_along,
+)
 from redraft.runtime.elementwise import (
     conj,
     finite,
@@ -194,6 +201,7 @@ from redraft.runtime.linalg import (
     times_columns,
     with_turn,
 )
+from redraft.runtime.matrix_functions import expm, logm, sqrtm
 from redraft.runtime.products import each_product, each_product_bar_x, each_product_bar_y
 from redraft.runtime.reduce import (
     at_extremes,

@@ -224,7 +224,7 @@ def wide(*values):
 
 
 # what reads one triangle of a matrix that it takes to be Hermitian: only such changes are meant
-SYMMETRIC = {"np.linalg.cholesky", "np.linalg.eigh", "np.linalg.eigvalsh"}
+SYMMETRIC = {"np.linalg.cholesky", "np.linalg.eigh", "np.linalg.eigvalsh", "scipy.linalg.eigh"}
 
 
 def hermitian(m):
@@ -276,7 +276,7 @@ REAL_ONLY = {
 
 # The library chooses the phases of complex vectors, and derivatives choose as JAX does:
 # tests/test_decompositions.py compares what does not depend on them, and JAX.
-PHASES = {"np.linalg.eigh", "np.linalg.svd"}
+PHASES = {"np.linalg.eigh", "np.linalg.svd", "scipy.linalg.eigh", "scipy.linalg.svd"}
 
 
 @pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")

@@ -35,7 +35,12 @@ OPERATORS = {
 }  # fmt: skip
 
 
-FORMS = ("full_matrices", "compute_uv", "hermitian")  # options that rules want as literals
+FORMS = (
+    "full_matrices",
+    "compute_uv",
+    "hermitian",
+    "eigvals_only",
+)  # options that rules want as literals
 
 
 def bound(row: Row, args: tuple, keywords: dict[str, Any]) -> dict[str, Any]:
