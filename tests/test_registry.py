@@ -54,10 +54,18 @@ EXEMPT: dict[tuple[str, str], str] = {
     ("ndarray.tolist", "second order"): "a nested list cannot be multiplied by its weights",
     ("ndarray.tolist", "complex"): "as above",
     ("np.longdouble", "jit"): "TensorFlow has no such type",
+    **{
+        (f"{name}.linalg.{f}", "complex"): "the library chooses the phases: test_decompositions.py"
+        for name in ("np", "scipy")
+        for f in ("eigh", "svd")
+    },
 }
 
 # arguments that must be symmetric: how a user makes them so
-SYMMETRIC = {"np.linalg.cholesky": "x"}
+SYMMETRIC = {
+    "np.linalg.cholesky": "x", **{f"np.linalg.{n}": "a" for n in ("eigh", "eigvalsh")},
+    **{f"scipy.linalg.{n}": "a" for n in ("cholesky", "cho_factor", "eigh")},
+}  # fmt: skip
 
 
 def is_for_users(row):
@@ -167,7 +175,7 @@ def call_text(row, sample):
             continue
         text = argument(names.get((name, None)), name, value, constants)
         if name == SYMMETRIC.get(row.name):
-            text = f"({name} + np.swapaxes({name}, -1, -2)) / 2"
+            text = f"({name} + np.conj(np.swapaxes({name}, -1, -2))) / 2"
         required = parameter.default is inspect.Parameter.empty or row.name.startswith("math.")
         positional = required and "=" not in "".join(args)
         args.append(text if positional else f"{name}={text}")
@@ -454,8 +462,6 @@ def test_complex(row):
 
 # rows that NumPy evaluates on complex numbers, and redraft on real ones alone: it says so
 REFUSED: dict[tuple[str, str], str] = {
-    ("np.linalg.slogdet", "complex"): "the sign has a derivative, too",
-    ("np.linalg.cholesky", "complex"): "the formula is that of real matrices",
     ("np.average", "complex"): "weights that are complex have no rule",
     ("scipy.special.digamma", "complex"): "SciPy's polygamma takes real numbers alone",
 }

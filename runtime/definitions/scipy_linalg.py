@@ -48,7 +48,7 @@ def solve(
         a = half + half.mT - on_diagonal(half)
     elif assume_a == "pos" or assume_a == "her":
         half = triangle(a, lower)
-        a = half + adjoint(half) - on_diagonal(half)
+        a = half + adjoint(half) - on_diagonal(np.real(half))
     elif assume_a is not None and assume_a != "gen":
         raise ValueError("scipy.linalg.solve: assume_a may be None, 'gen', 'sym', 'her' or 'pos'")
     return np.linalg.solve(a.mT if transposed else a, b)
@@ -82,13 +82,16 @@ def inv(a: Any) -> Any:
 
 
 def det(a: Any) -> Any:
-    """`scipy.linalg.det`."""
-    return np.linalg.det(a)
+    """`scipy.linalg.det`: in double precision."""
+    return np.linalg.det(a * np.float64(1.0))
 
 
 def norm(a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """`scipy.linalg.norm`."""
-    return np.linalg.norm(a, ord, axis, keepdims)
+    """`scipy.linalg.norm`: the length of a vector in double precision."""
+    ans = np.linalg.norm(a, ord, axis, keepdims)
+    if axis is None and not keepdims and np.ndim(a) == 1 and (ord is None or ord == 2):
+        ans = ans * np.float64(1.0)
+    return ans
 
 
 def svdvals(a: Any) -> Any:
@@ -196,6 +199,7 @@ def sqrtm_along(a: Any, e: Any) -> Any:
     return corner(sqrtm(block(a, e)))
 
 
-def expm_frechet(A: Any, E: Any, method: Any = None, compute_expm: bool = True) -> Any:
-    """`scipy.linalg.expm_frechet`."""
-    return (expm(A), expm_along(A, E)) if compute_expm else expm_along(A, E)
+def expm_frechet(A: Any, E: Any) -> Any:
+    """`scipy.linalg.expm_frechet`: in double precision."""
+    a, e = A * np.float64(1.0), E * np.float64(1.0)
+    return expm(a), expm_along(a, e)
