@@ -20,6 +20,6 @@ def cholesky_grad(a, x):
     L_bar = rt.undiag(-t0_bar / t0, L)        # 12  log_det = np.sum(np.log(np.diag(L)))
     L_bar = L_bar - rt.outer_of_columns(rt.solve_transposed(L, z_bar, x), z, L, x)
     x_bar = rt.unbroadcast(rt.solve_transposed(L, z_bar, x), x)
-    covariance_bar = rt.symmetric(np.linalg.inv(L).mT @ rt.lower_half(L.mT @ L_bar) @ np.linalg.inv(L))
+    covariance_bar = rt.symmetric(np.linalg.inv(L).mT @ rt.lower_half(L.mT @ L_bar) @ rt.conj(np.linalg.inv(L)))
     a_bar = rt.matmul_bar_x(covariance_bar, a, a.T) + rt.matmul_bar_y(covariance_bar, a, a.T).T
     return a_bar, x_bar

@@ -15,7 +15,7 @@ def softplus_bwd(saved, t_bar):
     """Cotangents of x from that of the result of softplus (original.py:8)."""
     x, small = saved
     x_bar = rt.where_greater(t_bar, x, 0)     # 10  return np.log1p(small) + np.maximum(x, 0)
-    return x_bar - t_bar / (1 + small) * small * rt.sign(x)  # 9  small = np.exp(-np.abs(x))
+    return x_bar + np.real(-(t_bar / (1 + small) * small)) * rt.sign(x)  # 9  small = np.exp(-np....
 
 
 def helper_call_grad(w, x):

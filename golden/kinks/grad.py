@@ -16,7 +16,7 @@ def kinks_grad(x, y):
     # backward
     t0_bar = np.ones_like(larger + inside * size + root)  # 13  return np.sum(larger + inside * s...
     larger_bar = rt.unbroadcast(t0_bar, larger)
-    y_bar = rt.unbroadcast(t0_bar * inside, size) * rt.sign(y)  # 12  size = np.abs(y)
+    y_bar = np.real(rt.unbroadcast(t0_bar * inside, size)) * rt.sign(y)  # 12  size = np.abs(y)
     x_bar = rt.where_between(rt.unbroadcast(t0_bar * size, inside), x, -0.5, 0.5)
     x_bar = x_bar + rt.unbroadcast(rt.where_greater(larger_bar, x, y), x)  # 10  larger = np.maxi...
     y_bar = y_bar + rt.unbroadcast(rt.where_greater(larger_bar, y, x), y)

@@ -261,6 +261,7 @@ elementwise(
 primitive(
     "rt.diagonal_matrix(x)", batch="rt.diagonal_matrix(x)", linear_in="x",
     tf="tf.linalg.diag(x)", vjp={"x": "np.diagonal(ans_bar, 0, -2, -1)"},
+    rank=lambda c: None if c.rank("x") is None else c.rank("x") + 1,
     samples=s.calls(((3,), {}), ((2, 3), {})),
 )  # fmt: skip
 for name, options in {
