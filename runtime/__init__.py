@@ -138,6 +138,7 @@ from redraft.runtime.examples import (
     truths,
 )
 from redraft.runtime.exchanges import exchange, joined, parts, permute, reversed_perm
+from redraft.runtime.incomplete import betainc_slope, gammainc_slope
 from redraft.runtime.indexing import (
     add_at,
     item,
@@ -220,7 +221,41 @@ from redraft.runtime.shapes import (
     untile,
     untranspose,
 )
-from redraft.runtime.special import digamma, jv, polygamma
+from redraft.runtime.special import (
+    beta_density,
+    digamma,
+    erf,
+    erfcx,
+    expit,
+    expn,
+    gamma_density,
+    hyp0f1,
+    hyp1f1,
+    hyp2f1,
+    i0,
+    i0e,
+    i1,
+    i1e,
+    iv,
+    ive,
+    j0,
+    j1,
+    jv,
+    k0,
+    k0e,
+    k1,
+    k1e,
+    kv,
+    kve,
+    polygamma,
+    spherical_in,
+    spherical_jn,
+    spherical_kn,
+    spherical_yn,
+    y1,
+    yv,
+    zeta,
+)
 from redraft.runtime.stop_gradient import stop_gradient
 from redraft.runtime.subset import Subset, merge
 from redraft.runtime.tree import leaves, register

@@ -20,6 +20,9 @@ from redraft.transpile.primitives import (
     reduce,
     shape,
     special,
+    special_bessel,
+    special_gamma,
+    special_more,
     structure,
     trees,
 )
@@ -41,6 +44,9 @@ __all__ = [
     "reduce",
     "shape",
     "special",
+    "special_bessel",
+    "special_gamma",
+    "special_more",
     "structure",
     "trees",
 ]

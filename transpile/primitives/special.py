@@ -1,13 +1,19 @@
-"""scipy.special: known once the user has imported it; nothing here imports SciPy."""
+"""scipy.special: logistic and error functions, entropies, sums of exponentials.
+
+Known once the user has imported it; nothing here imports SciPy.
+"""
 
 from __future__ import annotations
+
+import math
 
 from redraft.transpile.primitives import batching
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.reduce import AXES, beside, total
-from redraft.transpile.primitives.table import Call, elementwise, missing, primitive
+from redraft.transpile.primitives.table import Call, elementwise, primitive
 
 TWO_OVER_ROOT_PI = 1.1283791670955126
+ROOT_2_OVER_PI = 0.7978845608028654
 
 elementwise(
     "scipy.special.expit(x)",
@@ -15,7 +21,12 @@ elementwise(
     like="x",
     samples=s.one(s.anything),
     tf="tf.math.sigmoid(x)",
+    aliases="rt.expit",
 )
+elementwise(
+    "scipy.special.softplus(x)", d={"x": "rt.expit(x)"}, like="x", tf="tf.math.softplus(x)",
+    samples=s.one(s.anything),
+)  # fmt: skip
 elementwise(
     "scipy.special.logit(x)", d={"x": "1 / (x * (1 - x))"}, like="x",
     tf="tf_special.logit(x)",
@@ -23,7 +34,7 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "scipy.special.log_expit(x)",
-    d={"x": "1 - np.exp(ans)"},
+    d={"x": "-np.expm1(ans)"},
     like="x",
     samples=s.one(s.anything),
     tf="tf_special.log_expit(x)",
@@ -31,7 +42,7 @@ elementwise(
 elementwise(
     "scipy.special.erf(x)", d={"x": f"{TWO_OVER_ROOT_PI} * np.exp(-(x * x))"}, like="x",
     tf="tf.math.erf(x)",
-    aliases="math.erf", samples=s.one(s.anything),
+    aliases=("math.erf", "rt.erf"), samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
     "scipy.special.erfc(x)", d={"x": f"-{TWO_OVER_ROOT_PI} * np.exp(-(x * x))"}, like="x",
@@ -39,41 +50,46 @@ elementwise(
     aliases="math.erfc", samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
-    "scipy.special.erfinv(x)", d={"x": f"{1 / TWO_OVER_ROOT_PI!r} * np.exp(ans * ans)"}, like="x",
-    tf="tf.math.erfinv(x)",
-    samples=s.one(s.inside),
+    "scipy.special.erfcx(x)", d={"x": f"(2 * x * ans - {TWO_OVER_ROOT_PI})"}, like="x",
+    tf="tf_normal.erfcx(x)", aliases="rt.erfcx", samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
-    "scipy.special.ndtr(x)", d={"x": "0.3989422804014327 * np.exp(-0.5 * x * x)"}, like="x",
-    tf="tf_special.ndtr(x)",
+    "scipy.special.erfi(x)", d={"x": f"{TWO_OVER_ROOT_PI} * np.exp(x * x)"}, like="x",
+    tf="tf_normal.erfi(x)", samples=s.one(s.anything),
+)  # fmt: skip
+elementwise(
+    "scipy.special.dawsn(x)", d={"x": "(1 - 2 * x * ans)"}, like="x", tf="tf_normal.dawsn(x)",
     samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
-    "scipy.special.gammaln(x)", d={"x": "rt.digamma(x)"}, like="x",
-    tf="tf.math.lgamma(x)",
-    aliases=("math.lgamma", "scipy.special.loggamma"), samples=s.one(s.positive),
+    "scipy.special.erfinv(x)", d={"x": f"{1 / TWO_OVER_ROOT_PI!r} * np.exp(ans * ans)"}, like="x",
+    tf="tf_normal.erfinv(x)",
+    samples=s.one(s.inside),
 )  # fmt: skip
 elementwise(
-    "scipy.special.gamma(x)", d={"x": "ans * rt.digamma(x)"}, like="x", aliases="math.gamma",
-    tf="tf_special.gamma(x)",
-    samples=s.one(s.positive),
+    "scipy.special.erfcinv(x)", d={"x": f"-{1 / TWO_OVER_ROOT_PI!r} * np.exp(ans * ans)"}, like="x",
+    tf="tf_normal.erfcinv(x)",
+    samples=s.one(s.between(0.2, 1.8)),
 )  # fmt: skip
 elementwise(
-    "scipy.special.digamma(x)", d={"x": "rt.polygamma(1, x)"}, like="x",
-    tf="tf.math.digamma(x)",
-    aliases=("scipy.special.psi", "rt.digamma"), samples=s.one(s.positive),
+    "scipy.special.ndtr(x)", d={"x": "0.3989422804014327 * np.exp(-0.5 * x * x)"}, like="x",
+    tf="tf_normal.ndtr(x)",
+    samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
-    "rt.polygamma(n, x)", d={"x": "rt.polygamma(n + 1, x)"}, like="x",
-    tf="tf_special.polygamma(n, x)",
-    aliases="scipy.special.polygamma",
-    samples=lambda rng: [(1, s.positive(rng, (3,))), (2, s.positive(rng, ()))],
+    "scipy.special.log_ndtr(x)", tf="tf_normal.log_ndtr(x)", like="x", samples=s.one(s.anything),
+    # the density over the distribution function, neither of which is 0 in floating point
+    d={"x": f"{ROOT_2_OVER_PI} / rt.erfcx({-(0.5**0.5)!r} * x)"},
 )  # fmt: skip
 elementwise(
-    "scipy.special.betaln(x, y)",
-    tf="tf_special.betaln(x, y)",
-    d={"x": "(rt.digamma(x) - rt.digamma(x + y))", "y": "(rt.digamma(y) - rt.digamma(x + y))"},
-    samples=s.two(s.positive),
+    "scipy.special.ndtri(y)", d={"y": f"{(2 * math.pi) ** 0.5!r} * np.exp(0.5 * ans * ans)"}, like="y",
+    tf="tf_normal.ndtri(y)",
+    samples=s.one(s.between(0.1, 0.9)),
+)  # fmt: skip
+elementwise(
+    "scipy.special.ndtri_exp(y)", d={"y": f"rt.erfcx({-(0.5**0.5)!r} * ans) / {ROOT_2_OVER_PI}"},
+    like="y", tf="tf_host.elementwise('scipy.special.ndtri_exp', y)",
+    samples=s.one(s.between(-2.0, -0.2)),
 )  # fmt: skip
 elementwise(
     "scipy.special.xlogy(x, y)", d={"x": "np.log(y)", "y": "x / y"},
@@ -93,6 +109,14 @@ elementwise(
     tf="tf_special.entr(x)",
 )
 elementwise(
+    "scipy.special.rel_entr(x, y)", d={"x": "(np.log(x / y) + 1)", "y": "-x / y"},
+    tf="tf_special.rel_entr(x, y)", samples=s.two(s.positive),
+)  # fmt: skip
+elementwise(
+    "scipy.special.kl_div(x, y)", d={"x": "np.log(x / y)", "y": "(1 - x / y)"},
+    tf="tf_special.kl_div(x, y)", samples=s.two(s.positive),
+)  # fmt: skip
+elementwise(
     "scipy.special.log1p(x)",
     d={"x": "1 / (1 + x)"},
     like="x",
@@ -110,11 +134,6 @@ elementwise(
     "scipy.special.exp2(x)", d={"x": "0.6931471805599453 * ans"}, like="x",
     tf="tf_elementwise.exp2(x)",
     samples=s.one(s.anything),
-)  # fmt: skip
-
-elementwise(
-    "scipy.special.jv(v, x)", d={"x": "(rt.jv(v - 1, x) - rt.jv(v + 1, x)) / 2"}, aliases="rt.jv",
-    tf="tf_host.elementwise('scipy.special.jv', v, x)", samples=s.two(s.positive),
 )  # fmt: skip
 
 
@@ -146,15 +165,3 @@ primitive(
     jvp={"x": "x_dot - np.sum(np.exp(ans) * x_dot, axis=axis, keepdims=True)"},
     samples=s.calls(((3,), {}), ((2, 3), {"axis": 0}), ((2, 3), {"axis": -1}), ((2, 3), {})),
 )  # fmt: skip
-
-ON_TENSORS = {
-    "beta": "tf_special.beta(*x)", "gammainc": "tf.math.igamma(*x)", "gammaincc": "tf.math.igammac(*x)",
-    "betainc": "tf.math.betainc(*x)", "zeta": "tf_special.zeta(*x)", "ndtri": "tf.math.ndtri(*x)",
-    "erfcinv": "tf.math.erfcinv(*x)",
-}  # fmt: skip
-for name in ("beta", "gammainc", "gammaincc", "betainc", "i0", "i1", "j0", "j1", "iv", "kv",
-             "zeta", "erfcx", "log_ndtr", "ndtri", "erfcinv"):  # fmt: skip
-    missing(
-        f"scipy.special.{name}(*x)", "there is no rule yet; declare one for your function",
-        tf=ON_TENSORS.get(name),
-    )  # fmt: skip
