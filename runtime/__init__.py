@@ -252,6 +252,7 @@ from redraft.runtime.special import (
     spherical_jn,
     spherical_kn,
     spherical_yn,
+    t_density,
     y1,
     yv,
     zeta,

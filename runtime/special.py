@@ -246,3 +246,13 @@ def beta_density(a: Any, b: Any, x: Any) -> Any:
 
     value = np.exp(special.xlogy(a - 1, x) + special.xlog1py(b - 1, -x) - special.betaln(a, b))
     return value.astype(np.result_type(a, b, x, 1.0))[()]
+
+
+def t_density(df: Any, t: Any) -> Any:
+    """The density of Student's distribution."""
+    import numpy as np
+    from scipy import special
+
+    height = special.betaln(df / 2, 0.5) + 0.5 * np.log(df)
+    value = np.exp(-(df + 1) / 2 * np.log1p(t * t / df) - height)
+    return value.astype(np.result_type(df, t, 1.0))[()]

@@ -12,6 +12,7 @@ from redraft.runtime import incomplete
 from redraft.runtime import numpy as rnp
 from redraft.runtime.tf_arrays import float_type, number, tensor
 from redraft.runtime.tf_elementwise import isnan_of
+from redraft.runtime.tf_normal import ndtr
 
 
 def logit(x: Any) -> Any:
@@ -268,6 +269,24 @@ def beta_density(a: Any, b: Any, x: Any) -> Any:
     dtype = float_type(a, b, x)
     a, b, x = same_shape_in_double((a, b, x))
     return tf.cast(tf.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b)), dtype)
+
+
+def t_density(df: Any, t: Any) -> Any:
+    """The density of Student's distribution."""
+    dtype = float_type(df, t)
+    df, t = same_shape_in_double((df, t))
+    height = betaln(df / 2, 0.5 * tf.ones_like(df)) + 0.5 * tf.math.log(df)
+    return tf.cast(tf.exp(-(df + 1) / 2 * tf.math.log1p(t * t / df) - height), dtype)
+
+
+def stdtr(df: Any, t: Any) -> Any:
+    """Student's distribution function."""
+    square, half = t * t, 0.5 * tf.ones_like(t)
+    near = square < df  # where the other tail's argument would be rounded to 1
+    tail = 0.5 * tf.math.betainc(df / 2, half, df / (df + square))
+    tail = tf.where(near, 0.5 - 0.5 * tf.math.betainc(half, df / 2, square / (df + square)), tail)
+    value = tf.where(t > 0, 1 - tail, tail)
+    return tf.where(tf.math.is_inf(df), ndtr(t), tf.where(df > 0, value, math.nan * t))
 
 
 def gammainc_slope(order: int, *values: Any) -> Any:

@@ -54,10 +54,18 @@ EXEMPT: dict[tuple[str, str], str] = {
     ("ndarray.tolist", "second order"): "a nested list cannot be multiplied by its weights",
     ("ndarray.tolist", "complex"): "as above",
     ("np.longdouble", "jit"): "TensorFlow has no such type",
+    **{
+        (f"scipy.stats.multinomial.{m}", "complex"): "SciPy drops imaginary parts"
+        for m in ("logpmf", "pmf")
+    },
 }
 
 # arguments that must be symmetric: how a user makes them so
-SYMMETRIC = {"np.linalg.cholesky": "x"}
+SYMMETRIC = {
+    "np.linalg.cholesky": "x",
+    **{f"scipy.stats.multivariate_normal.{m}": "cov" for m in ("logpdf", "pdf")},
+    **{f"scipy.stats.multivariate_t.{m}": "shape" for m in ("logpdf", "pdf")},
+}
 
 
 def is_for_users(row):
@@ -93,7 +101,8 @@ def laws(law):
 
 
 def is_default(row):
-    return row.kind == "definition"
+    """Distributions have a test of their own (test_densities.py), which compiles many at a time."""
+    return row.kind == "definition" and not row.name.startswith("scipy.stats.")
 
 
 # A user's function for each form of a call
@@ -166,7 +175,7 @@ def call_text(row, sample):
             ]
             continue
         text = argument(names.get((name, None)), name, value, constants)
-        if name == SYMMETRIC.get(row.name):
+        if name == SYMMETRIC.get(row.name) and np.ndim(value) >= 2:
             text = f"({name} + np.swapaxes({name}, -1, -2)) / 2"
         required = parameter.default is inspect.Parameter.empty or row.name.startswith("math.")
         positional = required and "=" not in "".join(args)
@@ -458,6 +467,11 @@ REFUSED: dict[tuple[str, str], str] = {
     ("np.linalg.cholesky", "complex"): "the formula is that of real matrices",
     ("np.average", "complex"): "weights that are complex have no rule",
     ("scipy.special.digamma", "complex"): "SciPy's polygamma takes real numbers alone",
+    ("scipy.special.ive", "complex"): "exp(-|x|) has no complex derivative",
+    **{
+        (f"scipy.stats.multivariate_normal.{m}", "complex"): "as np.linalg.cholesky"
+        for m in ("logpdf", "pdf")
+    },
 }
 
 

@@ -26,5 +26,7 @@ def comb(N: Any, k: Any) -> Any:
 
 
 def factorial(n: Any) -> Any:
-    """`scipy.special.factorial`, 0 of negative numbers."""
+    """`scipy.special.factorial`; 0 of negative numbers. Arrays become float64, numbers do not."""
+    if np.ndim(n) > 0 and np.size(n) > 0:
+        n = np.float64(1.0) * np.asarray(n)
     return np.where(n < 0, 0.0, special.gamma(np.where(n < 0, 1.0, n) + 1))

@@ -166,6 +166,23 @@ def beta_slope(more_a: int, more_b: int) -> object:
 
 
 elementwise(
+    "scipy.special.stdtr(df, t)", tf="tf_special.stdtr(df, t)",
+    d={
+        "df": "-np.sign(t) / 4 * rt.betainc_slope(1, 0, df / 2, 0.5, df / (df + t * t)) - t * rt.t_density(df, t) / (2 * df)",
+        "t": "rt.t_density(df, t)",
+    },
+    samples=s.two(s.between(1.5, 6.0), s.apart()),
+)  # fmt: skip
+elementwise(
+    "rt.t_density(df, t)", tf="tf_special.t_density(df, t)",
+    d={
+        "df": "ans / 2 * (rt.digamma((df + 1) / 2) - rt.digamma(df / 2) - 1 / df - np.log1p(t * t / df)"
+              " + (df + 1) / df * t * t / (df + t * t))",
+        "t": "-ans * (df + 1) * t / (df + t * t)",
+    },
+    samples=s.two(s.between(1.5, 6.0), s.anything),
+)  # fmt: skip
+elementwise(
     "rt.gammainc_slope(order, a, x)", d={"a": gamma_slope_by_a, "x": gamma_slope_by_x},
     tf="tf_special.gammainc_slope(order, a, x)",
     samples=lambda rng: [(1, *pair) for pair in s.two(s.positive)(rng)],
