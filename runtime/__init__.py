@@ -138,7 +138,15 @@ from redraft.runtime.examples import (
     truths,
 )
 from redraft.runtime.exchanges import exchange, joined, parts, permute, reversed_perm
-from redraft.runtime.incomplete import betainc_slope, gammainc_slope
+from redraft.runtime.incomplete import (
+    betainc_da,
+    betainc_daa,
+    betainc_dab,
+    betainc_db,
+    betainc_dbb,
+    gammainc_da,
+    gammainc_daa,
+)
 from redraft.runtime.indexing import (
     add_at,
     item,

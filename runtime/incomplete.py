@@ -34,30 +34,49 @@ def _double_exponential(count: int) -> tuple[np.ndarray, np.ndarray]:
 PLACES, WEIGHTS = _double_exponential(121)
 
 
-def gammainc_slope(order: int, a: Any, x: Any) -> Any:
-    """A derivative of the regularised lower incomplete gamma function with respect to `a`.
+def gammainc_da(a: Any, x: Any) -> Any:
+    """The derivative of the regularised lower incomplete gamma function with respect to `a`."""
+    return _of_gamma(1, a, x)
 
-    Args:
-        order: 1 or 2.
-        a: the parameter, positive.
-        x: where the integral ends.
-    """
+
+def gammainc_daa(a: Any, x: Any) -> Any:
+    """The second derivative."""
+    return _of_gamma(2, a, x)
+
+
+def betainc_da(a: Any, b: Any, x: Any) -> Any:
+    """The derivative of the regularised incomplete beta function with respect to `a`."""
+    return _of_beta(1, 0, a, b, x)
+
+
+def betainc_db(a: Any, b: Any, x: Any) -> Any:
+    """The derivative with respect to `b`."""
+    return _of_beta(0, 1, a, b, x)
+
+
+def betainc_daa(a: Any, b: Any, x: Any) -> Any:
+    """The second derivative with respect to `a`."""
+    return _of_beta(2, 0, a, b, x)
+
+
+def betainc_dab(a: Any, b: Any, x: Any) -> Any:
+    """The mixed derivative with respect to `a` and `b`."""
+    return _of_beta(1, 1, a, b, x)
+
+
+def betainc_dbb(a: Any, b: Any, x: Any) -> Any:
+    """The second derivative with respect to `b`."""
+    return _of_beta(0, 2, a, b, x)
+
+
+def _of_gamma(order: int, a: Any, x: Any) -> Any:
     import scipy.special
 
     dtype = np.result_type(a, x, 1.0)
     return gamma_slope(np, scipy.special, order, *_doubles(a, x)).astype(dtype)[()]
 
 
-def betainc_slope(by_a: int, by_b: int, a: Any, b: Any, x: Any) -> Any:
-    """A derivative of the regularised incomplete beta function with respect to its parameters.
-
-    Args:
-        by_a: how many times by `a`; together with `by_b` 1 or 2.
-        by_b: how many times by `b`.
-        a: the first parameter, positive.
-        b: the second parameter, positive.
-        x: where the integral ends, between 0 and 1.
-    """
+def _of_beta(by_a: int, by_b: int, a: Any, b: Any, x: Any) -> Any:
     import scipy.special
 
     dtype = np.result_type(a, b, x, 1.0)
@@ -69,7 +88,15 @@ def _doubles(*values: Any) -> list:
 
 
 def gamma_slope(xp: Any, special: Any, order: int, a: Any, x: Any) -> Any:
-    """`gammainc_slope` of float64 arrays of one shape, in namespaces like NumPy's and SciPy's."""
+    """A derivative of `gammainc` by `a`, of float64 arrays of one shape.
+
+    Args:
+        xp: a namespace like NumPy.
+        special: one like `scipy.special`.
+        order: 1 or 2.
+        a: the parameter, positive.
+        x: where the integral ends.
+    """
     known, inside = (a > 0) & (x >= 0), (a > 0) & (x > 0) & (x < xp.inf)
     a, x = _inner(xp, inside, 1.0, a, x)
     log_x, center = xp.log(x), special.digamma(a)
@@ -89,7 +116,17 @@ def gamma_slope(xp: Any, special: Any, order: int, a: Any, x: Any) -> Any:
 
 
 def beta_slope(xp: Any, special: Any, by_a: int, by_b: int, a: Any, b: Any, x: Any) -> Any:
-    """`betainc_slope` of float64 arrays of one shape, in namespaces like NumPy's and SciPy's."""
+    """A derivative of `betainc` by its parameters, of float64 arrays of one shape.
+
+    Args:
+        xp: a namespace like NumPy.
+        special: one like `scipy.special`.
+        by_a: how many times by `a`; together with `by_b` 1 or 2.
+        by_b: how many times by `b`.
+        a: the first parameter, positive.
+        b: the second parameter, positive.
+        x: where the integral ends, between 0 and 1.
+    """
     known, inside = (a > 0) & (b > 0) & (x >= 0) & (x <= 1), (a > 0) & (b > 0) & (x > 0) & (x < 1)
     a, b, x = _inner(xp, inside, 0.5, a, b, x)
     log_x, log_y, of_both = xp.log(x), xp.log1p(-x), special.digamma(a + b)

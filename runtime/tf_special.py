@@ -289,17 +289,50 @@ def stdtr(df: Any, t: Any) -> Any:
     return tf.where(tf.math.is_inf(df), ndtr(t), tf.where(df > 0, value, math.nan * t))
 
 
-def gammainc_slope(order: int, *values: Any) -> Any:
+def gammainc_da(a: Any, x: Any) -> Any:
+    """A derivative of `gammainc` by its parameter."""
+    return slope_of_gamma(1, a, x)
+
+
+def gammainc_daa(a: Any, x: Any) -> Any:
+    """A derivative of `gammainc` by its parameter."""
+    return slope_of_gamma(2, a, x)
+
+
+def betainc_da(a: Any, b: Any, x: Any) -> Any:
+    """A derivative of `betainc` by its parameters."""
+    return slope_of_beta(1, 0, a, b, x)
+
+
+def betainc_db(a: Any, b: Any, x: Any) -> Any:
+    """A derivative of `betainc` by its parameters."""
+    return slope_of_beta(0, 1, a, b, x)
+
+
+def betainc_daa(a: Any, b: Any, x: Any) -> Any:
+    """A derivative of `betainc` by its parameters."""
+    return slope_of_beta(2, 0, a, b, x)
+
+
+def betainc_dab(a: Any, b: Any, x: Any) -> Any:
+    """A derivative of `betainc` by its parameters."""
+    return slope_of_beta(1, 1, a, b, x)
+
+
+def betainc_dbb(a: Any, b: Any, x: Any) -> Any:
+    """A derivative of `betainc` by its parameters."""
+    return slope_of_beta(0, 2, a, b, x)
+
+
+def slope_of_gamma(order: int, *values: Any) -> Any:
     """Derivatives of `gammainc` by its parameter."""
-    dtype = float_type(*values)
-    values = same_shape_in_double(values)
+    dtype, values = float_type(*values), same_shape_in_double(values)
     return tf.cast(incomplete.gamma_slope(rnp, rnp.scipy.special, order, *values), dtype)
 
 
-def betainc_slope(by_a: int, by_b: int, *values: Any) -> Any:
+def slope_of_beta(by_a: int, by_b: int, *values: Any) -> Any:
     """Derivatives of `betainc` by its parameters."""
-    dtype = float_type(*values)
-    values = same_shape_in_double(values)
+    dtype, values = float_type(*values), same_shape_in_double(values)
     return tf.cast(incomplete.beta_slope(rnp, rnp.scipy.special, by_a, by_b, *values), dtype)
 
 

@@ -223,7 +223,7 @@ def halfnorm_logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     z = standard(x, loc, scale)
     out = z < 0
     z = np.where(out, 1.0, z)
-    return np.where(out, -np.inf, 0.5 * math.log(2 / math.pi) - 0.5 * z * z - np.log(scale))
+    return np.where(out, -np.inf, 0.5 * math.log(2 / math.pi) - 0.5 * z**2 - np.log(scale))
 
 
 def halfnorm_pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -304,7 +304,7 @@ def rayleigh_logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     z = standard(x, loc, scale)
     out = z <= 0
     z = np.where(out, 1.0, z)
-    return np.where(out, -np.inf, np.log(z) - 0.5 * z * z - np.log(scale))
+    return np.where(out, -np.inf, np.log(z) - 0.5 * z**2 - np.log(scale))
 
 
 def rayleigh_pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -330,7 +330,7 @@ def rayleigh_sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def rayleigh_logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.rayleigh.logsf`."""
     z = np.maximum(standard(x, loc, scale), 0.0)
-    return -0.5 * z * z
+    return -0.5 * z**2
 
 
 def rayleigh_ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:

@@ -202,7 +202,7 @@ def truncnorm_logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> An
     a, b = np.multiply(1.0, a), np.where(np.less(a, b), b, np.nan)
     out = (z < a) | (z > b)
     y = np.where(out, 0.0, z)
-    return np.where(out, -np.inf, -0.5 * y * y - LOG_ROOT_2PI - log_mass(a, b) - np.log(scale))
+    return np.where(out, -np.inf, -0.5 * y**2 - LOG_ROOT_2PI - log_mass(a, b) - np.log(scale))
 
 
 def truncnorm_pdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:

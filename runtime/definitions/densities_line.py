@@ -20,7 +20,7 @@ from redraft.runtime.definitions.support import (
 def norm_logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.norm.logpdf`."""
     z = standard(x, loc, scale)
-    return -0.5 * z * z - LOG_ROOT_2PI - np.log(scale)
+    return -0.5 * z**2 - LOG_ROOT_2PI - np.log(scale)
 
 
 def norm_pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -61,7 +61,7 @@ def norm_isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def skewnorm_logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.skewnorm.logpdf`."""
     z = standard(x, loc, scale)
-    return math.log(2) - 0.5 * z * z - LOG_ROOT_2PI + special.log_ndtr(a * z) - np.log(scale)
+    return math.log(2) - 0.5 * z**2 - LOG_ROOT_2PI + special.log_ndtr(a * z) - np.log(scale)
 
 
 def skewnorm_pdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:

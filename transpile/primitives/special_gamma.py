@@ -6,13 +6,7 @@ Derivatives by the parameters of incomplete functions are integrals (runtime/inc
 from __future__ import annotations
 
 from redraft.transpile.primitives import samples as s
-from redraft.transpile.primitives.table import (
-    BindError,
-    Call,
-    definition,
-    elementwise,
-    no_derivative,
-)
+from redraft.transpile.primitives.table import definition, elementwise, no_derivative
 
 
 def on_host(name: str, *parameters: str) -> str:
@@ -113,62 +107,10 @@ elementwise(
 )  # fmt: skip
 
 
-def order_of(call: Call, *names: str) -> tuple[int, ...]:
-    """How often a derivative has been taken, of a call that a template wrote."""
-    return tuple(call.constant(name) for name in names)
-
-
-def gamma_slope_by_x(call: Call) -> str:
-    """The derivative of the density of gamma by `a`: a score, and what its square is above its variance."""
-    score = "(np.log(x) - rt.digamma(a))"
-    if order_of(call, "order") == (2,):
-        score = f"({score} ** 2 - rt.polygamma(1, a))"
-    return f"rt.gamma_density(a, x) * {score}"
-
-
-def gamma_slope_by_a(call: Call) -> str:
-    """The derivative of second order; of third order there is none."""
-    if order_of(call, "order") != (1,):
-        raise BindError(
-            "a third derivative by `a` of gammainc, gammaincc or gammaincinv has no rule"
-        )
-    return "rt.gammainc_slope(2, a, x)"
-
-
-def beta_slope_by_x(call: Call) -> str:
-    """The same for the density of beta."""
-    of_a, of_b = (
-        "(np.log(x) - rt.digamma(a) + rt.digamma(a + b))",
-        "(np.log1p(-x) - rt.digamma(b) + rt.digamma(a + b))",
-    )
-    factor = {
-        (1, 0): of_a,
-        (0, 1): of_b,
-        (1, 1): f"({of_a} * {of_b} + rt.polygamma(1, a + b))",
-        (2, 0): f"({of_a} ** 2 - rt.polygamma(1, a) + rt.polygamma(1, a + b))",
-        (0, 2): f"({of_b} ** 2 - rt.polygamma(1, b) + rt.polygamma(1, a + b))",
-    }[order_of(call, "by_a", "by_b")]
-    return f"rt.beta_density(a, b, x) * {factor}"
-
-
-def beta_slope(more_a: int, more_b: int) -> object:
-    """A rule for one more derivative by a parameter."""
-
-    def rule(call: Call) -> str:
-        by_a, by_b = order_of(call, "by_a", "by_b")
-        if by_a + by_b > 1:
-            raise BindError(
-                "a third derivative by `a` and `b` of betainc, betaincc or betaincinv has no rule"
-            )
-        return f"rt.betainc_slope({by_a + more_a}, {by_b + more_b}, a, b, x)"
-
-    return rule
-
-
 elementwise(
     "scipy.special.stdtr(df, t)", tf="tf_special.stdtr(df, t)",
     d={
-        "df": "-np.sign(t) / 4 * rt.betainc_slope(1, 0, df / 2, 0.5, df / (df + t * t)) - t * rt.t_density(df, t) / (2 * df)",
+        "df": "-np.sign(t) / 4 * rt.betainc_da(df / 2, 0.5, df / (df + t * t)) - t * rt.t_density(df, t) / (2 * df)",
         "t": "rt.t_density(df, t)",
     },
     samples=s.two(s.between(1.5, 6.0), s.apart()),
@@ -182,34 +124,40 @@ elementwise(
     },
     samples=s.two(s.between(1.5, 6.0), s.anything),
 )  # fmt: skip
-elementwise(
-    "rt.gammainc_slope(order, a, x)", d={"a": gamma_slope_by_a, "x": gamma_slope_by_x},
-    tf="tf_special.gammainc_slope(order, a, x)",
-    samples=lambda rng: [(1, *pair) for pair in s.two(s.positive)(rng)],
-)  # fmt: skip
-elementwise(
-    "rt.betainc_slope(by_a, by_b, a, b, x)",
-    d={"a": beta_slope(1, 0), "b": beta_slope(0, 1), "x": beta_slope_by_x},
-    tf="tf_special.betainc_slope(by_a, by_b, a, b, x)",
-    samples=lambda rng: [(*order, *triple) for order, triple in zip(
-        ((1, 0), (0, 1), (1, 0)), PARAMETERS_OF_BETA(rng), strict=False)],
-)  # fmt: skip
-
+SCORE = "(np.log(x) - rt.digamma(a))"
+SCORE_A = "(np.log(x) - rt.digamma(a) + rt.digamma(a + b))"
+SCORE_B = "(np.log1p(-x) - rt.digamma(b) + rt.digamma(a + b))"
 PARAMETERS_OF_BETA = s.three(s.positive, s.positive, s.between(0.1, 0.9))
 
+SLOPES = {
+    # name: derivative by x over the density, derivatives by parameters
+    "gammainc_da(a, x)": (SCORE, {"a": "rt.gammainc_daa(a, x)"}),
+    "gammainc_daa(a, x)": (f"({SCORE} ** 2 - rt.polygamma(1, a))", {}),
+    "betainc_da(a, b, x)": (SCORE_A, {"a": "rt.betainc_daa(a, b, x)", "b": "rt.betainc_dab(a, b, x)"}),
+    "betainc_db(a, b, x)": (SCORE_B, {"a": "rt.betainc_dab(a, b, x)", "b": "rt.betainc_dbb(a, b, x)"}),
+    "betainc_daa(a, b, x)": (f"({SCORE_A} ** 2 - rt.polygamma(1, a) + rt.polygamma(1, a + b))", {}),
+    "betainc_dab(a, b, x)": (f"({SCORE_A} * {SCORE_B} + rt.polygamma(1, a + b))", {}),
+    "betainc_dbb(a, b, x)": (f"({SCORE_B} ** 2 - rt.polygamma(1, b) + rt.polygamma(1, a + b))", {}),
+}  # fmt: skip
+for text, (score, by_parameters) in SLOPES.items():
+    density = "rt.gamma_density(a, x)" if text.startswith("gamma") else "rt.beta_density(a, b, x)"
+    elementwise(
+        f"rt.{text}", d={**by_parameters, "x": f"{density} * {score}"}, tf=f"tf_special.{text}",
+        samples=s.two(s.positive) if text.startswith("gamma") else PARAMETERS_OF_BETA,
+    )  # fmt: skip
 elementwise(
     "scipy.special.gammainc(a, x)", tf="tf_special.gammainc(a, x)",
-    d={"a": "rt.gammainc_slope(1, a, x)", "x": "rt.gamma_density(a, x)"}, samples=s.two(s.positive),
+    d={"a": "rt.gammainc_da(a, x)", "x": "rt.gamma_density(a, x)"}, samples=s.two(s.positive),
 )  # fmt: skip
 elementwise(
     "scipy.special.gammaincc(a, x)", tf="tf_special.gammaincc(a, x)",
-    d={"a": "-rt.gammainc_slope(1, a, x)", "x": "-rt.gamma_density(a, x)"}, samples=s.two(s.positive),
+    d={"a": "-rt.gammainc_da(a, x)", "x": "-rt.gamma_density(a, x)"}, samples=s.two(s.positive),
 )  # fmt: skip
 for name, sign in {"gammaincinv": "", "gammainccinv": "-"}.items():
     elementwise(
         f"scipy.special.{name}(a, y)", tf=on_host(name, "a", "y"),
         d={
-            "a": "-rt.gammainc_slope(1, a, ans) / rt.gamma_density(a, ans)",
+            "a": "-rt.gammainc_da(a, ans) / rt.gamma_density(a, ans)",
             "y": f"{sign}1 / rt.gamma_density(a, ans)",
         },
         samples=s.two(s.positive, s.between(0.1, 0.9)),
@@ -218,7 +166,7 @@ for name, sign in {"betainc": "", "betaincc": "-"}.items():
     elementwise(
         f"scipy.special.{name}(a, b, x)", tf=f"tf_special.{name}(a, b, x)",
         d={
-            "a": f"{sign}rt.betainc_slope(1, 0, a, b, x)", "b": f"{sign}rt.betainc_slope(0, 1, a, b, x)",
+            "a": f"{sign}rt.betainc_da(a, b, x)", "b": f"{sign}rt.betainc_db(a, b, x)",
             "x": f"{sign}rt.beta_density(a, b, x)",
         },
         samples=PARAMETERS_OF_BETA,
@@ -227,8 +175,8 @@ for name, sign in {"betaincinv": "", "betainccinv": "-"}.items():
     elementwise(
         f"scipy.special.{name}(a, b, y)", tf=on_host(name, "a", "b", "y"),
         d={
-            "a": "-rt.betainc_slope(1, 0, a, b, ans) / rt.beta_density(a, b, ans)",
-            "b": "-rt.betainc_slope(0, 1, a, b, ans) / rt.beta_density(a, b, ans)",
+            "a": "-rt.betainc_da(a, b, ans) / rt.beta_density(a, b, ans)",
+            "b": "-rt.betainc_db(a, b, ans) / rt.beta_density(a, b, ans)",
             "y": f"{sign}1 / rt.beta_density(a, b, ans)",
         },
         samples=PARAMETERS_OF_BETA,
