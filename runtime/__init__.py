@@ -256,6 +256,7 @@ from redraft.runtime.special import (
     kv,
     kve,
     polygamma,
+    real_factors,
     spherical_in,
     spherical_jn,
     spherical_kn,

@@ -256,3 +256,12 @@ def t_density(df: Any, t: Any) -> Any:
     height = special.betaln(df / 2, 0.5) + 0.5 * np.log(df)
     value = np.exp(-(df + 1) / 2 * np.log1p(t * t / df) - height)
     return value.astype(np.result_type(df, t, 1.0))[()]
+
+
+def real_factors(b: Any) -> Any:
+    """The factors of a sum of exponentials, if they are real: the logarithm of SciPy's has no rule otherwise."""
+    import numpy as np
+
+    if np.iscomplexobj(b):
+        raise TypeError("logsumexp: complex factors have no rule")
+    return b

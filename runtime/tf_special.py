@@ -157,29 +157,6 @@ def entr(x: Any) -> Any:
     return tf.where(x < 0, beyond, tf.where(isnan_of(x), x, value))
 
 
-def rel_entr(x: Any, y: Any) -> Any:
-    """``x log(x / y)``: 0 where `x` is 0, infinite outside of the domain."""
-    inside = tf.logical_and(x > 0, y > 0)
-    one = tf.ones_like(x)
-    a, b = tf.where(inside, x, one), tf.where(inside, y, one)
-    ratio = a / b
-    usable = tf.logical_and(ratio > 0, tf.math.is_finite(ratio))
-    log = tf.where(
-        usable, tf.math.log(tf.where(usable, ratio, one)), tf.math.log(a) - tf.math.log(b)
-    )
-    at_zero = tf.logical_and(tf.equal(x, 0), y >= 0)
-    edge = tf.where(at_zero, tf.zeros_like(x), math.inf * one)
-    lost = tf.logical_or(isnan_of(x), isnan_of(y))
-    return tf.where(lost, math.nan * one, tf.where(inside, a * log, edge))
-
-
-def kl_div(x: Any, y: Any) -> Any:
-    """``x log(x / y) - x + y``."""
-    inside = tf.logical_and(x > 0, y > 0)
-    edge = tf.where(tf.logical_and(tf.equal(x, 0), y >= 0), y, rel_entr(x, y))
-    return tf.where(inside, rel_entr(x, y) - x + y, edge)
-
-
 def huber(delta: Any, r: Any) -> Any:
     """A parabola up to `delta`, then straight lines; infinite for negative `delta`."""
     size = tf.abs(r)

@@ -467,6 +467,7 @@ REFUSED: dict[tuple[str, str], str] = {
     ("np.linalg.cholesky", "complex"): "the formula is that of real matrices",
     ("np.average", "complex"): "weights that are complex have no rule",
     ("scipy.special.digamma", "complex"): "SciPy's polygamma takes real numbers alone",
+    ("scipy.special.logsumexp", "complex"): "complex factors have no rule",
     ("scipy.special.ive", "complex"): "exp(-|x|) has no complex derivative",
     **{
         (f"scipy.stats.multivariate_normal.{m}", "complex"): "as np.linalg.cholesky"

@@ -249,6 +249,7 @@ def real_dot(a, b):
 # rows that NumPy evaluates on complex numbers and that have a rule for real ones alone
 REAL_ONLY = {
     "np.linalg.slogdet", "np.linalg.cholesky", "np.fmax", "np.fmin", "scipy.special.digamma",
+    "scipy.special.logsumexp",  # with complex factors
     "scipy.special.ive",  # exp(-|x|) has no complex derivative
     "np.average",  # with complex weights
 }  # fmt: skip

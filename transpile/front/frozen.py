@@ -36,7 +36,8 @@ class _Frozen:
         from redraft.transpile.front.scope import Scope  # it imports what imports this module
 
         self.source = source
-        local = set(source.parameters) | core.writes(source.node.body)
+        names = (n for n in core.walk(source.node) if isinstance(n, gast.Name))
+        local = {n.id for n in names if not isinstance(n.ctx, gast.Load)}  # nested functions' too
         self.scope = Scope(source, local, [])
 
     def open_calls(self) -> None:

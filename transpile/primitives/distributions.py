@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from redraft.transpile.primitives import samples as s
-from redraft.transpile.primitives.table import definition
+from redraft.transpile.primitives.table import definition, missing
 
 DENSITY, BELOW, ABOVE = "logpdf pdf", "cdf logcdf", "sf logsf"
 ALL = f"{DENSITY} {BELOW} {ABOVE} ppf isf"
@@ -113,6 +113,13 @@ for name, (methods, where, shapes, wrt) in DISCRETE.items():
             f"scipy.stats.{name}.{method}({', '.join(('k', *shapes))}, loc=0)",
             f"probabilities.{name}_{method}", wrt=wrt, samples=samples_of(where, shapes, ()),
         )  # fmt: skip
+for name in (*(n for family in CONTINUOUS.values() for n in family), *DISCRETE, "multivariate_normal",
+             "multivariate_t", "dirichlet", "multinomial"):  # fmt: skip
+    missing(
+        f"scipy.stats.{name}(*args)",
+        "a frozen distribution is followed only where methods of it are called at once; "
+        f"write `scipy.stats.{name}.method(x, …)`",
+    )
 
 # Distributions of vectors
 

@@ -10,7 +10,7 @@ import math
 from redraft.transpile.primitives import batching
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.reduce import AXES, beside, total
-from redraft.transpile.primitives.table import Call, elementwise, primitive
+from redraft.transpile.primitives.table import Call, definition, elementwise, primitive
 
 TWO_OVER_ROOT_PI = 1.1283791670955126
 ROOT_2_OVER_PI = 0.7978845608028654
@@ -108,13 +108,11 @@ elementwise(
     samples=s.one(s.positive),
     tf="tf_special.entr(x)",
 )
-elementwise(
-    "scipy.special.rel_entr(x, y)", d={"x": "(np.log(x / y) + 1)", "y": "-x / y"},
-    tf="tf_special.rel_entr(x, y)", samples=s.two(s.positive),
+definition(
+    "scipy.special.rel_entr(x, y)", "entropies.rel_entr", wrt=("x", "y"), samples=s.two(s.positive),
 )  # fmt: skip
-elementwise(
-    "scipy.special.kl_div(x, y)", d={"x": "np.log(x / y)", "y": "(1 - x / y)"},
-    tf="tf_special.kl_div(x, y)", samples=s.two(s.positive),
+definition(
+    "scipy.special.kl_div(x, y)", "entropies.kl_div", wrt=("x", "y"), samples=s.two(s.positive),
 )  # fmt: skip
 elementwise(
     "scipy.special.log1p(x)",
@@ -139,18 +137,55 @@ elementwise(
 
 def weights(call: Call) -> str:
     """Shares of the elements in a log of a sum of exponentials (softmax)."""
-    return f"np.exp(x - {beside(call, 'rt.unless_empty(ans)')})"
+    powers = f"np.exp(x - {beside(call, 'rt.unless_empty(ans)')})"
+    return powers if call.constant("b") is None else f"rt.real_factors(b) * {powers}"
 
 
+def pulled(call: Call, factor: str) -> str:
+    """What a cotangent gives to the exponents or the factors of a sum of exponentials."""
+    return f"{beside(call, 'ans_bar')} * {factor}"
+
+
+def exponents_bar(call: Call) -> str:
+    """The cotangent of the exponents, which factors may broadcast."""
+    bar = pulled(call, weights(call))
+    return bar if call.constant("b") is None else f"rt.unbroadcast({bar}, x)"
+
+
+def batched_sum(call: batching.Batching) -> str:
+    """Exponents and factors, aligned behind the batch axis."""
+    if call.constant("b") is None:
+        return batching.reduce(call)
+    call.spread("x", "b")
+    texts = batching.aligned(call, ["x", "b"])
+    whole = call.constant("axis") is None
+    texts["axis"] = batching.all_axes(call) if whole else batching.inner_axis(call, numbers=True)
+    return call.again(**texts)
+
+
+elementwise(
+    "rt.real_factors(b)", d={"b": "1"}, like="b", tf="b", samples=s.one(s.anything),
+)  # fmt: skip
+POWERS = "np.exp(x - {})"
 primitive(
-    "scipy.special.logsumexp(x, axis=None, *, keepdims=False)",
-    batch=batching.reduce,
-    tf="tf_reduce.logsumexp(x, axis, keepdims)",
+    "scipy.special.logsumexp(x, axis=None, b=None, keepdims=False)",
+    batch=batched_sum,
+    tf="tf_reduce.logsumexp(x, axis, keepdims, b)",
     rank=lambda c: 0 if c.constant("axis") is None and c.constant("keepdims") is False else None,
-    vjp={"x": lambda c: f"{beside(c, 'ans_bar')} * {weights(c)}"},
-    jvp={"x": lambda c: total(c, f"x_dot * {weights(c)}")},
-    samples=s.calls(*AXES),
-)
+    vjp={
+        "x": exponents_bar,
+        "b": lambda c: f"rt.unbroadcast({pulled(c, POWERS.format(beside(c, 'ans')))}, rt.real_factors(b))",
+    },
+    jvp={
+        "x": lambda c: total(c, f"x_dot * {weights(c)}"),
+        "b": lambda c: total(c, f"rt.real_factors(b_dot) * {POWERS.format(beside(c, 'ans'))}"),
+    },
+    samples=lambda rng: [
+        *s.calls(*AXES)(rng),
+        *(((s.anything(rng, (2, 3)),), {"axis": axis, "b": s.positive(rng, (2, 3))}) for axis in (0, 1, None)),
+        ((s.anything(rng, (2, 3)),), {"axis": 1, "b": s.positive(rng, (3,)), "keepdims": True}),
+    ],
+)  # fmt: skip
 primitive(
     "scipy.special.softmax(x, axis=None)", batch=batching.reduce, like="x",
     tf="tf_reduce.softmax(x, axis, False)",
