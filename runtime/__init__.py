@@ -168,6 +168,15 @@ from redraft.runtime.examples import (
 )
 from redraft.runtime.exchanges import exchange, joined, parts, permute, reversed_perm
 from redraft.runtime.fft import OTHER_NORM, fit_like, twice_inside
+from redraft.runtime.incomplete import (
+    betainc_da,
+    betainc_daa,
+    betainc_dab,
+    betainc_db,
+    betainc_dbb,
+    gammainc_da,
+    gammainc_daa,
+)
 from redraft.runtime.indexing import (
     add_at,
     item,
@@ -250,7 +259,43 @@ from redraft.runtime.shapes import (
     untile,
     untranspose,
 )
-from redraft.runtime.special import digamma, jv, polygamma
+from redraft.runtime.special import (
+    beta_density,
+    digamma,
+    erf,
+    erfcx,
+    expit,
+    expn,
+    gamma_density,
+    hyp0f1,
+    hyp1f1,
+    hyp2f1,
+    i0,
+    i0e,
+    i1,
+    i1e,
+    iv,
+    ive,
+    j0,
+    j1,
+    jv,
+    k0,
+    k0e,
+    k1,
+    k1e,
+    kv,
+    kve,
+    polygamma,
+    real_factors,
+    spherical_in,
+    spherical_jn,
+    spherical_kn,
+    spherical_yn,
+    t_density,
+    y1,
+    yv,
+    zeta,
+)
 from redraft.runtime.spectral import (
     best_cuts,
     count_above,

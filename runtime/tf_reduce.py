@@ -345,13 +345,19 @@ def bincount(x: Any) -> Any:
     return tensor(np.bincount(number(x, "np.bincount: the length of the result")))
 
 
-def logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
-    """``scipy.special.logsumexp``."""
-    x = tensor(x, float_type(x))
+def logsumexp(x: Any, axis: Any, keepdims: bool, b: Any = None) -> Any:
+    """``scipy.special.logsumexp``, with factors in front of the exponentials; NaN of a negative sum."""
+    dtype = float_type(x) if b is None else float_type(x, b)
+    x = tensor(x, dtype)
+    if b is not None:
+        b = tensor(b, dtype)
+        x = x + tf.zeros_like(b)
+        x = tf.where(tf.equal(b, 0), tf.constant(-np.inf, x.dtype), x)  # as SciPy
     axes = axis_numbers(axis, ndim(x))
     largest = tf.stop_gradient(extreme(x, axis, True, True))
     finite = tf.where(tf.math.is_finite(largest), largest, tf.zeros_like(largest))
-    summed = tf.math.log(tf.reduce_sum(tf.exp(x - finite), axes, keepdims))
+    powers = tf.exp(x - finite) if b is None else b * tf.exp(x - finite)
+    summed = tf.math.log(tf.reduce_sum(powers, axes, keepdims))
     return summed + (finite if keepdims else tf.reshape(finite, tf.shape(summed)))
 
 

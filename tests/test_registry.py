@@ -59,12 +59,18 @@ EXEMPT: dict[tuple[str, str], str] = {
         for name in ("np", "scipy")
         for f in ("eigh", "svd")
     },
+    **{
+        (f"scipy.stats.multinomial.{m}", "complex"): "SciPy drops imaginary parts"
+        for m in ("logpmf", "pmf")
+    },
 }
 
 # arguments that must be symmetric: how a user makes them so
 SYMMETRIC = {
     "np.linalg.cholesky": "x", **{f"np.linalg.{n}": "a" for n in ("eigh", "eigvalsh")},
     **{f"scipy.linalg.{n}": "a" for n in ("cholesky", "cho_factor", "eigh")},
+    **{f"scipy.stats.multivariate_normal.{m}": "cov" for m in ("logpdf", "pdf")},
+    **{f"scipy.stats.multivariate_t.{m}": "shape" for m in ("logpdf", "pdf")},
 }  # fmt: skip
 
 
@@ -101,7 +107,8 @@ def laws(law):
 
 
 def is_default(row):
-    return row.kind == "definition"
+    """Distributions have a test of their own (test_densities.py), which compiles many at a time."""
+    return row.kind == "definition" and not row.name.startswith("scipy.stats.")
 
 
 # A user's function for each form of a call
@@ -174,7 +181,7 @@ def call_text(row, sample):
             ]
             continue
         text = argument(names.get((name, None)), name, value, constants)
-        if name == SYMMETRIC.get(row.name):
+        if name == SYMMETRIC.get(row.name) and np.ndim(value) >= 2:
             text = f"({name} + np.conj(np.swapaxes({name}, -1, -2))) / 2"
         required = parameter.default is inspect.Parameter.empty or row.name.startswith("math.")
         positional = required and "=" not in "".join(args)
@@ -464,6 +471,12 @@ def test_complex(row):
 REFUSED: dict[tuple[str, str], str] = {
     ("np.average", "complex"): "weights that are complex have no rule",
     ("scipy.special.digamma", "complex"): "SciPy's polygamma takes real numbers alone",
+    ("scipy.special.logsumexp", "complex"): "complex factors have no rule",
+    ("scipy.special.ive", "complex"): "exp(-|x|) has no complex derivative",
+    **{
+        (f"scipy.stats.multivariate_normal.{m}", "complex"): "as np.linalg.cholesky"
+        for m in ("logpdf", "pdf")
+    },
 }
 
 

@@ -270,6 +270,8 @@ def with_imaginary_part(rng, value):
 # rows that NumPy evaluates on complex numbers and that have a rule for real ones alone
 REAL_ONLY = {
     "np.fmax", "np.fmin", "scipy.special.digamma",
+    "scipy.special.logsumexp",  # with complex factors
+    "scipy.special.ive",  # exp(-|x|) has no complex derivative
     "np.average",  # with complex weights
 }  # fmt: skip
 
@@ -358,7 +360,10 @@ def narrow(leaf):
     return leaf.astype(np.complex64 if np.iscomplexobj(leaf) else np.float32)
 
 
-NOT_IN_JAX = {"np.arange", "np.linalg.slogdet", "np.astype", "np.array"}
+NOT_IN_JAX = {
+    "np.arange", "np.linalg.slogdet", "np.astype", "np.array",
+    "scipy.special.spence",  # its derivative is NaN at some points between 1.5 and 2
+}  # fmt: skip
 JAX_MODULES = {"np": jax.numpy, "scipy": jax.scipy}
 
 
@@ -492,6 +497,34 @@ CONVENTIONS = [
     ("scipy.special.xlogy", (0.0, 0.0), 0, -INF, JAX),
     ("scipy.special.xlogy", (0.0, 2.0), 1, 0.0, JAX),
     ("scipy.special.logsumexp", ([-INF, 0.0],), 0, [0.0, 1.0], JAX),
+    ("scipy.special.entr", (0.0,), 0, INF, JAX),
+    ("scipy.special.rel_entr", (0.0, 1.0), 0, 0.0, JAX),
+    ("scipy.special.rel_entr", (0.0, 0.0), 1, 0.0, JAX),
+    ("scipy.special.rel_entr", (1.0, 0.0), 1, 0.0, JAX),
+    ("scipy.special.kl_div", (0.0, 1.0), 0, -1.0, JAX),
+    ("scipy.special.kl_div", (0.0, 0.0), 1, 1.0, JAX),
+    ("scipy.special.logit", (0.0,), 0, INF, JAX),
+    ("scipy.special.logit", (1.0,), 0, INF, JAX),
+    ("scipy.special.erfinv", (1.0,), 0, INF, JAX),
+    ("scipy.special.ndtri", (0.0,), 0, INF, "as scipy.special.erfinv; JAX: 0"),
+    ("scipy.special.log_ndtr", (-40.0,), 0, 40.02496884720727, JAX),
+    ("scipy.special.log_ndtr", (-1e10,), 0, 1e10, "exact; JAX cancels: 0"),
+    ("scipy.special.expit", (-800.0,), 0, 0.0, JAX),
+    ("scipy.special.softmax", ([1e4, 0.0],), 0, [0.0, 0.0], JAX),
+    ("scipy.special.i0e", (0.0,), 0, 0.0, JAX),
+    ("scipy.special.i1", (0.0,), 0, 0.5, JAX),
+    ("scipy.special.gammainc", (2.0, 0.0), 1, 0.0, JAX),
+    ("scipy.special.gammainc", (1.0, 0.0), 1, 1.0, "the limit; JAX: NaN"),
+    ("scipy.special.betainc", (1.0, 1.0, 0.0), 2, 1.0, "the limit; JAX: NaN"),
+    ("scipy.special.spence", (1.0,), 0, -1.0, "exact; JAX: 0"),
+    ("scipy.special.boxcox", (2.0, 0.0), 1, 0.2402265069591007, "the limit; JAX: 0"),
+    ("scipy.special.huber", (1.0, 1.0), 1, 1.0, "both sides agree"),
+    ("scipy.stats.norm.logpdf", (0.0, 0.0, 1.0), 0, 0.0, JAX),
+    ("scipy.stats.expon.logpdf", (-1.0, 0.0, 1.0), 0, 0.0, "constant outside of the support"),
+    ("scipy.stats.gamma.logpdf", (-1.0, 2.0, 0.0, 1.0), 1, 0.0, JAX),
+    ("scipy.stats.beta.logpdf", (1.5, 2.0, 3.0, 0.0, 1.0), 1, 0.0, JAX),
+    ("scipy.stats.uniform.logpdf", (2.0, 0.0, 1.0), 2, 0.0, JAX),
+    ("scipy.stats.laplace.logpdf", (0.0, 0.0, 1.0), 0, 0.0, "as np.absolute"),
 ]
 
 

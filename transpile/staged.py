@@ -138,6 +138,15 @@ class StagedModule(Stand):
         setattr(self, name, value)
         return value
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """A distribution of SciPy's, frozen: of numbers that are known."""
+        if holds_tensor((args, kwargs)):
+            raise TensorError(
+                "a frozen distribution cannot be traced; pass its parameters to the method: "
+                "write `scipy.stats.norm.logpdf(x, loc, scale)`"
+            )
+        return self.original(*args, **kwargs)
+
 
 class Operators:
     """Python's operators: ``op.add``, and in place ``op.iadd``."""

@@ -93,6 +93,11 @@ def two(first: Make, second: Make | None = None) -> Callable[[Rng], list]:
     return lambda rng: [(first(rng, a), second(rng, b)) for a, b in BROADCASTS]
 
 
+def three(first: Make, second: Make, third: Make) -> Callable[[Rng], list]:
+    """Samples of a function of three arrays that are broadcast together."""
+    return lambda rng: [(first(rng, a), second(rng, b), third(rng, a)) for a, b in BROADCASTS]
+
+
 def calls(*shapes_and_options: Any, make: Make = anything) -> Callable[[Rng], list]:
     """Samples from ``(shape, keywords)`` pairs: one array each, and the keywords as they are."""
     return lambda rng: [((make(rng, shape),), dict(kw)) for shape, kw in shapes_and_options]
