@@ -385,6 +385,8 @@ class Batcher(BatchedClosures):
         is_read = isinstance(node, gast.Subscript) and isinstance(known, Array) and known.batched
         if not is_read or not self.batches.copies or known.rank:
             return node
+        if known.rank is None and getattr(node, "of_container", False):
+            return node  # it stands in a tuple or a list, as under a name of its own
         if known.rank is None:
             raise self.refuse(
                 node, "a part of an array of unknown rank beside changes in place: it may be a number "
