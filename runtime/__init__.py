@@ -106,6 +106,7 @@ from redraft.runtime.cotangents import (
     zeros_like,
     zeros_of_fields,
 )
+from redraft.runtime.definitions.sorting import searchsorted_rows
 from redraft.runtime.elementwise import (
     conj,
     finite,

@@ -21,7 +21,6 @@ import numpy as np
 
 from redraft.runtime.tensors import (
     PLAIN_CLASSES,
-    TensorError,
     holds_tensor,
     is_tensor,
     one_is_tensor,

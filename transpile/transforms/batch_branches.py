@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import Any
 
@@ -18,12 +19,14 @@ from redraft.transpile.analysis.batched import (
     Items,
     Many,
     Nothing,
+    Text,
     Value,
     is_batched,
     join,
     unshared,
 )
 from redraft.transpile.analysis.liveness import definite_writes, mark_live
+from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_names import (
     Condition,
     Env,
@@ -47,6 +50,10 @@ class BatchedBranches(BatchedStores):
         if isinstance(node.body[-1], gast.Break):
             self.leave_loop(node)
             return
+        always = self.decided(node.test)
+        if always is not None:
+            self.lines += self.block(node.body if always else node.orelse)
+            return
         guarded = self.guarded(node)
         if guarded is not None:
             self.stmt_If(guarded)
@@ -56,6 +63,60 @@ class BatchedBranches(BatchedStores):
             self.masked_if(node, test)
         else:
             self.plain_if(node, test)
+
+    def decided(self, test: Any) -> bool | None:
+        """What a condition is in every run, where it asks how the function was called.
+
+        That is for a parameter that stays as it is: is it None, which text is it, how many values has
+        ``*args``? (An argument that is not None here may be None in another run.)
+        """
+        if isinstance(test, gast.UnaryOp) and isinstance(test.op, gast.Not):
+            inner = self.decided(test.operand)
+            return None if inner is None else not inner
+        if core.is_name(test):
+            count = self.count_of_rest(test)
+            return None if count is None else count > 0
+        if not isinstance(test, gast.Compare) or len(test.ops) != 1:
+            return None
+        return self.decided_comparison(test.left, test.ops[0], test.comparators[0])
+
+    def decided_comparison(self, left: Any, op: Any, right: Any) -> bool | None:
+        """See `decided`."""
+        wanted, inside = table.literal(right), getattr(left, "args", ())
+        if wanted is table.UNKNOWN:
+            return None
+        if isinstance(left, gast.Call) and getattr(left.func, "id", "") == "len":
+            count = self.count_of_rest(inside[0])
+            if count is not None and isinstance(op, (gast.Eq, gast.NotEq)):
+                return (count == wanted) is isinstance(op, gast.Eq)
+            return None
+        known = self.unchanged_parameter(left)
+        if known == Nothing() and wanted is None and isinstance(op, (gast.Is, gast.IsNot)):
+            return isinstance(op, gast.Is)
+        if isinstance(known, Text) and isinstance(op, (gast.Eq, gast.NotEq)):
+            return (known.value == wanted) is isinstance(op, gast.Eq)
+        if isinstance(known, Text) and isinstance(op, (gast.In, gast.NotIn)):
+            return (known.value in wanted) is isinstance(op, gast.In)
+        return None
+
+    def unchanged_parameter(self, node: Any) -> Value:
+        """The description of a parameter that is assigned nowhere, or None."""
+        if not core.is_name(node) or node.id not in self.start:
+            return None
+        return None if node.id in self.assigned else self.start[node.id]
+
+    @functools.cached_property
+    def assigned(self) -> set[str]:
+        """The names that the function assigns anywhere."""
+        return core.writes(self.body)
+
+    def count_of_rest(self, node: Any) -> int | None:
+        """How many values ``*args`` has, if it is that."""
+        rest = self.source.node.args.vararg
+        known = self.unchanged_parameter(node)
+        if rest is None or known is None or node.id != rest.id:
+            return None
+        return len(known.parts) if isinstance(known, Items) else None
 
     def guarded(self, node: gast.If) -> gast.If | None:
         """``if i < n and x[i] > 0`` as two conditions, the first of which is the same for all."""

@@ -353,6 +353,9 @@ class BatchedExpressions(BatchedHelpers):
         return self.is_boolean(node)
 
     def expr_IfExp(self, node: gast.IfExp) -> Result:
+        always = self.decided(node.test)
+        if always is not None:
+            return self.expression(node.body if always else node.orelse)
         test, known = self.test(node.test)
         for part in (node.body, node.orelse):
             if isinstance(self.env.get(getattr(part, "id", None)), (Items, Many, Entries)):

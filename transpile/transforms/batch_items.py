@@ -22,7 +22,12 @@ from redraft.transpile.analysis.batched import (
 from redraft.transpile.front.scope import UNKNOWN
 from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_expressions import BatchedExpressions
-from redraft.transpile.transforms.batch_names import Result, is_inner_shape, of_container, shared_all
+from redraft.transpile.transforms.batch_names import (
+    Result,
+    is_inner_shape,
+    of_container,
+    shared_all,
+)
 
 
 class BatchedItems(BatchedExpressions):
