@@ -16,7 +16,7 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any) -> Any:
     rows = np.reshape(lines, (int(np.prod(rest)), np.shape(lines)[-1]))
     found = np.stack([np.asarray(func1d(rows[i], *args)) for i in range(np.shape(rows)[0])])
     inner = np.shape(found)[1:]
-    found = np.reshape(found, (*rest, *inner))
+    found = np.reshape(found, rest + inner)
     axis = axis % np.ndim(arr)
     places = tuple(range(axis, axis + len(inner)))
     return np.moveaxis(found, tuple(range(len(rest), len(rest) + len(inner))), places)

@@ -41,7 +41,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     places = np.where(places < 0, places + n, places)
     if np.min(places) < 0 or np.max(places) > n:
         raise IndexError(f"index {obj} is out of bounds for axis {axis} with size {n}")
-    new = np.broadcast_to(new, (len(places), *np.shape(rest)[1:]))
+    new = np.broadcast_to(new, (len(places),) + np.shape(rest)[1:])
     order = np.argsort(places, kind="stable")
     taken = np.sort(places) + np.arange(len(places))  # where the new ones stand in the result
     source = np.zeros(n + len(places), int)
@@ -55,7 +55,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
 def _leading(new: Any, rank: int, axis: int) -> Any:
     """Values that broadcast against slices, with the axis of the places in front."""
     if np.ndim(new) < rank:
-        new = np.reshape(new, (*(1,) * (rank - np.ndim(new)), *np.shape(new)))
+        new = np.reshape(new, (1,) * (rank - np.ndim(new)) + np.shape(new))
     return np.moveaxis(new, axis, 0)
 
 
@@ -113,7 +113,7 @@ def _joined(arrays: Any, depth: int, rank: int) -> Any:
     """Nested lists as one array of a rank."""
     if depth == 0:
         a = np.asarray(arrays)
-        return np.reshape(a, (*(1,) * (rank - np.ndim(a)), *np.shape(a)))
+        return np.reshape(a, (1,) * (rank - np.ndim(a)) + np.shape(a))
     return np.concatenate([_joined(a, depth - 1, rank) for a in arrays], axis=-depth)
 
 

@@ -11,34 +11,49 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     """`numpy.gradient`: central differences inside, one-sided ones at the ends."""
     f = np.asarray(f)
     f = f.astype(float) if f.dtype.kind in "iub" else f
-    rank = np.ndim(f)
-    axes = tuple(range(rank)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    one = np.ndim(f) == 1
+    whole = axis is None
+    axes = tuple(range(np.ndim(f))) if whole else axis if isinstance(axis, tuple) else (axis,)
     if len(varargs) not in (0, 1, len(axes)):
         raise TypeError("invalid number of arguments")
     if len(varargs) == 1 and len(axes) > 1 and np.ndim(varargs[0]) > 0:
         raise TypeError("invalid number of arguments")
     if edge_order not in (1, 2):
         raise ValueError("'edge_order' greater than 2 not supported")
-    slopes = []
-    for i in range(len(axes)):
-        step = 1.0 if not varargs else varargs[0] if len(varargs) == 1 else varargs[i]
-        if np.shape(f)[axes[i]] < edge_order + 1:
-            raise ValueError(
-                "Shape of array too small to calculate a numerical gradient, "
-                "at least (edge_order + 1) elements are required."
-            )
-        along = np.moveaxis(f, axes[i], -1)
-        slope = _even(along, step, edge_order)
-        if np.ndim(step) > 0:
-            slope = _uneven(along, np.asarray(step), edge_order)
-        slopes.append(np.moveaxis(slope, -1, axes[i]))
-    return slopes[0] if len(axes) == 1 else tuple(slopes)
+    if not varargs:
+        slopes = [_slope(f, a, 1.0, edge_order) for a in axes]
+    elif len(varargs) == 1:
+        slopes = [_slope(f, a, varargs[0], edge_order) for a in axes]
+    else:
+        slopes = [_slope(f, a, h, edge_order) for a, h in zip(axes, varargs, strict=True)]
+    if one:
+        found = slopes[0]
+    elif whole:
+        found = tuple(slopes)
+    elif isinstance(axis, tuple):
+        found = tuple(slopes) if len(axes) > 1 else slopes[0]
+    else:
+        found = slopes[0]
+    return found
+
+
+def _slope(f: Any, axis: int, step: Any, edge_order: int) -> Any:
+    """Slopes along an axis."""
+    if np.shape(f)[axis] < edge_order + 1:
+        raise ValueError(
+            "Shape of array too small to calculate a numerical gradient, "
+            "at least (edge_order + 1) elements are required."
+        )
+    f = np.moveaxis(f, axis, -1)
+    if np.ndim(step) == 0:
+        slope = _even(f, step, edge_order)
+    else:
+        slope = _uneven(f, np.asarray(step), edge_order)
+    return np.moveaxis(slope, -1, axis)
 
 
 def _even(f: Any, step: Any, edge_order: int) -> Any:
     """Slopes along the last axis, at equal distances."""
-    if np.ndim(step) > 0:
-        return f
     inside = (f[..., 2:] - f[..., :-2]) / (2.0 * step)
     first, last = (f[..., 1:2] - f[..., :1]) / step, (f[..., -1:] - f[..., -2:-1]) / step
     if edge_order == 2:
@@ -81,8 +96,8 @@ def _uneven(f: Any, points: Any, edge_order: int) -> Any:
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """`numpy.ediff1d`: differences of the flattened array, between what is given."""
     steps = np.diff(np.ravel(np.asarray(ary)))
-    begin = np.ravel(np.asarray([] if to_begin is None else to_begin)).astype(steps.dtype)
-    end = np.ravel(np.asarray([] if to_end is None else to_end)).astype(steps.dtype)
+    begin = np.ravel(np.zeros(0) if to_begin is None else np.asarray(to_begin)).astype(steps.dtype)
+    end = np.ravel(np.zeros(0) if to_end is None else np.asarray(to_end)).astype(steps.dtype)
     return np.concatenate([begin, steps, end])
 
 

@@ -21,16 +21,16 @@ def interp(
         period = abs(period)
         x, xp = x % period, xp % period
         order = np.argsort(xp)
-        xp, fp = xp[order], fp[order]
+        xp, fp = np.take(xp, order), np.take(fp, order)
         xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
         fp = np.concatenate([fp[-1:], fp, fp[:1]])
     above = np.clip(np.searchsorted(xp, x, side="right"), min(1, len(xp) - 1), len(xp) - 1)
     below = np.maximum(above - 1, 0)
-    step, rise = xp[above] - xp[below], fp[above] - fp[below]
+    step, rise = np.take(xp, above) - np.take(xp, below), np.take(fp, above) - np.take(fp, below)
     is_point = np.abs(step) <= np.spacing(np.finfo(float).eps)
-    part = (x - xp[below]) / np.where(is_point, 1.0, step)
-    y = np.where(is_point, fp[below], fp[below] + part * rise)
-    if period is not None:
-        return y
-    y = np.where(x < xp[0], fp[0] if left is None else left, y)
-    return np.where(x > xp[-1], fp[-1] if right is None else right, y)
+    part = (x - np.take(xp, below)) / np.where(is_point, 1.0, step)
+    y = np.where(is_point, np.take(fp, below), np.take(fp, below) + part * rise)
+    if period is None:
+        y = np.where(x < np.take(xp, 0), np.take(fp, 0) if left is None else left, y)
+        y = np.where(x > np.take(xp, -1), np.take(fp, -1) if right is None else right, y)
+    return y

@@ -48,8 +48,8 @@ def _padded(x: Any, before: int, after: int, mode: str, outside: Any) -> Any:
     """An array that is longer along its last axis."""
     n = np.shape(x)[-1]
     if mode == "constant":
-        left = np.broadcast_to(outside[0], (*np.shape(x)[:-1], before)).astype(x.dtype)
-        right = np.broadcast_to(outside[1], (*np.shape(x)[:-1], after)).astype(x.dtype)
+        left = np.broadcast_to(outside[0], np.shape(x)[:-1] + (before,)).astype(x.dtype)
+        right = np.broadcast_to(outside[1], np.shape(x)[:-1] + (after,)).astype(x.dtype)
     elif mode == "linear_ramp":
         up = np.arange(before) / max(before, 1)
         down = np.arange(after - 1, -1, -1) / max(after, 1)

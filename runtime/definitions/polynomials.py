@@ -65,8 +65,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
         raise ValueError("x must be a one-dimensional array or sequence.")
     x = x.astype(np.promote_types(x.dtype, int))
     n, count = len(x), len(x) if N is None else N
-    if count == 0:
-        return np.zeros((n, 0), x.dtype)
-    factors = np.repeat(x[:, None], count - 1, axis=1)
-    powers = np.cumprod(np.concatenate([np.ones((n, 1), x.dtype), factors], axis=1), axis=1)
+    factors = np.repeat(x[:, None], max(count - 1, 0), axis=1)
+    factors = np.concatenate([np.ones((n, min(count, 1)), x.dtype), factors], axis=1)
+    powers = np.cumprod(factors, axis=1)
     return powers if increasing else powers[:, ::-1]

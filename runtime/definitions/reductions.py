@@ -176,12 +176,14 @@ def all_true(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = T
 
 def running_total(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     """`numpy.cumsum`."""
-    return np.cumsum(np.asarray(a).astype(dtype), axis=axis)
+    a = np.asarray(a) if dtype is None else np.asarray(a).astype(dtype)
+    return np.cumsum(np.ravel(a), axis=0) if axis is None else np.cumsum(a, axis=axis)
 
 
 def running_product(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     """`numpy.cumprod`."""
-    return np.cumprod(np.asarray(a).astype(dtype), axis=axis)
+    a = np.asarray(a) if dtype is None else np.asarray(a).astype(dtype)
+    return np.cumprod(np.ravel(a), axis=0) if axis is None else np.cumprod(a, axis=axis)
 
 
 def cumulative_sum(
@@ -192,7 +194,7 @@ def cumulative_sum(
     if axis is None and np.ndim(x) > 1:
         raise ValueError("For arrays which have more than one dimension ``axis`` is required.")
     axis = 0 if axis is None else axis
-    found = np.cumsum(x, axis=axis) if dtype is None else np.cumsum(x, axis=axis, dtype=dtype)
+    found = np.cumsum(x if dtype is None else x.astype(dtype), axis=axis)
     return _after(found, axis, 0) if include_initial else found
 
 
@@ -204,7 +206,7 @@ def cumulative_prod(
     if axis is None and np.ndim(x) > 1:
         raise ValueError("For arrays which have more than one dimension ``axis`` is required.")
     axis = 0 if axis is None else axis
-    found = np.cumprod(x, axis=axis) if dtype is None else np.cumprod(x, axis=axis, dtype=dtype)
+    found = np.cumprod(x if dtype is None else x.astype(dtype), axis=axis)
     return _after(found, axis, 1) if include_initial else found
 
 

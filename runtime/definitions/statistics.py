@@ -13,22 +13,21 @@ def quantile(
     """`numpy.quantile`: of sorted elements, the one at a place, or between two of them."""
     a = _numbers(a)
     lines = np.sort(_last(a, axis), axis=-1)
-    n = np.shape(lines)[-1]
+    n, lead = np.shape(lines)[-1], np.shape(lines)[:-1]
     if n == 0:
         raise ValueError("a quantile of no elements")
-    q = _fraction(q, a)
-    low, high, weight = _places(q, n, method)
-    below, above = np.take(lines, low, axis=-1), np.take(lines, high, axis=-1)
-    found = below + (above - below) * weight
-    lost = np.isnan(np.take(lines, np.full(np.shape(q), n - 1), axis=-1))  # NaN is sorted last
-    return _arranged(np.where(lost, np.nan, found), a, q, axis, keepdims)
+    low, high, weight = _places(np.broadcast_to(q, lead + np.shape(q)), n, method)
+    below, above = _at(lines, low, np.ndim(q)), _at(lines, high, np.ndim(q))
+    last = _at(lines, np.full_like(low, n - 1), np.ndim(q))  # NaN, if there is one
+    found = np.where(np.isnan(last), np.nan, below + (above - below) * weight)
+    return _arranged(found, a, q, axis, keepdims).astype(np.result_type(a, q))
 
 
 def percentile(
     a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False
 ) -> Any:
     """`numpy.percentile`."""
-    return np.quantile(a, _hundredth(q, a), axis=axis, method=method, keepdims=keepdims)
+    return np.quantile(a, q / 100, axis=axis, method=method, keepdims=keepdims)
 
 
 def nanquantile(
@@ -39,19 +38,18 @@ def nanquantile(
     lines = np.sort(_last(a, axis), axis=-1)
     if np.shape(lines)[-1] == 0:
         raise ValueError("a quantile of no elements")
-    q = _fraction(q, a)
-    count = np.sum(~np.isnan(lines), axis=-1)
-    count = np.reshape(count, (*np.shape(count), *(1,) * np.ndim(q)))
-    low, high, weight = _places(q, np.maximum(count, 1), method)
+    count = np.maximum(np.sum(~np.isnan(lines), axis=-1), 1)
+    low, high, weight = _places(q, np.reshape(count, np.shape(count) + (1,) * np.ndim(q)), method)
     below, above = _at(lines, low, np.ndim(q)), _at(lines, high, np.ndim(q))
-    return _arranged(below + (above - below) * weight, a, q, axis, keepdims)
+    found = below + (above - below) * weight
+    return _arranged(found, a, q, axis, keepdims).astype(np.result_type(a, q))
 
 
 def nanpercentile(
     a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False
 ) -> Any:
     """`numpy.nanpercentile`."""
-    return np.nanquantile(a, _hundredth(q, a), axis=axis, method=method, keepdims=keepdims)
+    return np.nanquantile(a, q / 100, axis=axis, method=method, keepdims=keepdims)
 
 
 def nanmedian(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
@@ -65,41 +63,31 @@ def _numbers(a: Any) -> Any:
     return a.astype(float) if a.dtype.kind in "iub" else a
 
 
-def _hundredth(q: Any, a: Any) -> Any:
-    """A percentage as a fraction, in the dtype in which NumPy divides."""
-    dtype = np.asarray(a).dtype
-    return q / dtype.type(100) if dtype.kind == "f" and np.ndim(q) == 0 else np.asarray(q) / 100
-
-
-def _fraction(q: Any, a: Any) -> Any:
-    """Fractions as an array; a number of Python's takes the dtype of the array."""
-    return np.asarray(q, dtype=a.dtype) if isinstance(q, (int, float)) else np.asarray(q)
-
-
 def _last(a: Any, axis: Any) -> Any:
     """The array with the axes that are reduced as one, behind the others."""
     if axis is None:
-        return np.ravel(a)
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    moved = np.moveaxis(a, axes, tuple(range(-len(axes), 0)))
-    kept = np.shape(moved)[: np.ndim(a) - len(axes)]
-    count = 1
-    for i in axes:
-        count = count * np.shape(a)[i]
-    return np.reshape(moved, (*kept, count))
+        lines = np.ravel(a)
+    else:
+        axes = axis if isinstance(axis, tuple) else (axis,)
+        count = 1
+        for i in axes:
+            count = count * np.shape(a)[i]
+        moved = np.moveaxis(a, axes, tuple(range(-len(axes), 0)))
+        lines = np.reshape(moved, np.shape(moved)[: np.ndim(a) - len(axes)] + (count,))
+    return lines
 
 
 def _places(q: Any, n: Any, method: str) -> Any:
     """Two places in a sorted line of `n` elements, and how far between them the quantile lies."""
-    place = q * (n - 1)
+    place = np.asarray(q) * (n - 1)
     low, high = np.floor(place), np.ceil(place)
     if method == "linear":
         weight = place - low
     elif method == "midpoint":
         weight = 0.5 * np.ones_like(low)
     elif method in ("lower", "higher", "nearest"):
-        low = {"lower": low, "higher": high, "nearest": np.rint(place)}[method]
-        high, weight = low, np.zeros_like(low)
+        chosen = low if method == "lower" else high if method == "higher" else np.rint(place)
+        low, high, weight = chosen, chosen, np.zeros_like(low)
     else:
         raise ValueError(
             f"quantile: method={method!r} has no derivative here; it may be 'linear', 'lower', "
@@ -111,8 +99,8 @@ def _places(q: Any, n: Any, method: str) -> Any:
 def _at(lines: Any, places: Any, rank: int) -> Any:
     """The elements of each line at its own places, of so many axes."""
     shape = np.shape(places)
-    lead = shape[: len(shape) - rank]
-    flat = np.reshape(places, (*lead, -1) if np.size(places) else (*lead, 0))
+    count = int(np.prod(shape[len(shape) - rank :]))
+    flat = np.reshape(places, shape[: len(shape) - rank] + (count,))
     return np.reshape(np.take_along_axis(lines, flat, axis=-1), shape)
 
 
@@ -121,12 +109,12 @@ def _arranged(found: Any, a: Any, q: Any, axis: Any, keepdims: bool) -> Any:
     rank = np.ndim(q)
     kept = np.ndim(found) - rank
     found = np.moveaxis(found, tuple(range(kept, kept + rank)), tuple(range(rank)))
-    if not keepdims:
-        return found
-    axes = range(np.ndim(a)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    reduced = [i % np.ndim(a) for i in axes]
-    shape = tuple(1 if i in reduced else n for i, n in enumerate(np.shape(a)))
-    return np.reshape(found, (*np.shape(q), *shape))
+    if keepdims:
+        axes = range(np.ndim(a)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        reduced = [i % np.ndim(a) for i in axes]
+        shape = tuple(1 if i in reduced else n for i, n in enumerate(np.shape(a)))
+        found = np.reshape(found, np.shape(q) + shape)
+    return found
 
 
 def nanvar(
@@ -154,19 +142,17 @@ def nanstd(
 
 def nanprod(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
     """`numpy.nanprod`."""
-    a = np.asarray(a)
-    return np.prod(np.where(np.isnan(a), 1, a), axis=axis, dtype=dtype, keepdims=keepdims)
+    a = np.where(np.isnan(a), 1, a)
+    return np.prod(a, axis=axis, dtype=dtype, keepdims=keepdims)
 
 
 def nancumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     """`numpy.nancumsum`."""
-    a = np.asarray(a)
     return np.cumsum(np.where(np.isnan(a), 0, a), axis=axis, dtype=dtype)
 
 
 def nancumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     """`numpy.nancumprod`."""
-    a = np.asarray(a)
     return np.cumprod(np.where(np.isnan(a), 1, a), axis=axis, dtype=dtype)
 
 
@@ -213,9 +199,12 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
     """`numpy.corrcoef`: covariances divided by deviations, clipped to one."""
     c = np.cov(x, y, rowvar, dtype=dtype)
     if np.ndim(c) == 0:
-        return c / c
-    deviation = np.sqrt(np.real(np.diag(c)))
-    c = c / deviation[:, None] / deviation[None, :]
+        c = c / c
+    else:
+        deviation = np.sqrt(np.real(np.diag(c)))
+        c = c / deviation[:, None] / deviation[None, :]
     if np.iscomplexobj(c):
-        return np.clip(np.real(c), -1, 1) + 1j * np.clip(np.imag(c), -1, 1)
-    return np.clip(c, -1, 1)
+        c = np.clip(np.real(c), -1, 1) + 1j * np.clip(np.imag(c), -1, 1)
+    else:
+        c = np.clip(c, -1, 1)
+    return c

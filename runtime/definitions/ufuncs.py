@@ -19,7 +19,7 @@ def outer_of(ufunc: Any) -> Any:
 
     def outer(x: Any, y: Any) -> Any:
         x = np.asarray(x)
-        return ufunc(np.reshape(x, (*np.shape(x), *(1,) * np.ndim(y))), y)
+        return ufunc(np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y)
 
     return outer
 

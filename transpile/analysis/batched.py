@@ -29,6 +29,13 @@ class Text(Array):
 
 
 @dataclass(frozen=True)
+class Flag(Array):
+    """A condition that is the same in every run of a function that was called so."""
+
+    value: bool = False
+
+
+@dataclass(frozen=True)
 class Integer(Array):
     """An integer or an array of them among differentiated arguments: it has no derivative."""
 

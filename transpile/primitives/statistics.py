@@ -16,13 +16,13 @@ def quantiles(scale: float) -> s.Callable:
 
         v, m = s.distinct(rng, (5,)), s.distinct(rng, (3, 4))
         several = np.array([0.21, 0.63]) * scale
+        few = [(v, 0.3 * scale), ((m, several), {"axis": 0}), ((m, 0.3 * scale, -1), {"keepdims": True})]
+        if scale != 1.0:
+            return few
         return [
-            (v, 0.3 * scale), (m, 0.55 * scale), (v, several), ((m, several), {"axis": 0}),
-            ((m, 0.3 * scale, -1), {"keepdims": True}), ((m, several), {"keepdims": True}),
+            *few, (v, several), ((m, several), {"keepdims": True}),
             ((s.distinct(rng, (2, 3, 2)), several), {"axis": (0, -1)}),
-            *(((v, 0.3 * scale), {"method": name})
-              for name in ("lower", "higher", "midpoint", "nearest")),
-            ((m, 0.3 * scale), {"axis": (0, 1), "keepdims": True}),
+            *(((v, 0.3), {"method": name}) for name in ("lower", "higher", "midpoint", "nearest")),
         ]  # fmt: skip
 
     return samples
@@ -65,10 +65,11 @@ definition(
     "np.nanprod(a, axis=None, dtype=None, *, keepdims=False)", "statistics.nanprod", wrt="a",
     samples=with_gaps(*AXES),
 )  # fmt: skip
+SPREADS = (*AXES[1:3], ((4, 3), {"axis": 0}), ((4, 5), {"axis": 1, "ddof": 1, "keepdims": True}))
 for name in ("nanvar", "nanstd"):
     definition(
         f"np.{name}(a, axis=None, dtype=None, *, ddof=0, keepdims=False)", f"statistics.{name}",
-        wrt="a", samples=with_gaps(*AXES[1:], ((2, 3), {"axis": 1, "ddof": 1})),
+        wrt="a", samples=with_gaps(*SPREADS),
     )  # fmt: skip
 for name in ("nancumsum", "nancumprod"):
     definition(

@@ -16,6 +16,7 @@ from redraft.transpile.analysis.batched import (
     Clash,
     Closure,
     Entries,
+    Flag,
     Items,
     Many,
     Nothing,
@@ -67,56 +68,74 @@ class BatchedBranches(BatchedStores):
     def decided(self, test: Any) -> bool | None:
         """What a condition is in every run, where it asks how the function was called.
 
-        That is for a parameter that stays as it is: is it None, which text is it, how many values has
-        ``*args``? (An argument that is not None here may be None in another run.)
+        Is a variable None, which text is it, how many values has ``*args``? (What is not None here may
+        be None in another run.)
         """
         if isinstance(test, gast.UnaryOp) and isinstance(test.op, gast.Not):
             inner = self.decided(test.operand)
             return None if inner is None else not inner
-        if core.is_name(test):
-            count = self.count_of_rest(test)
-            return None if count is None else count > 0
-        if not isinstance(test, gast.Compare) or len(test.ops) != 1:
-            return None
-        return self.decided_comparison(test.left, test.ops[0], test.comparators[0])
+        if isinstance(test, gast.BoolOp):
+            ends = isinstance(test.op, gast.Or)  # what the first operand that is so decides
+            for inner in map(self.decided, test.values):
+                if inner is None or inner is ends:
+                    return inner
+            return not ends
+        if isinstance(test, gast.Compare) and len(test.ops) == 1:
+            return self.decided_comparison(test.left, test.ops[0], test.comparators[0])
+        if isinstance(test, gast.Call):
+            return self.decided_type(test)
+        known, count = self.described(test), self.count_of_rest(test)
+        if isinstance(known, Flag):
+            return known.value
+        return None if count is None else count > 0
 
     def decided_comparison(self, left: Any, op: Any, right: Any) -> bool | None:
         """See `decided`."""
-        wanted, inside = table.literal(right), getattr(left, "args", ())
+        wanted, known = table.literal(right), self.described(left)
         if wanted is table.UNKNOWN:
             return None
-        if isinstance(left, gast.Call) and getattr(left.func, "id", "") == "len":
-            count = self.count_of_rest(inside[0])
-            if count is not None and isinstance(op, (gast.Eq, gast.NotEq)):
-                return (count == wanted) is isinstance(op, gast.Eq)
-            return None
-        known = self.unchanged_parameter(left)
-        if known == Nothing() and wanted is None and isinstance(op, (gast.Is, gast.IsNot)):
+        if wanted is None and isinstance(op, (gast.Is, gast.IsNot)) and known == Nothing():
             return isinstance(op, gast.Is)
-        if isinstance(known, Text) and isinstance(op, (gast.Eq, gast.NotEq)):
+        equal = isinstance(op, (gast.Eq, gast.NotEq))
+        if isinstance(known, Text) and equal:
             return (known.value == wanted) is isinstance(op, gast.Eq)
         if isinstance(known, Text) and isinstance(op, (gast.In, gast.NotIn)):
             return (known.value in wanted) is isinstance(op, gast.In)
+        if isinstance(left, gast.Call) and left.args and equal:
+            found = self.decided_number(left)
+            return None if found is None else (found == wanted) is isinstance(op, gast.Eq)
         return None
 
-    def unchanged_parameter(self, node: Any) -> Value:
-        """The description of a parameter that is assigned nowhere, or None."""
-        if not core.is_name(node) or node.id not in self.start:
+    def decided_number(self, call: Any) -> int | None:
+        """The number of axes of an array, or how many values ``*args`` has."""
+        known = self.described(call.args[0])
+        if self.scope.value(call.func) is numpy.ndim and isinstance(known, Array):
+            return known.rank if known.batched else None
+        return self.count_of_rest(call.args[0]) if self.scope.value(call.func) is len else None
+
+    def decided_type(self, call: Any) -> bool | None:
+        """``isinstance(x, tuple)`` of a number, which it is not."""
+        if self.scope.value(call.func) is not isinstance or len(call.args) != 2:
             return None
-        return None if node.id in self.assigned else self.start[node.id]
+        known = self.described(call.args[0])
+        number = isinstance(known, Array) and not known.batched and known.rank == 0
+        return False if number and self.scope.value(call.args[1]) in (tuple, list) else None
+
+    def described(self, node: Any) -> Value:
+        """The description of a variable, or None."""
+        return self.env.get(node.id) if core.is_name(node) else None
+
+    def count_of_rest(self, node: Any) -> int | None:
+        """How many values ``*args`` has, if it is that and is assigned nowhere."""
+        rest, known = self.source.node.args.vararg, self.described(node)
+        if rest is None or not isinstance(known, Items) or node.id != rest.id:
+            return None
+        return None if rest.id in self.assigned else len(known.parts)
 
     @functools.cached_property
     def assigned(self) -> set[str]:
         """The names that the function assigns anywhere."""
         return core.writes(self.body)
-
-    def count_of_rest(self, node: Any) -> int | None:
-        """How many values ``*args`` has, if it is that."""
-        rest = self.source.node.args.vararg
-        known = self.unchanged_parameter(node)
-        if rest is None or known is None or node.id != rest.id:
-            return None
-        return len(known.parts) if isinstance(known, Items) else None
 
     def guarded(self, node: gast.If) -> gast.If | None:
         """``if i < n and x[i] > 0`` as two conditions, the first of which is the same for all."""
@@ -165,8 +184,8 @@ class BatchedBranches(BatchedStores):
         self.statement = node
         live = self.needed(node.live) if hasattr(node, "live") else None
         joined = self.joined(after_body, after_orelse, node, live)
-        body += self.conversions(after_body, joined, live, node)
-        orelse += self.conversions(after_orelse, joined, live, node)
+        body += self.conversions(after_body, joined, live, node, for_all=True)
+        orelse += self.conversions(after_orelse, joined, live, node, for_all=True)
         for name, masks in partial.items():
             if name in self.dropped and name in self.partial:
                 self.partial[name] &= masks
@@ -204,9 +223,12 @@ class BatchedBranches(BatchedStores):
         )
 
     def conversions(
-        self, have: Env, want: Env, live: set[str] | None, place: Any
+        self, have: Env, want: Env, live: set[str] | None, place: Any, for_all: bool = False
     ) -> list[gast.stmt]:
-        """Statements that give variables the batch axes that they have on another way."""
+        """Statements that give variables the batch axes that they have on another way.
+
+        Where all examples take the same way (`for_all`), what has no value needs none.
+        """
         saved, self.lines = self.lines, []
         for name, value in have.items():
             wanted = want.get(name)
@@ -217,7 +239,9 @@ class BatchedBranches(BatchedStores):
             ):
                 continue
             unset = isinstance(value, Nothing) and value.unset
-            if unset and (is_batched(wanted) or isinstance(wanted, Array)):
+            if unset and for_all and not has_known_ranks(wanted):
+                node = core.constant(None)
+            elif unset and (is_batched(wanted) or isinstance(wanted, Array)):
                 node = self.blank(name, wanted, place)
             else:
                 node = self.converted(core.name(name), value, wanted, place)
@@ -587,3 +611,10 @@ class BatchedBranches(BatchedStores):
             return visit(node)
         finally:
             self.lines = saved
+
+
+def has_known_ranks(value: Value) -> bool:
+    """Can a value be made that has the axes of this one?"""
+    if isinstance(value, Items):
+        return all(map(has_known_ranks, value.parts))
+    return not isinstance(value, Array) or not value.batched or value.rank is not None
