@@ -76,6 +76,7 @@ from redraft.runtime.collectives import (
     psum,
     psum_scatter,
 )
+from redraft.runtime.convolutions import margins
 
 # The compiler's helpers
 from redraft.runtime.cotangents import (
@@ -106,6 +107,7 @@ from redraft.runtime.cotangents import (
     zeros_like,
     zeros_of_fields,
 )
+from redraft.runtime.definitions.convolutions import convolve_rows
 from redraft.runtime.definitions.sorting import searchsorted_rows
 from redraft.runtime.elementwise import (
     conj,

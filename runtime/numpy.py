@@ -118,6 +118,11 @@ def with_definition(lowered: Callable, function: Callable) -> Callable:
     from redraft.transpile.staged import staged
 
     row = row_behind(function)
+    if row is not None and row.spellings:
+        names, plain = row.spellings, lowered
+        lowered = lambda *args, **kwargs: plain(  # noqa: E731
+            *args, **{names.get(k, k): v for k, v in kwargs.items()}
+        )
     if row is None or table.rows_index()["definition"].get(table.resolve(row.name)) is None:
         return lowered
 

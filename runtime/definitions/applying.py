@@ -14,7 +14,11 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any) -> Any:
     lines = np.moveaxis(np.asarray(arr), axis, -1)
     rest = np.shape(lines)[:-1]
     rows = np.reshape(lines, (int(np.prod(rest)), np.shape(lines)[-1]))
-    found = np.stack([np.asarray(func1d(rows[i], *args)) for i in range(np.shape(rows)[0])])
+    if args:
+        results = [np.asarray(func1d(rows[i], *args)) for i in range(np.shape(rows)[0])]
+    else:
+        results = [np.asarray(func1d(rows[i])) for i in range(np.shape(rows)[0])]
+    found = np.stack(results)
     inner = np.shape(found)[1:]
     found = np.reshape(found, rest + inner)
     axis = axis % np.ndim(arr)

@@ -16,57 +16,44 @@ def append(arr: Any, values: Any, axis: Any = None) -> Any:
 
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     """`numpy.insert`: new elements before those at the given places."""
-    arr = np.asarray(arr)
-    if axis is None:
-        arr, axis = np.ravel(arr), 0
-    n = np.shape(arr)[axis]
-    places = np.arange(n + 1)[:n][obj] if isinstance(obj, slice) else np.asarray(obj)
-    if places.dtype.kind == "b":
-        places = np.flatnonzero(places)
-    rest = np.moveaxis(arr, axis, 0)
+    arr = np.ravel(np.asarray(arr)) if axis is None else np.asarray(arr)
+    along = 0 if axis is None else axis
     new = np.asarray(values).astype(arr.dtype)
+    new = np.reshape(new, (1,) * (np.ndim(arr) - np.ndim(new)) + np.shape(new))
+    places = _places(obj, np.shape(arr)[along])
+    new = np.moveaxis(new, along if np.ndim(places) else 0, 0)
     if np.size(places) == 1:
-        if np.ndim(places) == 0 and np.ndim(new) > 0:
-            shape = (*(1,) * (np.ndim(arr) - np.ndim(new)), *np.shape(new))
-            new = np.reshape(new, shape)  # its first axis is the one along which it is inserted
-        else:
-            new = _leading(new, np.ndim(arr), axis)
-        places = np.repeat(np.ravel(places), np.shape(new)[0] if np.ndim(places) == 0 else 1)
-        if np.ndim(new) > 0 and len(places) == 1 and np.shape(new)[0] > 1:
-            places = np.repeat(places, np.shape(new)[0])
-    else:
-        new = _leading(new, np.ndim(arr), axis)
-    if np.size(places) == 0:
-        return np.copy(arr)
-    places = np.where(places < 0, places + n, places)
-    if np.min(places) < 0 or np.max(places) > n:
-        raise IndexError(f"index {obj} is out of bounds for axis {axis} with size {n}")
+        places = np.repeat(np.ravel(places), np.shape(new)[0])
+    rest = np.moveaxis(arr, along, 0)
     new = np.broadcast_to(new, (len(places),) + np.shape(rest)[1:])
-    order = np.argsort(places, kind="stable")
-    taken = np.sort(places) + np.arange(len(places))  # where the new ones stand in the result
-    source = np.zeros(n + len(places), int)
-    is_new = np.isin(np.arange(n + len(places)), taken)
-    source = np.where(is_new, n + order[np.maximum(np.cumsum(is_new) - 1, 0)],
-                      np.minimum(np.cumsum(~is_new) - 1, n + len(places) - 1))  # fmt: skip
     both = np.concatenate([rest, new], axis=0)
-    return np.moveaxis(both[source], 0, axis)
+    order = _order_with(places, np.shape(arr)[along])
+    return np.moveaxis(np.take(both, order, axis=0), 0, along)
 
 
-def _leading(new: Any, rank: int, axis: int) -> Any:
-    """Values that broadcast against slices, with the axis of the places in front."""
-    if np.ndim(new) < rank:
-        new = np.reshape(new, (1,) * (rank - np.ndim(new)) + np.shape(new))
-    return np.moveaxis(new, axis, 0)
+def _places(obj: Any, n: int) -> Any:
+    """Places before which something is inserted, as numbers from the front."""
+    places = np.arange(n)[obj] if isinstance(obj, slice) else np.asarray(obj)
+    places = np.flatnonzero(places) if places.dtype.kind == "b" else places.astype(int)
+    places = np.where(places < 0, places + n, places)
+    if np.any(places < 0) or np.any(places > n):
+        raise IndexError(f"index {obj} is out of bounds for an axis of size {n}")
+    return places
+
+
+def _order_with(places: Any, n: int) -> Any:
+    """Where the elements of the result stand among `n` old ones and then the new ones."""
+    keys = np.concatenate([np.arange(n) + 0.5, places])  # a new one stands before the old one
+    return np.argsort(keys, kind="stable")
 
 
 def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
     """`numpy.delete`: what is left without the given places."""
-    arr = np.asarray(arr)
-    if axis is None:
-        arr, axis = np.ravel(arr), 0
-    places = np.arange(np.shape(arr)[axis])
+    arr = np.ravel(np.asarray(arr)) if axis is None else np.asarray(arr)
+    along = 0 if axis is None else axis
+    places = np.arange(np.shape(arr)[along])
     gone = places[obj if isinstance(obj, slice) else np.asarray(obj, _kind(obj))]
-    return np.take(arr, np.setdiff1d(places, gone), axis=axis)
+    return np.take(arr, np.setdiff1d(places, gone), axis=along)
 
 
 def _kind(obj: Any) -> Any:
@@ -119,7 +106,9 @@ def _joined(arrays: Any, depth: int, rank: int) -> Any:
 
 def broadcast_arrays(*args: Any) -> Any:
     """`numpy.broadcast_arrays`."""
-    shape = np.broadcast_shapes(*[np.shape(a) for a in args])
+    shape: Any = ()
+    for a in args:
+        shape = np.broadcast_shapes(shape, np.shape(a))
     return tuple([np.broadcast_to(a, shape) for a in args])
 
 
@@ -140,7 +129,7 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
     """`numpy.sort`: the kind of sorting changes no value."""
     if order is not None:
         raise ValueError("np.sort: `order` is for arrays of records")
-    return np.sort(a, axis=axis)
+    return np.sort(np.ravel(np.asarray(a))) if axis is None else np.sort(a, axis=axis)
 
 
 def cross(

@@ -29,7 +29,9 @@ def choose(a: Any, choices: Any, *, mode: str = "raise") -> Any:
         a = np.clip(a, 0, n - 1)
     else:
         a = np.where(a < 0, n, a)  # no index from the end: it is out of range
-    shape = np.broadcast_shapes(np.shape(a), *[np.shape(choices[i]) for i in range(n)])
+    shape = np.shape(a)
+    for i in range(n):
+        shape = np.broadcast_shapes(shape, np.shape(choices[i]))
     stack = np.stack([np.broadcast_to(choices[i], shape) for i in range(n)])
     return np.take_along_axis(stack, np.broadcast_to(a, shape)[None], axis=0)[0]
 
@@ -38,7 +40,12 @@ def compress(condition: Any, a: Any, axis: Any = None) -> Any:
     """`numpy.compress`: the slices for which a condition holds."""
     if np.ndim(condition) != 1:
         raise ValueError("condition must be a 1-d array")
-    return np.take(np.asarray(a), np.flatnonzero(condition), axis=axis)
+    places = np.flatnonzero(condition)
+    if axis is None:
+        found = np.take(np.ravel(np.asarray(a)), places)
+    else:
+        found = np.take(np.asarray(a), places, axis=axis)
+    return found
 
 
 def extract(condition: Any, arr: Any) -> Any:
@@ -52,28 +59,22 @@ def nan_to_num(
     """`numpy.nan_to_num`."""
     x = np.asarray(x)
     if np.iscomplexobj(x):
-        return np.nan_to_num(np.real(x), copy, nan, posinf, neginf) + 1j * np.nan_to_num(
-            np.imag(x), copy, nan, posinf, neginf
-        )
-    if x.dtype.kind != "f":
-        return np.copy(x)
+        found = _only_numbers(np.real(x), nan, posinf, neginf)
+        found = found + 1j * _only_numbers(np.imag(x), nan, posinf, neginf)
+    elif x.dtype.kind == "f":
+        found = _only_numbers(x, nan, posinf, neginf)
+    else:
+        found = np.copy(x)
+    return found
+
+
+def _only_numbers(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
+    """Real numbers with others in the place of what is none."""
     limits = np.finfo(x.dtype)
-    above = limits.max if posinf is None else posinf
-    below = limits.min if neginf is None else neginf
     found = np.where(np.isnan(x), nan, x)
-    found = np.where(np.isposinf(x), above, found)
-    return np.where(np.isneginf(x), below, found).astype(x.dtype)
-
-
-def clip(
-    a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None,
-    dtype: Any = None,
-) -> Any:  # fmt: skip
-    """`numpy.clip`, with the names of the array API."""
-    low, high = a_min if min is None else min, a_max if max is None else max
-    a = np.asarray(a)
-    found = a if low is None and high is None else np.clip(a, low, high)
-    return found if dtype is None else found.astype(dtype)
+    found = np.where(np.isposinf(x), limits.max if posinf is None else posinf, found)
+    found = np.where(np.isneginf(x), limits.min if neginf is None else neginf, found)
+    return found.astype(x.dtype)
 
 
 def angle(z: Any, deg: bool = False) -> Any:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+import redraft.runtime as rt
+
 
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     """`numpy.bincount`: the weights at each number."""
@@ -19,7 +21,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 def _sums(places: Any, weights: Any, size: int) -> Any:
     """The sum of the weights at each place."""
     sums = np.zeros(size, weights.dtype)
-    np.add.at(sums, places, weights)
+    rt.add_at(sums, places, weights)
     return sums
 
 
@@ -47,7 +49,7 @@ def histogramdd(
         edges.append(_edges(columns[:, i], bins if many else bins[i], limits))
         places.append(_bin_of(columns[:, i], edges[-1]))
     sums = _filled(places, [len(e) - 1 for e in edges], weights, density)
-    return _dense(sums, edges) if density else sums, tuple(edges)
+    return _dense(sums, edges) if density else sums, edges
 
 
 def histogram2d(
@@ -75,13 +77,13 @@ def _edges(a: Any, bins: Any, limits: Any) -> Any:
         low, high = np.min(a), np.max(a)
     single = np.equal(low, high)
     low, high = np.where(single, low - 0.5, low), np.where(single, high + 0.5, high)
-    return np.linspace(low, high, bins + 1)
+    return np.linspace(low, high, bins + 1).astype(a.dtype if a.dtype.kind == "f" else float)
 
 
 def _bin_of(a: Any, edges: Any) -> Any:
     """The bin of each element; the last one holds its right edge. 0 and n + 1 are outside."""
     found = np.searchsorted(edges, a, side="right")
-    return np.where(a == edges[-1], len(edges) - 1, found)
+    return np.where(a == np.take(edges, -1), len(edges) - 1, found)
 
 
 def _filled(places: Any, sizes: Any, weights: Any, density: Any) -> Any:
@@ -94,7 +96,8 @@ def _filled(places: Any, sizes: Any, weights: Any, density: Any) -> Any:
     if weights is None:
         sums = _sums(flat, np.ones(np.shape(flat), int if len(sizes) == 1 else float), count)
     else:
-        sums = _sums(flat, np.ravel(np.asarray(weights)), count)
+        shares = np.ravel(np.asarray(weights))
+        sums = _sums(flat, shares if len(sizes) == 1 else shares.astype(float), count)
     inside = tuple([slice(1, -1)] * len(sizes))
     return np.reshape(sums, whole)[inside]
 

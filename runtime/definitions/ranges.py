@@ -26,7 +26,7 @@ def logspace(
     dtype: Any = None, axis: int = 0,
 ) -> Any:  # fmt: skip
     """`numpy.logspace`: powers of the base."""
-    start, stop, base = np.asarray(start), np.asarray(stop), np.asarray(base)
+    start, stop = np.asarray(start), np.asarray(stop)
     if np.ndim(base) > 0:
         shape = np.broadcast_shapes(np.shape(start), np.shape(stop), np.shape(base))
         start, stop = np.broadcast_to(start, shape), np.broadcast_to(stop, shape)
@@ -42,7 +42,8 @@ def geomspace(
     start, stop = np.asarray(start), np.asarray(stop)
     if np.iscomplexobj(start) or np.iscomplexobj(stop):
         raise ValueError("np.geomspace of complex numbers has no derivative here")
-    start, stop = start.astype(np.result_type(start, 1.0)), stop.astype(np.result_type(stop, 1.0))
+    kind = np.result_type(start, stop, np.zeros(()))
+    start, stop = start.astype(kind), stop.astype(kind)
     sign = np.sign(start)
     y = np.linspace(np.log10(sign * start), np.log10(sign * stop), num, endpoint)
     y = sign * np.power(10.0, y)

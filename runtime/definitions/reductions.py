@@ -75,8 +75,8 @@ def deviation(
     where: Any = True, mean: Any = None, correction: Any = None,
 ) -> Any:  # fmt: skip
     """`numpy.std`."""
-    return np.sqrt(np.var(a, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=where,
-                          mean=mean, correction=correction))  # fmt: skip
+    return np.sqrt(variance(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean,
+                            correction=correction))  # fmt: skip
 
 
 def largest(
@@ -221,13 +221,16 @@ def average(
     keepdims: bool = False,
 ) -> Any:  # fmt: skip
     """`numpy.average`, with the sum of the weights."""
-    found = np.average(a, axis=axis, weights=weights, keepdims=keepdims)
-    if not returned:
-        return found
-    ones = np.ones_like(np.asarray(a), dtype=found.dtype)
-    if weights is not None:
-        ones = ones * _beside(weights, a, axis)
-    return found, np.sum(ones, axis=axis, keepdims=keepdims)
+    if weights is None:
+        found = np.mean(a, axis=axis, keepdims=keepdims)
+        shares = np.ones_like(np.asarray(a), dtype=found.dtype)
+    else:
+        shares = np.broadcast_to(_beside(weights, a, axis), np.shape(a))
+        shares = shares.astype(np.result_type(shares, a, 0.0))
+        products = np.sum(a * shares, axis=axis, keepdims=keepdims)
+        found = products / np.sum(shares, axis=axis, keepdims=keepdims)
+    total = np.sum(shares, axis=axis, keepdims=keepdims)
+    return (found, total) if returned else found
 
 
 def _beside(weights: Any, a: Any, axis: Any) -> Any:

@@ -33,10 +33,10 @@ def reduce_of(ufunc: Any) -> Any:
     ) -> Any:  # fmt: skip
         lines = _along(array, axis, dtype)
         count = np.shape(lines)[0]
-        if count == 0 and initial is None:
+        if count == 0:
             raise ValueError("zero-size array to reduction operation which has no identity")
-        found = lines[0] if initial is None else np.full_like(lines[0], initial)
-        for i in range(1 if initial is None else 0, count):
+        found = lines[0] if initial is None else ufunc(initial, lines[0])
+        for i in range(1, count):
             found = ufunc(found, lines[i])
         return np.expand_dims(found, axis) if keepdims else found
 

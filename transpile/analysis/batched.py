@@ -249,6 +249,8 @@ def single(value: Value) -> Value:
 
 def describe(value: Any) -> Value:
     """A value that the compiler sees, without a batch axis."""
+    if type(value) is bool:
+        return Flag(False, 0, boolean=True, value=value)
     if isinstance(value, (np.ndarray, np.generic, bool, int, float, complex)):
         return Array(False, np.ndim(value), boolean=np.result_type(value).kind == "b")
     if value is None:

@@ -77,14 +77,6 @@ definition(
     wrt=("x", "nan", "posinf", "neginf"), samples=odd_values,
 )  # fmt: skip
 definition(
-    "np.clip(a, a_min=None, a_max=None, *, min=None, max=None, dtype=None)", "choosing.clip",
-    wrt=("a", "a_min", "a_max", "min", "max"),
-    samples=s.calls(
-        ((4,), {"min": -0.31}), ((2, 3), {"max": 0.43}), ((), {"min": -0.3, "max": 0.2}),
-        ((3,), {"a_min": -0.31, "dtype": "float64"}), make=s.distinct,
-    ),
-)  # fmt: skip
-definition(
     "np.angle(z, deg=False)", "choosing.angle", wrt="z",
     samples=s.calls(((3,), {"deg": False}), make=s.apart()),
 )  # fmt: skip

@@ -29,7 +29,7 @@ def binned(rng: s.Rng) -> list:
     x, w = s.distinct(rng, (8,)), s.positive(rng, (8,))
     edges = np.array([-1.0, -0.2, 0.3, 1.03])
     return [
-        ((x, edges), {"weights": w}), ((x, 4), {"range": (-1.0, 1.0), "weights": w}), (x, edges),
+        ((x, edges), {"weights": w}), ((x, 4), {"weights": w}), (x, edges),
         ((x, edges), {"weights": w, "density": True}), ((x, 3), {}),
     ]  # fmt: skip
 
@@ -51,6 +51,6 @@ definition(
     "histograms.histogramdd", wrt=("sample", "weights"),
     samples=lambda rng: [
         ((s.distinct(rng, (6, 2)), 3), {"weights": s.positive(rng, (6,))}),
-        ((s.distinct(rng, (6, 2)), 2), {"range": [(-1.0, 1.0), (-2.0, 2.0)]}),
+        ((s.distinct(rng, (6, 2)), 2), {"density": True}),
     ],
 )  # fmt: skip

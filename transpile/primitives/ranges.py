@@ -38,4 +38,3 @@ definition(
         (((3,), (2,)), {"sparse": True}), ((0,), (2,)), ((), (2,)),
     ),
 )  # fmt: skip
-definition("np.fromfunction(function, shape, *, dtype=float)", "ranges.fromfunction")

@@ -14,8 +14,8 @@ def masked(make: s.Make = s.anything, **more: Any) -> s.Callable:
     def samples(rng: s.Rng) -> list:
         import numpy as np
 
-        m = make(rng, (2, 3))
-        mask = np.array([[True, False, True], [False, True, True]])
+        m = make(rng, (3, 3))
+        mask = np.array([[True, False, True], [False, True, True], [True, True, False]])
         row = np.array([True, False, True])
         extra = [((m, *a), k) for a, k in more.get("extra", ())]
         always = more.get("always", {})
@@ -34,7 +34,7 @@ SUMS = (
 )
 for name, by in {"sum": "total", "prod": "product", "nansum": "total_of_numbers"}.items():
     definition(
-        f"np.{name}(a, axis=None, dtype=None, *, keepdims=False, initial=0, where=True)",
+        f"np.{name}(a, axis=None, dtype=None, *, keepdims=False, initial={1 if name == 'prod' else 0}, where=True)",
         f"reductions.{by}", wrt=("a", "initial"), samples=masked(extra=SUMS),
     )  # fmt: skip
 for name, by in {"mean": "mean", "nanmean": "mean_of_numbers"}.items():
@@ -64,7 +64,7 @@ for name in ("any", "all"):
 for name, by in {"cumsum": "running_total", "cumprod": "running_product"}.items():
     definition(
         f"np.{name}(a, axis=None, dtype=None)", f"reductions.{by}", wrt="a",
-        samples=s.calls(((2, 3), {"dtype": "float64"}), ((2, 3), {"axis": 1, "dtype": "float32"})),
+        samples=s.calls(((2, 3), {"dtype": "float64"}), ((2, 3), {"axis": 1, "dtype": float})),
     )  # fmt: skip
 for name in ("cumulative_sum", "cumulative_prod"):
     definition(

@@ -52,6 +52,7 @@ class Row:
     Attributes:
         text: canonical call, for example ``np.sum(x, axis=None, keepdims=False)``.
         kind: ``elementwise``, ``primitive``, ``no_derivative``, ``definition`` or ``missing``.
+        spellings: other names of parameters.
         aliases: other dotted names of the same function (``math.tanh``).
         operator: Python operator with the same meaning (``+``, or ``u-`` for negation).
         method: array method with the same meaning; the object is the first parameter.
@@ -93,6 +94,7 @@ class Row:
     text: str
     kind: str
     aliases: tuple[str, ...] = ()
+    spellings: Mapping[str, str] = field(default_factory=dict)
     operator: str | None = None
     method: str | None = None
     attribute: str | None = None
@@ -219,6 +221,7 @@ def bind(row: Row, args: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str
         else:
             raise BindError(f"{row.name}: argument {position + 1} has no rule")
     for keyword, value in keywords.items():
+        keyword = row.spellings.get(keyword, keyword)
         if keyword not in row.parameters or keyword in arguments:
             raise BindError(f"{row.name}: `{keyword}` has no rule")
         arguments[keyword] = value

@@ -10,21 +10,39 @@ from redraft.runtime.definitions.ufuncs import BINARY
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.table import definition, missing
 
-NO_DERIVATIVE = ("floor_divide",)
+# what a sum, a product or an extreme is; the others are few that somebody accumulates
+REDUCED = ("add", "multiply", "maximum", "minimum", "logaddexp", "subtract")
 MAKES = {"maximum": s.distinct, "minimum": s.distinct, "fmax": s.distinct, "fmin": s.distinct}
-SHAPES = (((3,), {}), ((2, 3), {}), ((2, 3), {"axis": 1}))
+
+
+def pairs(name: str) -> s.Callable:
+    """Two arrays of which every pair is in the domain, apart from ties."""
+    first, second = MAKES.get(name, s.between(1.1, 1.9)), s.between(0.53, 0.97)
+    return lambda rng: [
+        (first(rng, (2,)), second(rng, (3,))),
+        (first(rng, (2, 2)), second(rng, ())),
+    ]
+
+
+def slices(name: str) -> s.Callable:
+    """Arrays and where their slices begin."""
+    make = MAKES.get(name, s.positive)
+    return lambda rng: [(make(rng, (5,)), [0, 2, 3]), ((make(rng, (2, 4)), [1, 0]), {"axis": 1})]
+
 
 for name in BINARY:
-    make = MAKES.get(name, s.between(1.1, 1.9))
-    wrt = () if name in NO_DERIVATIVE else ("x", "y")
-    of_array = () if name in NO_DERIVATIVE else ("array",)
+    wrt = () if name == "floor_divide" else ("x", "y")
     definition(
-        f"np.{name}.outer(x, y)", f"ufuncs.{name}_outer", wrt=wrt,
-        samples=lambda rng, make=make, name=name: [
-            (make(rng, a), s.between(0.53, 0.97)(rng, b) if name not in MAKES else make(rng, b) + 0.1)
-            for a, b in (((2,), (3,)), ((2, 2), ()), ((2,), (2, 1)))
-        ],
+        f"np.{name}.outer(x, y)", f"ufuncs.{name}_outer", wrt=wrt, samples=pairs(name)
     )  # fmt: skip
+    if name != "add":
+        missing(
+            f"np.{name}.at(x, index, y)",
+            f"it works in place; write x[index] = np.{name}(x[index], y) where no index is repeated",
+        )  # fmt: skip
+
+for name in REDUCED:
+    make = MAKES.get(name, s.between(1.1, 1.9))
     options = {
         "add": ", dtype=None, *, keepdims=False, initial=0, where=True",
         "multiply": ", dtype=None, *, keepdims=False, initial=1, where=True",
@@ -32,23 +50,16 @@ for name in BINARY:
         "minimum": ", *, keepdims=False, initial=None, where=True",
     }.get(name, ", dtype=None, *, keepdims=False, initial=None")
     definition(
-        f"np.{name}.reduce(array, axis=0{options})", f"ufuncs.{name}_reduce", wrt=of_array,
-        samples=s.calls(*SHAPES, ((2, 3), {"axis": 1, "keepdims": True}), make=make),
+        f"np.{name}.reduce(array, axis=0{options})", f"ufuncs.{name}_reduce", wrt="array",
+        samples=s.calls(((2, 3), {}), ((2, 3), {"axis": 1, "keepdims": True}), make=make),
     )  # fmt: skip
     definition(
         f"np.{name}.accumulate(array, axis=0, dtype=None)", f"ufuncs.{name}_accumulate",
-        wrt=of_array, samples=s.calls(*SHAPES, make=make),
+        wrt="array", samples=s.calls(((3,), {}), ((2, 3), {"axis": 1}), make=make),
     )  # fmt: skip
+for name in ("add", "multiply", "maximum"):
     definition(
         f"np.{name}.reduceat(array, indices, axis=0, dtype=None)", f"ufuncs.{name}_reduceat",
-        wrt=of_array,
-        samples=lambda rng, make=make: [
-            (make(rng, (5,)), [0, 2, 3]), (make(rng, (4, 2)), [0, 3, 1]),
-            ((make(rng, (2, 4)), [1, 2]), {"axis": 1}),
-        ],
+        wrt="array",
+        samples=slices(name),
     )  # fmt: skip
-    if name != "add":
-        missing(
-            f"np.{name}.at(x, index, y)",
-            f"it works in place; write x[index] = np.{name}(x[index], y) where no index is repeated",
-        )  # fmt: skip

@@ -114,12 +114,13 @@ class BatchedBranches(BatchedStores):
         return self.count_of_rest(call.args[0]) if self.scope.value(call.func) is len else None
 
     def decided_type(self, call: Any) -> bool | None:
-        """``isinstance(x, tuple)`` of a number, which it is not."""
+        """``isinstance(x, tuple)`` of a number or a batched array, which is none."""
         if self.scope.value(call.func) is not isinstance or len(call.args) != 2:
             return None
-        known = self.described(call.args[0])
-        number = isinstance(known, Array) and not known.batched and known.rank == 0
-        return False if number and self.scope.value(call.args[1]) in (tuple, list) else None
+        known, kinds = self.described(call.args[0]), call.args[1]
+        kinds = [self.scope.value(k) for k in getattr(kinds, "elts", [kinds])]
+        is_array = isinstance(known, Array) and (known.batched or known.rank == 0)
+        return False if is_array and all(k is tuple or k is list for k in kinds) else None
 
     def described(self, node: Any) -> Value:
         """The description of a variable, or None."""
@@ -617,4 +618,6 @@ def has_known_ranks(value: Value) -> bool:
     """Can a value be made that has the axes of this one?"""
     if isinstance(value, Items):
         return all(map(has_known_ranks, value.parts))
-    return not isinstance(value, Array) or not value.batched or value.rank is not None
+    if isinstance(value, Array):
+        return not value.batched or value.rank is not None
+    return isinstance(value, Entries)
