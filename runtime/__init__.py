@@ -76,6 +76,7 @@ from redraft.runtime.collectives import (
     psum,
     psum_scatter,
 )
+from redraft.runtime.convolutions import margins
 
 # The compiler's helpers
 from redraft.runtime.cotangents import (
@@ -107,6 +108,7 @@ from redraft.runtime.cotangents import (
     zeros_of_fields,
 )
 from redraft.runtime.definitions.complex_numbers import sign_turn
+from redraft.runtime.definitions.convolutions import convolve_rows
 from redraft.runtime.definitions.decompositions import (
     eig_bar,
     eig_dot,
@@ -136,6 +138,7 @@ from redraft.runtime.definitions.scipy_linalg import (
     lu_dot,
     sqrtm_along,
 )
+from redraft.runtime.definitions.sorting import searchsorted_rows
 from redraft.runtime.elementwise import (
     conj,
     finite,

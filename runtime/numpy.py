@@ -21,7 +21,6 @@ import numpy as np
 
 from redraft.runtime.tensors import (
     PLAIN_CLASSES,
-    TensorError,
     holds_tensor,
     is_tensor,
     one_is_tensor,
@@ -90,20 +89,7 @@ def _named_like(dispatched: Callable, function: Callable) -> Callable:
     dispatched.original = function
     if isinstance(function, np.ufunc):  # np.add.at, np.multiply.outer, …
         for method in ("accumulate", "at", "outer", "reduce", "reduceat"):
-            setattr(dispatched, method, _method_of_ufunc(function, method))
-    return dispatched
-
-
-def _method_of_ufunc(function: np.ufunc, method: str) -> Callable:
-    """A method of a ufunc: NumPy's own, which refuses tensors."""
-    of_numpy = getattr(function, method)
-
-    def dispatched(*args: Any, **kwargs: Any) -> Any:
-        if holds_tensor(args) or holds_tensor(kwargs):
-            raise TensorError(f"np.{function.__name__}.{method} has no lowering for tensors")
-        return of_numpy(*args, **kwargs)
-
-    dispatched.__name__ = method
+            setattr(dispatched, method, dispatching(getattr(function, method)))
     return dispatched
 
 
@@ -122,7 +108,29 @@ def lowering(function: Callable) -> Callable:
     require_tensorflow()
     from redraft.runtime.tf_load import load_lowering
 
-    return load_lowering(found)
+    return with_definition(load_lowering(found), function)
+
+
+def with_definition(lowered: Callable, function: Callable) -> Callable:
+    """A lowering; a call that it does not cover runs the definition beside it, if there is one."""
+    from redraft.transpile.primitives import table
+    from redraft.transpile.primitives.lowering import row_behind
+    from redraft.transpile.staged import staged
+
+    row = row_behind(function)
+    if row is not None and row.spellings:
+        names, plain = row.spellings, lowered
+        lowered = lambda *args, **kwargs: plain(  # noqa: E731
+            *args, **{names.get(k, k): v for k, v in kwargs.items()}
+        )
+    if row is None or table.rows_index()["definition"].get(table.resolve(row.name)) is None:
+        return lowered
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        defined = table.beyond(row, args, kwargs, lambda value: value)
+        return (lowered if defined is None else staged(defined))(*args, **kwargs)
+
+    return _named_like(called, lowered)
 
 
 # The names

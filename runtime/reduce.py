@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def _lines(x: Any, axis: Any) -> tuple[Any, Any]:
     axes = normal_axes(axis, x.ndim) if x.ndim else ()
     front = tuple(range(len(axes)))
     moved = np.moveaxis(x, axes, front)
-    lines = np.reshape(moved, (-1, *moved.shape[len(axes) :]))
+    lines = np.reshape(moved, (math.prod(moved.shape[: len(axes)]), *moved.shape[len(axes) :]))
 
     def restore(result: Any) -> Any:
         return np.moveaxis(np.reshape(result, moved.shape), front, axes)

@@ -29,6 +29,13 @@ class Text(Array):
 
 
 @dataclass(frozen=True)
+class Flag(Array):
+    """A condition that is the same in every run of a function that was called so."""
+
+    value: bool = False
+
+
+@dataclass(frozen=True)
 class Integer(Array):
     """An integer or an array of them among differentiated arguments: it has no derivative."""
 
@@ -242,6 +249,8 @@ def single(value: Value) -> Value:
 
 def describe(value: Any) -> Value:
     """A value that the compiler sees, without a batch axis."""
+    if type(value) is bool:
+        return Flag(False, 0, boolean=True, value=value)
     if isinstance(value, (np.ndarray, np.generic, bool, int, float, complex)):
         return Array(False, np.ndim(value), boolean=np.result_type(value).kind == "b")
     if value is None:

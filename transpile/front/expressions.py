@@ -571,15 +571,32 @@ class Expressions(Order, Unseen, Trees, Lifting, Checkpointed):
         if value is not UNKNOWN:
             found = self.known_callee(value, func, len(node.args))
             if found is not None:
-                return found
+                return self.defined_beyond(found[0], node) or found
         if isinstance(func, gast.Attribute):
             row = table.rows_index()["method"].get(func.attr)
             own = func.attr in self.object_names
             if row is not None and not own and value is UNKNOWN and self.is_array_method(row, node):
-                return Primitive(row, method=True), []
+                callee = Primitive(row, method=True)
+                return self.defined_beyond(callee, node) or (callee, [])
         if value is not UNKNOWN:
             self.refuse_unknown(node, value)
         return None, []
+
+    def defined_beyond(
+        self, callee: Any, node: gast.Call
+    ) -> tuple[Function, list[gast.expr]] | None:
+        """The definition that is called where a row has no rule for the arguments of a call."""
+        if not isinstance(callee, Primitive):
+            return None
+        leading = [node.func.value] if callee.method else []
+        keywords = {k.arg: k.value for k in node.keywords}
+        found = table.beyond(callee.row, [*leading, *node.args], keywords, table.literal)
+        if found is None:
+            return None
+        if callee.method:
+            leading = [self.atom(node.func.value)]
+            node.func = core.expression(callee.row.name)
+        return Function(found), leading
 
     def is_array_method(self, row: table.Row, node: gast.Call) -> bool:
         """May ``a.sum(…)`` be the method of an array? A local module or object has such names too.
@@ -589,6 +606,9 @@ class Expressions(Order, Unseen, Trees, Lifting, Checkpointed):
         """
         if self.coarse.active(node.func.value):
             return True
+        keywords = {k.arg: k.value for k in node.keywords}
+        if table.beyond(row, [node.func.value, *node.args], keywords, table.literal) is not None:
+            return False
         try:
             bound = Primitive(row, method=True).arguments(node)
         except table.BindError:

@@ -281,5 +281,9 @@ def searchsorted(b: Batching) -> str:
     """The same sorted array for all; one for each example is compared with each value."""
     if "x" not in b.batched:
         return b.again()
-    raise b.refuse("a batched sorted array has no batching rule; "
-                   "use np.sum(x[:, None] < v, axis=0)")  # fmt: skip
+    b.spread("x", "v")
+    side = ", side" if b.given("side") else ""
+    if b.rank("v") == 1:
+        return f"rt.searchsorted_rows(x, v{side})"
+    flat = "np.reshape(v, (len(v), -1))"
+    return f"np.reshape(rt.searchsorted_rows(x, {flat}{side}), np.shape(v))"

@@ -248,7 +248,7 @@ def slots(batching: Batching) -> dict[str, gast.expr]:
 # rows of which the result is the same for all examples, and has no batch axis
 SAME_FOR_ALL = frozenset((
     "rt.count", "rt.fractions", "rt.seed", "rt.seed_holomorphic", "rt.cleared", "rt.refuse_in_place",
-    "rt.refuse_view", "np.iscomplexobj", "np.isrealobj", "np.result_type",
+    "rt.refuse_view", "rt.margins", "np.iscomplexobj", "np.isrealobj", "np.result_type",
 ))  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from redraft.transpile.primitives import batch_shapes
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import choosing, trailing
 from redraft.transpile.primitives.shape import length
-from redraft.transpile.primitives.table import Call, missing, no_derivative, primitive
+from redraft.transpile.primitives.table import Call, no_derivative, primitive
 
 for name, value in {"zeros": 0, "ones": 1, "empty": 0}.items():
     no_derivative(
@@ -106,18 +106,6 @@ primitive(
     ),
     samples=lambda rng: [(0.25, 2.1, 0.5), (1.5, 4.25), (3.5,)],
 )  # fmt: skip
-missing(
-    "np.logspace(start, stop)", "write 10.0 ** np.linspace(start, stop)",
-    tf="np.power(10.0, np.linspace(start, stop))",
-)  # fmt: skip
-missing("np.geomspace(start, stop)", "write np.exp(np.linspace(np.log(start), np.log(stop)))")
-missing(
-    "np.meshgrid(*arrays)", "index with np.newaxis, and let NumPy broadcast",
-    tf="tf_shapes.meshgrid(arrays)",
-)  # fmt: skip
-missing("np.fromfunction(function, shape)", "call the function on index arrays")
-missing("np.vander(x)", "write x[:, None] ** np.arange(n)")
-
 # Arrays of what is there
 
 

@@ -298,6 +298,7 @@ def upper_bound(call: Call) -> str:
 
 elementwise(
     "np.clip(x, a_min=None, a_max=None)", d={}, method="clip", selects=True,
+    spellings={"min": "a_min", "max": "a_max"},
     tf="tf_elementwise.clip(x, a_min, a_max)",
     **forms(x=clipped, a_min=lower_bound, a_max=upper_bound),
     samples=lambda rng: [

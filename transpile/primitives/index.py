@@ -106,23 +106,10 @@ no_derivative("np.unravel_index(indices, shape)", tf="tf_shapes.unravel_index(in
 no_derivative(
     "np.ravel_multi_index(multi_index, dims)", tf="tf_shapes.ravel_multi_index(multi_index, dims)"
 )
-no_derivative("np.bincount(x)", tf="tf_reduce.bincount(x)")
 
 missing("ndarray.sort(x)", "it sorts in place; use np.sort(x)", method="sort")
 missing("ndarray.fill(x, value)", "it writes in place; use np.full_like", method="fill")
 missing("ndarray.partition(x, kth)", "it works in place; use np.sort(x)", method="partition")
 missing("ndarray.resize(x, *shape)", "it works in place; use np.reshape", method="resize")
 missing("ndarray.put(x, indices, values)", "assign: x[indices] = values", method="put")
-missing("np.partition(x, kth)", "use np.sort")
-missing(
-    "np.select(conditions, choices)",
-    "nest np.where",
-    tf="tf_elementwise.select(conditions, choices)",
-)
-missing("np.choose(index, choices)", "use np.take_along_axis of a stack")
-missing("np.compress(condition, x)", "index with the condition: x[condition]")
-missing(
-    "np.extract(condition, x)", "index with the condition: x[condition]",
-    tf="np.operator.getitem(x, condition)",
-)  # fmt: skip
 missing("np.unique(x)", "it has no derivative that is worth having")

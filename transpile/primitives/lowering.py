@@ -55,7 +55,7 @@ def lowering_of(function: Any) -> Lowering:
     Raises:
         TensorError: there is none; the message says why.
     """
-    row = _row(function)
+    row = row_behind(function)
     if row is None and getattr(function, "__module__", "") == "redraft.runtime.cotangents":
         return Lowering(_name(function), "(*args)", STRUCTURED.format(function.__name__), None)
     if row is None:
@@ -70,7 +70,8 @@ def lowering_of(function: Any) -> Lowering:
     return Lowering(_name(function), row.text[row.text.index("(") :], text, called, numbers)
 
 
-def _row(function: Any) -> Row | None:
+def row_behind(function: Any) -> Row | None:
+    """The row of a function, or of an array's member."""
     if isinstance(function, ArrayMember):
         return rows_index()[function.group].get(str(function))
     return row_of(function)
@@ -84,6 +85,8 @@ def _name(function: Any) -> str:
     module = getattr(function, "__module__", None) or "numpy"
     short = {"numpy": "np", "_operator": "operator", "redraft": "rt", "builtins": ""}
     head = short.get(module.split(".")[0], module.partition("._")[0])
+    if isinstance(getattr(function, "__self__", None), np.ufunc):
+        head = f"np.{function.__self__.__name__}"
     if module.startswith("numpy.linalg"):
         head = "np.linalg"
     return f"{head}.{name}" if head else name

@@ -6,6 +6,7 @@ All are linear, so their tangents are the functions themselves. Rows whose name 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from redraft.transpile.primitives import batch_shapes, batching
@@ -327,6 +328,14 @@ primitive(
 )  # fmt: skip
 
 
+def copies_or_fills(given: Mapping[str, Any]) -> bool:
+    """Does a padding copy elements, or fill with one number? (The others are defined in Python.)"""
+    if given.get("mode", "constant") not in ("constant", "edge", "reflect", "symmetric", "wrap"):
+        return False
+    fill = given.get("constant_values", 0)
+    return isinstance(fill, (bool, int, float, complex))
+
+
 def pad_mode(call: Call) -> str:
     """The mode of a padding, if it copies elements or fills with a constant."""
     mode = call.constant("mode")
@@ -337,6 +346,7 @@ def pad_mode(call: Call) -> str:
 
 primitive(
     'np.pad(x, pad_width, mode="constant", *, constant_values=0)', batch=batch_shapes.pad,
+    covers=copies_or_fills,
     tf="tf_shapes.pad(x, pad_width, mode, constant_values)",
     rank=lambda c: c.rank("x"),
     vjp={"x": lambda c: f"rt.unpad(ans_bar, x, pad_width{pad_mode(c)})"},
@@ -399,22 +409,12 @@ for name in ("triu", "tril"):
         samples=s.calls(((3, 3), {}), ((2, 3), {"k": 1}), ((2, 3, 3), {"k": -1}), ((3,), {})),
     )  # fmt: skip
 
-ON_TENSORS = {
-    "np.broadcast_arrays(*arrays)": "tuple(tf_arrays.broadcast(*tf_arrays.tensors(arrays)))",
-    "np.append(x, values)": "np.concatenate([np.ravel(x), np.ravel(values)])",
-    "np.dsplit(x, sections)": "tf_shapes.split(x, sections, 2)",
-}
 for text, hint in {
-    "np.broadcast_arrays(*arrays)": "use np.broadcast_to for each array",
-    "np.block(arrays)": "use np.concatenate",
-    "np.rollaxis(x, axis)": "use np.moveaxis",
-    "np.append(x, values)": "use np.concatenate",
-    "np.insert(x, position, values)": "use np.concatenate",
-    "np.delete(x, position)": "index with the positions that stay",
-    "np.resize(x, shape)": "use np.tile and np.reshape",
-    "np.dsplit(x, sections)": "use np.split with axis=2",
     "np.put(x, indices, values)": "assign to elements: x[indices] = values",
     "np.fill_diagonal(x, value)": "assign to the diagonal: x[i, i] = value",
     "np.copyto(x, values)": "assign: x[...] = values",
+    "np.place(x, mask, values)": "assign by the mask: x[mask] = values",
+    "np.putmask(x, mask, values)": "assign by the mask: x[mask] = values[mask]",
+    "np.put_along_axis(x, indices, values, axis)": "assign to elements: x[i, indices] = values",
 }.items():
-    missing(text, hint, tf=ON_TENSORS.get(text))
+    missing(text, hint)

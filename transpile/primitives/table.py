@@ -52,6 +52,7 @@ class Row:
     Attributes:
         text: canonical call, for example ``np.sum(x, axis=None, keepdims=False)``.
         kind: ``elementwise``, ``primitive``, ``no_derivative``, ``definition`` or ``missing``.
+        spellings: other names of parameters.
         aliases: other dotted names of the same function (``math.tanh``).
         operator: Python operator with the same meaning (``+``, or ``u-`` for negation).
         method: array method with the same meaning; the object is the first parameter.
@@ -84,6 +85,8 @@ class Row:
         reason: why there is no rule (``missing`` only).
         by: where the Python function stands that defines it (``definition`` only).
         wrt: parameters with respect to which it is differentiable (``definition`` only).
+        covers: of a row beside which there is a definition, a function of the values of a call's
+            arguments (`UNKNOWN` where the program does not say): has the row a rule for them?
         tf: how to compute it on tensors (lowering.py).
         no_tf: why that cannot be.
         batch: what becomes of a call whose arguments have a batch axis (batching.py).
@@ -94,6 +97,7 @@ class Row:
     text: str
     kind: str
     aliases: tuple[str, ...] = ()
+    spellings: Mapping[str, str] = field(default_factory=dict)
     operator: str | None = None
     method: str | None = None
     attribute: str | None = None
@@ -114,6 +118,7 @@ class Row:
     reason: str = ""
     by: str = ""
     wrt: tuple[str, ...] = ()
+    covers: Callable[[Mapping[str, Any]], bool] | None = None
     tf: str | None = None
     no_tf: str = ""
     batch: Any = None
@@ -224,6 +229,7 @@ def bind(row: Row, args: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str
         else:
             raise BindError(f"{row.name}: argument {position + 1} has no rule")
     for keyword, value in keywords.items():
+        keyword = row.spellings.get(keyword, keyword)
         if keyword not in row.parameters or keyword in arguments:
             raise BindError(f"{row.name}: `{keyword}` has no rule")
         arguments[keyword] = value
@@ -264,7 +270,8 @@ def no_derivative(text: str, **options: Any) -> Row:
 def definition(text: str, by: str, *, wrt: Sequence[str] | str = (), **options: Any) -> Row:
     """Declare that a function is, for every transformation, the same as one written in Python.
 
-    Where nothing is transformed the program calls the original.
+    Where nothing is transformed the program calls the original. Beside a row with templates for the
+    same function, the definition is for the calls that the row has no rule for (`beyond`).
 
     Args:
         text: signature; that of the Python function has at least its parameters.
@@ -380,9 +387,39 @@ def defined(function: Any) -> Any:
     """The Python function that defines a callable; the callable itself where none does."""
     try:
         row = rows_index()["definition"].get(function)
+        if row is None or function in rows_index()["function"]:
+            return function
     except TypeError:  # unhashable
         return function
-    return function if row is None else defining(row)
+    return defining(row)
+
+
+def beyond(
+    row: Row, args: Sequence[Any], keywords: Mapping[str, Any], value: Callable[[Any], Any]
+) -> Any:
+    """The Python function that defines a call for which a row has no rule, or None.
+
+    Args:
+        row: of the function that is called.
+        args: positional arguments; of a method, the array comes first.
+        keywords: arguments by keyword.
+        value: what is known of an argument, `UNKNOWN` or its value.
+    """
+    other = rows_index()["definition"].get(resolve(row.name)) if row.name else None
+    if other is None or other is row:
+        return None
+    try:
+        bound = bind(row, args, keywords)
+    except BindError:
+        return defining(other)
+    if row.covers is None or row.covers({k: _known(v, value) for k, v in bound.items()}):
+        return None
+    return defining(other)
+
+
+def _known(argument: Any, value: Callable[[Any], Any]) -> Any:
+    """What is known of an argument, or of each of those that a ``*parameter`` takes."""
+    return list(map(value, argument)) if isinstance(argument, list) else value(argument)
 
 
 @functools.cache

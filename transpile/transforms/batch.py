@@ -50,6 +50,7 @@ from redraft.transpile.front.exits import structure_exits
 from redraft.transpile.front.lower import with_options_inside
 from redraft.transpile.front.scope import Scope
 from redraft.transpile.front.source import Origin, Source
+from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_closures import BatchedClosures
 from redraft.transpile.transforms.batch_layout import (
     expand_definitions,
@@ -385,6 +386,8 @@ class Batcher(BatchedClosures):
         is_read = isinstance(node, gast.Subscript) and isinstance(known, Array) and known.batched
         if not is_read or not self.batches.copies or known.rank:
             return node
+        if known.rank is None and (getattr(node, "of_container", False) or keeps_axes(node.slice)):
+            return node  # a container's part, as under a name of its own; or a view in any case
         if known.rank is None:
             raise self.refuse(
                 node, "a part of an array of unknown rank beside changes in place: it may be a number "
@@ -553,3 +556,9 @@ class Batcher(BatchedClosures):
             self.expression_if(item.context_expr)
         body = self.block(node.body)
         self.emit(gast.With(core.copy(node.items), body or [gast.Pass()], None))
+
+
+def keeps_axes(index: Any) -> bool:
+    """Does an index keep or add an axis, so that what it reads is no number?"""
+    parts = index.elts if isinstance(index, gast.Tuple) else [index]
+    return any(isinstance(p, gast.Slice) or table.literal(p) is None for p in parts)

@@ -34,6 +34,7 @@ from redraft.transpile.transforms.batch_names import (
     inverted,
     item_at,
     located,
+    of_container,
     part_at,
     set_context,
     shared_all,
@@ -413,7 +414,7 @@ class BatchedAssignments(BatchedLists):
         index = core.constant(place)
         if isinstance(known, Array) and known.batched:
             return self.subscript(value, known, index, PLAIN, node)
-        item = gast.Subscript(value, index, gast.Load())
+        item = of_container(gast.Subscript(value, index, gast.Load()))
         return item, shared_all(self.item(known, place, node))
 
     def item(self, known: Value, place: Any, node: Any) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import Any
 
@@ -15,15 +16,18 @@ from redraft.transpile.analysis.batched import (
     Clash,
     Closure,
     Entries,
+    Flag,
     Items,
     Many,
     Nothing,
+    Text,
     Value,
     is_batched,
     join,
     unshared,
 )
 from redraft.transpile.analysis.liveness import definite_writes, mark_live
+from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_names import (
     Condition,
     Env,
@@ -47,6 +51,10 @@ class BatchedBranches(BatchedStores):
         if isinstance(node.body[-1], gast.Break):
             self.leave_loop(node)
             return
+        always = self.decided(node.test)
+        if always is not None:
+            self.lines += self.block(node.body if always else node.orelse)
+            return
         guarded = self.guarded(node)
         if guarded is not None:
             self.stmt_If(guarded)
@@ -56,6 +64,79 @@ class BatchedBranches(BatchedStores):
             self.masked_if(node, test)
         else:
             self.plain_if(node, test)
+
+    def decided(self, test: Any) -> bool | None:
+        """What a condition is in every run, where it asks how the function was called.
+
+        Is a variable None, which text is it, how many values has ``*args``? (What is not None here may
+        be None in another run.)
+        """
+        if isinstance(test, gast.UnaryOp) and isinstance(test.op, gast.Not):
+            inner = self.decided(test.operand)
+            return None if inner is None else not inner
+        if isinstance(test, gast.BoolOp):
+            ends = isinstance(test.op, gast.Or)  # what the first operand that is so decides
+            for inner in map(self.decided, test.values):
+                if inner is None or inner is ends:
+                    return inner
+            return not ends
+        if isinstance(test, gast.Compare) and len(test.ops) == 1:
+            return self.decided_comparison(test.left, test.ops[0], test.comparators[0])
+        if isinstance(test, gast.Call):
+            return self.decided_type(test)
+        known, count = self.described(test), self.count_of_rest(test)
+        if isinstance(known, Flag):
+            return known.value
+        return None if count is None else count > 0
+
+    def decided_comparison(self, left: Any, op: Any, right: Any) -> bool | None:
+        """See `decided`."""
+        wanted, known = table.literal(right), self.described(left)
+        if wanted is table.UNKNOWN:
+            return None
+        if wanted is None and isinstance(op, (gast.Is, gast.IsNot)) and known == Nothing():
+            return isinstance(op, gast.Is)
+        equal = isinstance(op, (gast.Eq, gast.NotEq))
+        if isinstance(known, Text) and equal:
+            return (known.value == wanted) is isinstance(op, gast.Eq)
+        if isinstance(known, Text) and isinstance(op, (gast.In, gast.NotIn)):
+            return (known.value in wanted) is isinstance(op, gast.In)
+        if isinstance(left, gast.Call) and left.args and equal:
+            found = self.decided_number(left)
+            return None if found is None else (found == wanted) is isinstance(op, gast.Eq)
+        return None
+
+    def decided_number(self, call: Any) -> int | None:
+        """The number of axes of an array, or how many values ``*args`` has."""
+        known = self.described(call.args[0])
+        if self.scope.value(call.func) is numpy.ndim and isinstance(known, Array):
+            return known.rank if known.batched else None
+        return self.count_of_rest(call.args[0]) if self.scope.value(call.func) is len else None
+
+    def decided_type(self, call: Any) -> bool | None:
+        """``isinstance(x, tuple)`` of a number or a batched array, which is none."""
+        if self.scope.value(call.func) is not isinstance or len(call.args) != 2:
+            return None
+        known, kinds = self.described(call.args[0]), call.args[1]
+        kinds = [self.scope.value(k) for k in getattr(kinds, "elts", [kinds])]
+        is_array = isinstance(known, Array) and (known.batched or known.rank == 0)
+        return False if is_array and all(k is tuple or k is list for k in kinds) else None
+
+    def described(self, node: Any) -> Value:
+        """The description of a variable, or None."""
+        return self.env.get(node.id) if core.is_name(node) else None
+
+    def count_of_rest(self, node: Any) -> int | None:
+        """How many values ``*args`` has, if it is that and is assigned nowhere."""
+        rest, known = self.source.node.args.vararg, self.described(node)
+        if rest is None or not isinstance(known, Items) or node.id != rest.id:
+            return None
+        return None if rest.id in self.assigned else len(known.parts)
+
+    @functools.cached_property
+    def assigned(self) -> set[str]:
+        """The names that the function assigns anywhere."""
+        return core.writes(self.body)
 
     def guarded(self, node: gast.If) -> gast.If | None:
         """``if i < n and x[i] > 0`` as two conditions, the first of which is the same for all."""
@@ -104,8 +185,8 @@ class BatchedBranches(BatchedStores):
         self.statement = node
         live = self.needed(node.live) if hasattr(node, "live") else None
         joined = self.joined(after_body, after_orelse, node, live)
-        body += self.conversions(after_body, joined, live, node)
-        orelse += self.conversions(after_orelse, joined, live, node)
+        body += self.conversions(after_body, joined, live, node, for_all=True)
+        orelse += self.conversions(after_orelse, joined, live, node, for_all=True)
         for name, masks in partial.items():
             if name in self.dropped and name in self.partial:
                 self.partial[name] &= masks
@@ -143,9 +224,12 @@ class BatchedBranches(BatchedStores):
         )
 
     def conversions(
-        self, have: Env, want: Env, live: set[str] | None, place: Any
+        self, have: Env, want: Env, live: set[str] | None, place: Any, for_all: bool = False
     ) -> list[gast.stmt]:
-        """Statements that give variables the batch axes that they have on another way."""
+        """Statements that give variables the batch axes that they have on another way.
+
+        Where all examples take the same way (`for_all`), what has no value needs none.
+        """
         saved, self.lines = self.lines, []
         for name, value in have.items():
             wanted = want.get(name)
@@ -156,7 +240,9 @@ class BatchedBranches(BatchedStores):
             ):
                 continue
             unset = isinstance(value, Nothing) and value.unset
-            if unset and (is_batched(wanted) or isinstance(wanted, Array)):
+            if unset and for_all and not has_known_ranks(wanted):
+                node = core.constant(None)
+            elif unset and (is_batched(wanted) or isinstance(wanted, Array)):
                 node = self.blank(name, wanted, place)
             else:
                 node = self.converted(core.name(name), value, wanted, place)
@@ -526,3 +612,12 @@ class BatchedBranches(BatchedStores):
             return visit(node)
         finally:
             self.lines = saved
+
+
+def has_known_ranks(value: Value) -> bool:
+    """Can a value be made that has the axes of this one?"""
+    if isinstance(value, Items):
+        return all(map(has_known_ranks, value.parts))
+    if isinstance(value, Array):
+        return not value.batched or value.rank is not None
+    return isinstance(value, Entries)

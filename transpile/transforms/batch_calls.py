@@ -233,6 +233,9 @@ class BatchedCalls(BatchedItems):
                 return found[0], self.described_call(node, function, args, keywords)
             return found
         if row is not None and row.kind != "missing":
+            defined = self.beyond(row, args, keywords)
+            if defined is not None:
+                return self.function_call(node, defined, new, args, keywords)
             return self.row_call(node, row, dotted_name(func), args, keywords)
         if row is not None:
             raise self.refuse(node, f"{row.name}: {row.reason}", "write it with other functions")
@@ -242,6 +245,10 @@ class BatchedCalls(BatchedItems):
                 "source is written", "call a function by its name, or use `rd.vmap_by_loop`",
             )  # fmt: skip
         return self.function_call(node, function, new, args, keywords)
+
+    def beyond(self, row: Any, args: list[Result], keywords: dict[str, Result]) -> Any:
+        """The definition of a call for which a row has no rule, or None."""
+        return table.beyond(row, args, keywords, lambda result: table.literal(result[0]))
 
     def may_change(self, function: Any) -> bool:
         """May a call change its arguments in place?"""

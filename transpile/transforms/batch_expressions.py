@@ -20,6 +20,7 @@ from redraft.transpile.analysis.batched import (
     Clash,
     Closure,
     Entries,
+    Flag,
     Floating,
     Items,
     Known,
@@ -35,7 +36,7 @@ from redraft.transpile.analysis.batched import (
 from redraft.transpile.front.callee import OPERATORS
 from redraft.transpile.front.scope import UNKNOWN
 from redraft.transpile.primitives import table
-from redraft.transpile.primitives.batching import NoBatchRule, batch_call
+from redraft.transpile.primitives.batching import NoBatchRule, batch_call, is_same_for_all
 from redraft.transpile.transforms.batch_helpers import BatchedHelpers
 from redraft.transpile.transforms.batch_names import (
     Result,
@@ -65,6 +66,10 @@ class BatchedExpressions(BatchedHelpers):
     """The part of `Batcher` that rewrites expressions."""
 
     def expression(self, node: gast.expr) -> Result:
+        if is_test(node):
+            always = self.decided(node)
+            if always is not None:
+                return core.constant(always), Flag(False, 0, boolean=True, value=always)
         visit = getattr(self, "expr_" + type(node).__name__, None)
         if visit is None:
             return self.unchanged(node)
@@ -353,6 +358,9 @@ class BatchedExpressions(BatchedHelpers):
         return self.is_boolean(node)
 
     def expr_IfExp(self, node: gast.IfExp) -> Result:
+        always = self.decided(node.test)
+        if always is not None:
+            return self.expression(node.body if always else node.orelse)
         test, known = self.test(node.test)
         for part in (node.body, node.orelse):
             if isinstance(self.env.get(getattr(part, "id", None)), (Items, Many, Entries)):
@@ -523,6 +531,8 @@ class BatchedExpressions(BatchedHelpers):
         self, row: Any, nodes: dict[str, Any], values: dict[str, Value], rank: int | None
     ) -> Value:
         """Description of what a primitive gives."""
+        if is_same_for_all(row):
+            return Array(False, rank)
         fresh, boolean = row.view_of is None, gives_booleans(row, values)
         gives = row.gives_for(nodes)
         if gives == "tuple" and row.parts is not None:
@@ -618,3 +628,12 @@ class BatchedExpressions(BatchedHelpers):
             if count > 1 and self.lines is not None and not isinstance(held[name], gast.Attribute):
                 held[name] = self.temporary(held[name])
         return untransposed(substituted(node, held))
+
+
+def is_test(node: Any) -> bool:
+    """Does an expression give True or False?"""
+    if isinstance(node, gast.BoolOp):
+        return all(map(is_test, node.values))
+    if isinstance(node, gast.UnaryOp):
+        return isinstance(node.op, gast.Not)
+    return isinstance(node, gast.Compare)

@@ -22,7 +22,12 @@ from redraft.transpile.analysis.batched import (
 from redraft.transpile.front.scope import UNKNOWN
 from redraft.transpile.primitives import table
 from redraft.transpile.transforms.batch_expressions import BatchedExpressions
-from redraft.transpile.transforms.batch_names import Result, is_inner_shape, shared_all
+from redraft.transpile.transforms.batch_names import (
+    Result,
+    is_inner_shape,
+    of_container,
+    shared_all,
+)
 
 
 class BatchedItems(BatchedExpressions):
@@ -131,7 +136,7 @@ class BatchedItems(BatchedExpressions):
         if isinstance(index, gast.Slice):
             return new, self.slice_of(known, index, node)
         if isinstance(known, Items) and key is not table.UNKNOWN:
-            return new, shared_all(self.item(known, key, node))
+            return of_container(new), shared_all(self.item(known, key, node))
         return new, shared_all(self.common(known, new, node))
 
     def are_arrays(self, known: Any) -> bool:

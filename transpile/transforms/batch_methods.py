@@ -64,7 +64,12 @@ class BatchedMethods(BatchedCallbacks):
             raise self.refuse(
                 node, f"the method `{attr}` has no batching rule", "use a NumPy function"
             )
-        return self.row_call(node, row, None, [(owner, known), *args], keywords)
+        args = [(owner, known), *args]
+        defined = self.beyond(row, args, keywords)
+        if defined is not None:
+            new = gast.Call(core.expression(row.name), [n for n, _ in args], named)
+            return self.function_call(node, defined, gast.copy_location(new, node), args, keywords)
+        return self.row_call(node, row, None, args, keywords)
 
     def container_method(self, node: gast.Call, owner: Any, known: Any, attr: str) -> Result:
         handler = getattr(self, f"{known.kind}_{attr}", None)

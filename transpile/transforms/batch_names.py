@@ -304,7 +304,13 @@ def part_at(value: Any, place: int, key: Any) -> gast.expr:
         return core.copy(value.elts[place])
     if isinstance(value, gast.Dict):
         return core.copy(value.values[place])
-    return gast.Subscript(core.copy(value), core.constant(key), gast.Load())
+    return of_container(gast.Subscript(core.copy(value), core.constant(key), gast.Load()))
+
+
+def of_container(node: Any) -> Any:
+    """A read of a part of a container, marked as one: it is no part of an array."""
+    node.of_container = True
+    return node
 
 
 def display_of(known: Items, nodes: list[Any]) -> gast.expr:
