@@ -6,7 +6,7 @@ TRANSFORMS = ("grad", "vmap,grad")
 
 
 def principal_axis(a, x):
-    w, v = np.linalg.eigh(a)
+    w, v = np.linalg.eigh(a + a.T)
     return w[-1] * np.dot(x, v[:, -1]) ** 2
 
 

@@ -218,7 +218,7 @@ elementwise(
     aliases=("math.asinh", "np.asinh"), samples=s.one(s.anything),
 )  # fmt: skip
 elementwise(
-    "np.arccosh(x)", d={"x": "1 / np.sqrt(x * x - 1)"}, like="x",
+    "np.arccosh(x)", d={"x": "1 / (np.sqrt(x - 1) * np.sqrt(x + 1))"}, like="x",
     aliases=("math.acosh", "np.acosh"), samples=s.one(s.between(1.2, 3.0)),
 )  # fmt: skip
 elementwise(
