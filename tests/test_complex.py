@@ -48,8 +48,7 @@ NOT_HOLOMORPHIC = {
 }  # fmt: skip
 
 
-USUAL = {"exp", "sqrt", "cumprod", "float_power", "power", "divide", "solve", "where", "abs_times", "norm_times",
-         "real_times", "angle", "var_times", "rounds", "arccosh"}  # fmt: skip
+USUAL = {"exp", "float_power", "divide", "abs_times", "norm_times", "angle", "arccosh"}
 
 
 def named(table, all_of_them=False):

@@ -107,8 +107,7 @@ CASES = [
     (of_pinv, TALL), (of_pinv, TALL_Z), (of_pinv, WIDE_Z), (of_slogdet, Z), (of_slogdet, SQUARE),
     (of_cholesky, HZ @ HZ + np.eye(3)), (of_eigvals, Z), (of_eigvals, SQUARE),
 ]  # fmt: skip
-QUICK = [(of_eigh, HZ), (phases_of_eigh, HZ), (phases_of_svd, TALL_Z), (of_qr, WIDE_Z), (of_pinv, TALL_Z),
-         (of_slogdet, Z), (of_eigvals, SQUARE)]  # fmt: skip
+QUICK = [(phases_of_svd, TALL_Z), (of_slogdet, Z)]
 each_case = pytest.mark.parametrize(
     ("function", "a"),
     [
@@ -162,7 +161,8 @@ def test_a_batch_is_a_stack(function, a):
 
 @pytest.mark.parametrize(
     ("function", "a"),
-    [(phases_of_eigh, HZ), (phases_of_svd, TALL_Z), (of_qr, WIDE_Z), (of_slogdet, Z)],
+    [(phases_of_eigh, HZ), (of_qr, WIDE_Z),
+     *(pytest.param(*c, marks=pytest.mark.slow) for c in ((phases_of_svd, TALL_Z), (of_slogdet, Z)))],
 )  # fmt: skip
 def test_compiled(function, a):
     """The same numbers, signs and phases: what XLA cannot compute comes from the host."""
@@ -180,7 +180,10 @@ def of_eig(a):
     return np.sum(np.abs(w) ** 2) + np.sum(np.real(v) * np.arange(9.0).reshape(3, 3))
 
 
-@pytest.mark.parametrize("a", [SQUARE, Z, matrix(3, 3, seed=5)], ids=["real", "complex", "other"])
+@pytest.mark.parametrize(
+    "a", [SQUARE, *(pytest.param(m, marks=pytest.mark.slow) for m in (Z, matrix(3, 3, seed=5)))],
+    ids=["real", "complex", "other"],
+)  # fmt: skip
 def test_eigenvectors_are_normalised_as_in_jax(a):
     def twin(a):
         w, v = jax.lax.linalg.eig(a, compute_left_eigenvectors=False, enable_eigvec_derivs=True)
