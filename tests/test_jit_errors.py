@@ -30,8 +30,8 @@ def refused(function):
 
 
 @refused
-def eigenvalues(x):
-    return np.linalg.eig(np.outer(x, x))[0]  #! np.linalg.eig has no lowering
+def hessenberg(x):
+    return scipy.linalg.hessenberg(np.outer(x, x))  #! scipy.linalg.hessenberg has no lowering
 
 
 @refused
