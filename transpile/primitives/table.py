@@ -445,7 +445,9 @@ def defining(row: Row) -> Any:
 def is_rewritten(function: Any) -> bool:
     """Is it a function of redraft's that transformations rewrite like one of a user's?"""
     module = getattr(function, "__module__", None) or ""
-    return module.startswith(DEFINITIONS) or module in SAMPLERS
+    if module in SAMPLERS:
+        return row_of(function) is None  # those with a row are called by their names
+    return module.startswith(DEFINITIONS)
 
 
 def all_rows() -> Iterator[Row]:
