@@ -8,7 +8,7 @@ _root = _Path(__file__).resolve().parent.parent
 if (_root / "transpile" / "api.py").exists():
     __path__.append(str(_root))
 
-from redraft import config, debug, tree, tree_util  # noqa: E402
+from redraft import config, debug, random, tree, tree_util  # noqa: E402
 from redraft.runtime.callbacks import (  # noqa: E402
     effects_barrier,
     io_callback,
@@ -140,6 +140,7 @@ __all__ = [
     "psum",
     "psum_scatter",
     "pure_callback",
+    "random",
     "register_pytree_node",
     "remat",
     "replicate",

@@ -2,6 +2,7 @@
 
 # ruff: noqa: F401  (this is the list of what generated code may call)
 
+from redraft.runtime import each_key, random
 from redraft.runtime.apply import (
     Pulled,
     Pushed,

@@ -302,8 +302,9 @@ def shifted(x: Any, y: Any, left: bool, bits: int = 64) -> Any:
     bits = min(bits, x.dtype.size * 8)
     inside = tf.logical_and(y >= 0, y < bits)
     by = tf.where(inside, y, tf.zeros_like(y))
-    if left:
-        return tf.where(inside, tf.bitwise.left_shift(x, by), tf.zeros_like(x))
+    if left or x.dtype.is_unsigned:
+        shift = tf.bitwise.left_shift if left else tf.bitwise.right_shift
+        return tf.where(inside, shift(x, by), tf.zeros_like(x))
     beyond = tf.where(x < 0, -tf.ones_like(x), tf.zeros_like(x))
     return tf.where(inside, tf.bitwise.right_shift(x, by), beyond)
 

@@ -29,7 +29,7 @@ NOT_IN_JAX = {"dataclass_params", "kinks", "method", "store_elements", "store_sl
 # functions that redraft wraps; tests/test_custom_derivatives.py and others compare such ones with JAX's
 NOT_IN_JAX |= {"checkpoint_loop", "custom_gradient", "custom_jvp", "custom_vjp", "stop_gradient"}
 
-KNOWN_AT_RUN_TIME = {"function_argument", "tree_update"}
+KNOWN_AT_RUN_TIME = {"monte_carlo", "function_argument", "tree_update"}
 CALL_THE_HOST = ("host_call", "printed_loop")
 
 GRADIENTS = [case for case in CASES if "grad" in case.transforms]

@@ -131,6 +131,8 @@ MORE = {
 }  # fmt: skip
 WORKS_IN_PLACE = ("rt.add_at", "rt.set_at", "rt.add_field")
 NOT_HERE = {
+    **{row.name: "takes a key, or is part of what does; tests/test_random_tensors.py" for row in ROWS
+       if row.name.startswith(("rt.random.", "rt.each_key.")) and row.samples is None},
     "rt.add_field": "changes its argument; tested below",
     "slice": "gives no array", "rt.Struct": "is a class", "rt.reader": "takes a name", "rt.only_reads": "takes a function", "rt.method": "the same", "rt.constant_of": "of objects", "rt.check_shapes": "gives nothing; tested below", "rt.only_arrays": "the same", "rt.same_shape": "the same", "rt.reversed_perm": "takes pairs of places, and gives them", "np.empty_like": "its values are any",
     **{f"rt.{n}": "checks what rules return; tests/test_custom_derivatives.py runs it on both" for n in (

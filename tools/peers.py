@@ -30,7 +30,7 @@ AUTOGRAD = {
         )
     },
 }  # fmt: skip
-JAX = {"np": "jax.numpy", "scipy": "jax.scipy"}
+JAX = {"rt": "jax", "np": "jax.numpy", "scipy": "jax.scipy"}
 OTHER_NAMES = {"scipy.integrate.odeint": "jax.experimental.ode.odeint"}
 YES, NO = "yes", "-"
 

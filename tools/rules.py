@@ -19,8 +19,12 @@ def coverage(peers: bool = False) -> list[tuple[str, ...]]:
     import redraft.transpile.api  # noqa: F401  (declares all rows)
     from redraft.transpile.primitives.table import all_rows
 
-    # rows of the runtime serve derivatives of derivatives; users write none of them but collectives
-    rows = [r for r in all_rows() if r.over is not None or not r.name.startswith("rt.")]
+    # rows of the runtime serve derivatives of derivatives; of them users write these alone
+    written = ("rt.random.",)
+    rows = [
+        r for r in all_rows()
+        if r.over is not None or not r.name.startswith("rt.") or r.name.startswith(written)
+    ]  # fmt: skip
     return [
         (
             row.text.replace("rt.", "rd.", 1),
@@ -65,8 +69,8 @@ def on_batches(row: Any) -> str:
     """Has a row a batching rule, or does it ask for a shape, which is one example's under vmap?"""
     from redraft.transpile.primitives.batching import OF_ONE_EXAMPLE, rule_of
 
-    known = rule_of(row) is not None or row.over is not None or row.name in OF_ONE_EXAMPLE
-    known = known or row.kind == "definition"
+    known = rule_of(row) is not None or row.kind in ("definition", "source")
+    known = known or row.over is not None or row.name in OF_ONE_EXAMPLE
     return "yes" if known else NOTHING
 
 

@@ -813,6 +813,11 @@ def staged_function(function: types.FunctionType) -> Any:
         return special
     if isinstance(getattr(function, "__wrapped__", None), types.FunctionType):
         pass  # a decorator's wrapper is Python too: it is staged, and calls what it wraps
+    return by_source(function)
+
+
+def by_source(function: types.FunctionType) -> Any:
+    """A function made from its staged source."""
     text = staged_source(function)
     if not function.__globals__.get("__redraft_staged__"):  # it was there before the trace
         TRACE.cells += [(c, c.cell_contents) for c in function.__closure__ or () if _is_set(c)]
@@ -1070,6 +1075,9 @@ AS_THEY_ARE = tuple(
         "checkpoint",
         "closures",
         "collectives",
+        "random_checks",
+        "random_draws",
+        "random_places",
         "rules",
         "tree_util",
         "values",
@@ -1092,6 +1100,8 @@ class Helpers(Stand):
             value = staged_transforms.RUN_TIME.get(name)
         if value is None:
             raw = getattr(runtime, name)
+            if isinstance(raw, types.ModuleType):
+                return StagedModule(getattr(rnp.rt, name), raw)
             as_it_is = getattr(raw, "__module__", "") in AS_THEY_ARE
             if isinstance(raw, type) or not callable(raw) or as_it_is:
                 value = raw

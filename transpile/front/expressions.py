@@ -621,7 +621,7 @@ class Expressions(Order, Unseen, Trees, Lifting, Checkpointed):
     ) -> tuple[Any, list[gast.expr]] | None:
         row = table.row_of(value)
         if row is not None:
-            return Primitive(row), []
+            return (Primitive(row) if row.source is None else Function(row.source)), []
         if is_python_function(value):
             if (
                 value in RUN_TIME_CALLS or value is dataclasses.replace

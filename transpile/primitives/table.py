@@ -1,11 +1,12 @@
 """The table of primitives: one row says all that redraft knows of a NumPy, math or builtin callable.
 
-A row is declared by one of five declarators, each named by the mathematics:
+A row is declared by one of six declarators, each named by the mathematics:
 
 - ``elementwise("np.tanh(x)", d={"x": "1 - ans * ans"})``: ``d`` holds partial derivatives, and
   both modes follow from them; broadcasting is undone by the compiler.
 - ``primitive("np.sum(x, axis=None)", linear_in="x", vjp={...})``: a vjp template per argument, and
   a jvp template per argument unless the function is linear in it.
+- ``by_source("rt.random.uniform(key, …)", source=…)``: by the source of a Python function.
 - ``no_derivative("np.floor(x)")``: constant almost everywhere.
 - ``definition("np.trapezoid(y, x=None)", "integrals.trapezoid", wrt=("y", "x"))``: the same as a plain
   Python function of `redraft.runtime.definitions`, which transformations rewrite in its place.
@@ -34,6 +35,10 @@ Samples = Callable[[Any], list]  # rng -> list of argument tuples, or (tuple, di
 
 MODULES = {"np": "numpy", "rt": "redraft.runtime"}
 DEFINITIONS = "redraft.runtime.definitions"
+SAMPLERS = frozenset(
+    f"redraft.runtime.random_{n}"
+    for n in ("choices", "gamma", "keys", "normal", "poisson", "slopes", "threefry", "uniform")
+)
 UNKNOWN = object()
 
 
@@ -51,7 +56,7 @@ class Row:
 
     Attributes:
         text: canonical call, for example ``np.sum(x, axis=None, keepdims=False)``.
-        kind: ``elementwise``, ``primitive``, ``no_derivative``, ``definition`` or ``missing``.
+        kind: ``elementwise``, ``primitive``, ``no_derivative``, ``definition``, ``source`` or ``missing``.
         spellings: other names of parameters.
         aliases: other dotted names of the same function (``math.tanh``).
         operator: Python operator with the same meaning (``+``, or ``u-`` for negation).
@@ -84,7 +89,7 @@ class Row:
         shape_only: parameters of which only shape and dtype are read.
         reason: why there is no rule (``missing`` only).
         by: where the Python function stands that defines it (``definition`` only).
-        wrt: parameters with respect to which it is differentiable (``definition`` only).
+        wrt: parameters with respect to which it is differentiable (``definition`` and ``source``).
         covers: of a row beside which there is a definition, a function of the values of a call's
             arguments (`UNKNOWN` where the program does not say): has the row a rule for them?
         tf: how to compute it on tensors (lowering.py).
@@ -92,6 +97,8 @@ class Row:
         batch: what becomes of a call whose arguments have a batch axis (batching.py).
         over: of a collective, what becomes of a call under the axis that it names (collectives.py).
         samples: example arguments for the tests.
+        source: the Python function that is differentiated in place of the call (``source`` only), and
+            batched too where there is no `batch`.
     """
 
     text: str
@@ -124,6 +131,7 @@ class Row:
     batch: Any = None
     over: Any = None
     samples: Samples | None = None
+    source: Any = None
     namespace: Mapping[str, Any] = field(default_factory=dict)
 
     @functools.cached_property
@@ -260,6 +268,11 @@ def elementwise(text: str, *, d: Mapping[str, Rule], **options: Any) -> Row:
 def primitive(text: str, **options: Any) -> Row:
     """Declare a function with a template per argument; see `Row` for the options."""
     return _declare(Row(text, "primitive", **_tuples(options)))
+
+
+def by_source(text: str, *, source: Any, **options: Any) -> Row:
+    """Declare a function that is called by its name, and differentiated by the source of another."""
+    return _declare(Row(text, "source", source=source, **_tuples(options)))
 
 
 def no_derivative(text: str, **options: Any) -> Row:
@@ -431,7 +444,10 @@ def defining(row: Row) -> Any:
 
 def is_rewritten(function: Any) -> bool:
     """Is it a function of redraft's that transformations rewrite like one of a user's?"""
-    return (getattr(function, "__module__", None) or "").startswith(DEFINITIONS)
+    module = getattr(function, "__module__", None) or ""
+    if module in SAMPLERS:
+        return row_of(function) is None  # those with a row are called by their names
+    return module.startswith(DEFINITIONS)
 
 
 def all_rows() -> Iterator[Row]:

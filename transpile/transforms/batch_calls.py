@@ -232,6 +232,8 @@ class BatchedCalls(BatchedItems):
             if row is None and self.batches.describes:
                 return found[0], self.described_call(node, function, args, keywords)
             return found
+        if row is not None and row.source is not None and row.batch is None:
+            return self.function_call(node, row.source, new, args, keywords)
         if row is not None and row.kind != "missing":
             defined = self.beyond(row, args, keywords)
             if defined is not None:

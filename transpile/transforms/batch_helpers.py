@@ -50,7 +50,7 @@ class BatchedHelpers(BatchedCotangents, SameShapes, BatchedFunctionValues, Batch
                 rt.rule_pair: self.call_checked, rt.check_tangent: self.call_rule_specs,
                 rt.rule_bars: self.call_checked, rt.rule_seed: self.call_checked,
                 rt.rule_specs: self.call_rule_specs, rt.rule_sums: self.call_rule_sums, rt.only_cotangent: self.call_only_cotangent,
-                rt.unsum: self.call_unsum, rt.add_field: self.call_add_field, rt.Struct: self.call_Struct,
+                rt.each_key.number_of: self.call_number_of, rt.unsum: self.call_unsum, rt.add_field: self.call_add_field, rt.Struct: self.call_Struct,
             }.get(function)  # fmt: skip
         except TypeError:
             return None
@@ -68,6 +68,13 @@ class BatchedHelpers(BatchedCotangents, SameShapes, BatchedFunctionValues, Batch
         """A helper that passes its first argument on."""
         value, known = self.expression(node.args[0])
         return gast.Call(core.copy(node.func), [value, *core.copy(node.args[1:])], []), known
+
+    def call_number_of(self, node: gast.Call) -> Result | None:
+        """A number that is known when the program is written or traced, of all examples the same."""
+        value, known = self.expression(node.args[0])
+        given = node.args[3].value if len(node.args) > 3 else 0
+        lead = core.constant(given + bool(is_batched(known)))
+        return gast.Call(core.copy(node.func), [value, *core.copy(node.args[1:3]), lead], []), PLAIN
 
     def call_rule_specs(self, node: gast.Call) -> Result | None:
         """The shapes and dtypes that `call_checked` does not look at."""

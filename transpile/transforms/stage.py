@@ -712,8 +712,15 @@ class Stager:
     def unpacks(self, node: gast.Assign) -> bool:
         """Is this ``a, b = x``, where `x` may be an array?"""
         plain = isinstance(node.value, (gast.Name, gast.Subscript, gast.Attribute))
+        plain = plain or self.gives_keys(node.value)
         patterns = any(isinstance(t, (gast.Tuple, gast.List)) for t in node.targets)
         return plain and patterns and self.may_be_tensor(node.value)
+
+    def gives_keys(self, node: Any) -> bool:
+        """Is this ``rd.random.split(key)`` or its like, which gives an array, not a tuple?"""
+        value = self.scope.value(node.func) if isinstance(node, gast.Call) else UNKNOWN
+        row = table.row_of(value) if value is not UNKNOWN else None
+        return row is not None and row.name.startswith(("rt.random.", "rt.each_key."))
 
     def unpack(self, node: gast.Assign, value: Any) -> list[Any]:
         """``a, (b, c) = x``, where `x` and its parts may be arrays."""
