@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from redraft.runtime.definitions.support import placed, positive, standard
+from redraft.runtime.definitions.support import known, placed, positive, standard
 
 
 def gamma_logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.gamma.logpdf`."""
     z = standard(x, loc, scale)
     a = positive(a)
+    z = known(z, a)
     out = z < 0
     z = np.where(out, 1.0, z)
     return np.where(out, -np.inf, special.xlogy(a - 1, z) - z - special.gammaln(a) - np.log(scale))
@@ -28,6 +29,7 @@ def gamma_cdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.gamma.cdf`."""
     z = standard(x, loc, scale)
     a = positive(a)
+    z = known(z, a)
     out = z < 0
     z = np.where(out, 1.0, z)
     return np.where(out, 0.0, special.gammainc(a, z))
@@ -42,6 +44,7 @@ def gamma_sf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.gamma.sf`."""
     z = standard(x, loc, scale)
     a = positive(a)
+    z = known(z, a)
     out = z < 0
     z = np.where(out, 1.0, z)
     return np.where(out, 1.0, special.gammaincc(a, z))
@@ -66,6 +69,7 @@ def chi2_logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.chi2.logpdf`."""
     z = standard(x, loc, scale)
     df, z = 0.5 * positive(df), 0.5 * z
+    z = known(z, df)
     out = z < 0
     z = np.where(out, 1.0, z)
     return np.where(
@@ -84,6 +88,7 @@ def chi2_cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.chi2.cdf`."""
     z = standard(x, loc, scale)
     df = positive(df)
+    z = known(z, df)
     out = z < 0
     z = np.where(out, 1.0, z)
     return np.where(out, 0.0, special.gammainc(0.5 * df, 0.5 * z))
@@ -98,6 +103,7 @@ def chi2_sf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.chi2.sf`."""
     z = standard(x, loc, scale)
     df = positive(df)
+    z = known(z, df)
     out = z < 0
     z = np.where(out, 1.0, z)
     return np.where(out, 1.0, special.gammaincc(0.5 * df, 0.5 * z))
@@ -122,6 +128,7 @@ def invgamma_logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.invgamma.logpdf`."""
     z = standard(x, loc, scale)
     a = positive(a)
+    z = known(z, a)
     out = z <= 0
     z = np.where(out, 1.0, z)
     return np.where(out, -np.inf, -(a + 1) * np.log(z) - special.gammaln(a) - 1 / z - np.log(scale))
@@ -136,6 +143,7 @@ def invgamma_cdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.invgamma.cdf`."""
     z = standard(x, loc, scale)
     a = positive(a)
+    z = known(z, a)
     out = z <= 0
     z = np.where(out, 1.0, z)
     return np.where(out, 0.0, special.gammaincc(a, 1 / z))
@@ -150,6 +158,7 @@ def invgamma_sf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.invgamma.sf`."""
     z = standard(x, loc, scale)
     a = positive(a)
+    z = known(z, a)
     out = z <= 0
     z = np.where(out, 1.0, z)
     return np.where(out, 1.0, special.gammainc(a, 1 / z))
@@ -167,7 +176,8 @@ def f_logpdf(x: Any, dfn: Any, dfd: Any, loc: Any = 0, scale: Any = 1) -> Any:
     height = (
         0.5 * (m * np.log(m) + n * np.log(n)) - special.betaln(0.5 * n, 0.5 * m) - np.log(scale)
     )
-    out = z < 0
+    z = known(z, n, m)
+    out = (z < 0) | (z == np.inf)
     z = np.where(out, 1.0, z)
     return np.where(
         out, -np.inf, height + special.xlogy(0.5 * n - 1, z) - 0.5 * (n + m) * np.log(m + n * z)
@@ -183,6 +193,8 @@ def f_cdf(x: Any, dfn: Any, dfd: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.f.cdf`."""
     z = standard(x, loc, scale)
     n, m = positive(dfn), positive(dfd)
+    z = np.minimum(z, 1e300)
+    z = known(z, n, m)
     out = z < 0
     z = np.where(out, 1.0, z)
     return np.where(out, 0.0, special.betainc(0.5 * n, 0.5 * m, n * z / (m + n * z)))
@@ -197,6 +209,7 @@ def f_sf(x: Any, dfn: Any, dfd: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.f.sf`."""
     z = standard(x, loc, scale)
     n, m = positive(dfn), positive(dfd)
+    z = known(z, n, m)
     out = z < 0
     z = np.where(out, 1.0, z)
     return np.where(out, 1.0, special.betainc(0.5 * m, 0.5 * n, m / (m + n * z)))

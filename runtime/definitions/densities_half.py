@@ -10,6 +10,8 @@ from scipy import special
 
 from redraft.runtime.definitions.support import (
     LOG_ROOT_2PI,
+    known,
+    log_rest,
     placed,
     positive,
     probability,
@@ -37,7 +39,7 @@ def expon_cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def expon_logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.expon.logcdf`."""
-    return np.log(expon_cdf(x, loc, scale))
+    return log_rest(expon_logsf(x, loc, scale))
 
 
 def expon_sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -64,6 +66,7 @@ def lognorm_logpdf(x: Any, s: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.lognorm.logpdf`."""
     z = standard(x, loc, scale)
     s = positive(s)
+    z = known(z, s)
     out = z <= 0
     z = np.where(out, 1.0, z)
     return np.where(
@@ -80,6 +83,7 @@ def lognorm_cdf(x: Any, s: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.lognorm.cdf`."""
     z = standard(x, loc, scale)
     s = positive(s)
+    z = known(z, s)
     out = z <= 0
     z = np.where(out, 1.0, z)
     return np.where(out, 0.0, special.ndtr(np.log(z) / s))
@@ -89,6 +93,7 @@ def lognorm_logcdf(x: Any, s: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.lognorm.logcdf`."""
     z = standard(x, loc, scale)
     s = positive(s)
+    z = known(z, s)
     out = z <= 0
     z = np.where(out, 1.0, z)
     return np.where(out, -np.inf, special.log_ndtr(np.log(z) / s))
@@ -98,6 +103,7 @@ def lognorm_sf(x: Any, s: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.lognorm.sf`."""
     z = standard(x, loc, scale)
     s = positive(s)
+    z = known(z, s)
     out = z <= 0
     z = np.where(out, 1.0, z)
     return np.where(out, 1.0, special.ndtr(-np.log(z) / s))
@@ -107,6 +113,7 @@ def lognorm_logsf(x: Any, s: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.lognorm.logsf`."""
     z = standard(x, loc, scale)
     s = positive(s)
+    z = known(z, s)
     out = z <= 0
     z = np.where(out, 1.0, z)
     return np.where(out, 0.0, special.log_ndtr(-np.log(z) / s))
@@ -126,6 +133,7 @@ def pareto_logpdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.pareto.logpdf`."""
     z = standard(x, loc, scale)
     b = positive(b)
+    z = known(z, b)
     out = z < 1
     z = np.where(out, 1.0, z)
     return np.where(out, -np.inf, np.log(b) - (b + 1) * np.log(z) - np.log(scale))
@@ -143,7 +151,7 @@ def pareto_cdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def pareto_logcdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.pareto.logcdf`."""
-    return np.log(pareto_cdf(x, b, loc, scale))
+    return log_rest(pareto_logsf(x, b, loc, scale))
 
 
 def pareto_sf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -155,6 +163,7 @@ def pareto_logsf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.pareto.logsf`."""
     z = standard(x, loc, scale)
     b = positive(b)
+    z = known(z, b)
     out = z < 1
     z = np.where(out, 1.0, z)
     return np.where(out, 0.0, -b * np.log(z))
@@ -174,6 +183,7 @@ def weibull_min_logpdf(x: Any, c: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.weibull_min.logpdf`."""
     z = standard(x, loc, scale)
     c = positive(c)
+    z = known(z, c)
     out = z < 0
     z = np.where(out, 1.0, z)
     return np.where(out, -np.inf, np.log(c) + special.xlogy(c - 1, z) - z**c - np.log(scale))
@@ -191,7 +201,7 @@ def weibull_min_cdf(x: Any, c: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def weibull_min_logcdf(x: Any, c: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.weibull_min.logcdf`."""
-    return np.log(weibull_min_cdf(x, c, loc, scale))
+    return log_rest(weibull_min_logsf(x, c, loc, scale))
 
 
 def weibull_min_sf(x: Any, c: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -203,6 +213,7 @@ def weibull_min_logsf(x: Any, c: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.weibull_min.logsf`."""
     z = standard(x, loc, scale)
     c = positive(c)
+    z = known(z, c)
     out = z < 0
     z = np.where(out, 1.0, z)
     return np.where(out, 0.0, -(z**c))
@@ -262,12 +273,12 @@ def halfnorm_logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def halfnorm_ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.halfnorm.ppf`."""
-    return placed(math.sqrt(2) * special.erfinv(q), loc, scale)
+    return placed(math.sqrt(2) * special.erfinv(probability(q)), loc, scale)
 
 
 def halfnorm_isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.halfnorm.isf`."""
-    return placed(math.sqrt(2) * special.erfcinv(q), loc, scale)
+    return placed(math.sqrt(2) * special.erfcinv(probability(q)), loc, scale)
 
 
 def halfcauchy_logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -302,6 +313,7 @@ def halfcauchy_sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 def rayleigh_logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.rayleigh.logpdf`."""
     z = standard(x, loc, scale)
+    z = np.minimum(z, 1e300)
     out = z <= 0
     z = np.where(out, 1.0, z)
     return np.where(out, -np.inf, np.log(z) - 0.5 * z**2 - np.log(scale))
@@ -319,7 +331,7 @@ def rayleigh_cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def rayleigh_logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.rayleigh.logcdf`."""
-    return np.log(rayleigh_cdf(x, loc, scale))
+    return log_rest(rayleigh_logsf(x, loc, scale))
 
 
 def rayleigh_sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:

@@ -10,6 +10,7 @@ from scipy import special
 
 from redraft.runtime.definitions.support import (
     LOG_ROOT_2PI,
+    known,
     placed,
     positive,
     probability,
@@ -62,6 +63,7 @@ def beta_logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.beta.logpdf`."""
     z = standard(x, loc, scale)
     a, b = positive(a), positive(b)
+    z = known(z, a, b)
     out = (z < 0) | (z > 1)
     y = np.where(out, 0.5, z)
     return np.where(
@@ -80,6 +82,7 @@ def beta_cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.beta.cdf`."""
     z = standard(x, loc, scale)
     a, b = positive(a), positive(b)
+    z = known(z, a, b)
     out = (z < 0) | (z > 1)
     y = np.where(out, 0.5, z)
     return np.where(out, np.where(z > 1, 1.0, 0.0), special.betainc(a, b, y))
@@ -94,6 +97,7 @@ def beta_sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.beta.sf`."""
     z = standard(x, loc, scale)
     a, b = positive(a), positive(b)
+    z = known(z, a, b)
     out = (z < 0) | (z > 1)
     y = np.where(out, 0.5, z)
     return np.where(out, np.where(z > 1, 0.0, 1.0), special.betainc(b, a, 1 - y))
@@ -118,7 +122,8 @@ def powerlaw_logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.powerlaw.logpdf`."""
     z = standard(x, loc, scale)
     a = positive(a)
-    out = (z < 0) | (z > 1)
+    z = known(z, a)
+    out = (z < 0) | (z > 1) | ((z == 0) & (a < 1))
     y = np.where(out, 0.5, z)
     return np.where(out, -np.inf, np.log(a) + special.xlogy(a - 1, y) - np.log(scale))
 
@@ -132,6 +137,7 @@ def powerlaw_cdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.powerlaw.cdf`."""
     z = standard(x, loc, scale)
     a = positive(a)
+    z = known(z, a)
     out = (z < 0) | (z > 1)
     y = np.where(out, 0.5, z)
     return np.where(out, np.where(z > 1, 1.0, 0.0), y**a)
@@ -141,6 +147,7 @@ def powerlaw_logcdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.powerlaw.logcdf`."""
     z = standard(x, loc, scale)
     a = positive(a)
+    z = known(z, a)
     out = (z < 0) | (z > 1)
     y = np.where(out, 0.5, z)
     return np.where(out, np.where(z > 1, 0.0, -np.inf), a * np.log(y))
@@ -155,6 +162,7 @@ def loguniform_logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> A
     """`scipy.stats.loguniform.logpdf`."""
     z = standard(x, loc, scale)
     a, b = positive(a), np.where(np.less(a, b), b, np.nan)
+    z = known(z, a, b)
     out = (z < a) | (z > b)
     y = np.where(out, a, z)
     return np.where(out, -np.inf, -np.log(y) - np.log(np.log(b / a)) - np.log(scale))
@@ -169,6 +177,7 @@ def loguniform_cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.loguniform.cdf`."""
     z = standard(x, loc, scale)
     a, b = positive(a), np.where(np.less(a, b), b, np.nan)
+    z = known(z, a, b)
     out = (z < a) | (z > b)
     y = np.where(out, a, z)
     return np.where(out, np.where(z > b, 1.0, 0.0), np.log(y / a) / np.log(b / a))
@@ -200,6 +209,7 @@ def truncnorm_logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> An
     """`scipy.stats.truncnorm.logpdf`."""
     z = standard(x, loc, scale)
     a, b = np.multiply(1.0, a), np.where(np.less(a, b), b, np.nan)
+    z = known(z, a, b)
     out = (z < a) | (z > b)
     y = np.where(out, 0.0, z)
     return np.where(out, -np.inf, -0.5 * y**2 - LOG_ROOT_2PI - log_mass(a, b) - np.log(scale))
@@ -219,11 +229,12 @@ def truncnorm_logcdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> An
     """`scipy.stats.truncnorm.logcdf`."""
     z = standard(x, loc, scale)
     a, b = np.multiply(1.0, a), np.where(np.less(a, b), b, np.nan)
+    z = known(z, a, b)
     out = (z < a) | (z > b)
-    inner = ~out & (z > a)
+    inner = np.isnan(z) | (~out & (z > a))
     y = np.where(inner, z, b)
     edge = np.where(z > a, 0.0, -np.inf)
-    return np.where(inner | np.isnan(z + a + b), log_mass(a, y) - log_mass(a, b), edge)
+    return np.where(inner, log_mass(a, y) - log_mass(a, b), edge)
 
 
 def truncnorm_sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -235,17 +246,19 @@ def truncnorm_logsf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any
     """`scipy.stats.truncnorm.logsf`."""
     z = standard(x, loc, scale)
     a, b = np.multiply(1.0, a), np.where(np.less(a, b), b, np.nan)
+    z = known(z, a, b)
     out = (z < a) | (z > b)
-    inner = ~out & (z < b)
+    inner = np.isnan(z) | (~out & (z < b))
     y = np.where(inner, z, a)
     edge = np.where(z < b, 0.0, -np.inf)
-    return np.where(inner | np.isnan(z + a + b), log_mass(y, b) - log_mass(a, b), edge)
+    return np.where(inner, log_mass(y, b) - log_mass(a, b), edge)
 
 
 def wrapcauchy_logpdf(x: Any, c: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.wrapcauchy.logpdf`."""
     z = standard(x, loc, scale)
     c = np.where((np.asarray(c) > 0) & (np.asarray(c) < 1), c, np.nan)
+    z = known(z, c)
     value = (
         np.log((1 - c * c) / (2 * math.pi)) - np.log(1 + c * c - 2 * c * np.cos(z)) - np.log(scale)
     )

@@ -10,6 +10,7 @@ from scipy import special
 
 from redraft.runtime.definitions.support import (
     LOG_ROOT_2PI,
+    log_rest,
     placed,
     positive,
     probability,
@@ -102,12 +103,16 @@ def cauchy_logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def cauchy_ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.cauchy.ppf`."""
-    return placed(np.tan(math.pi * (probability(q) - 0.5)), loc, scale)
+    p = probability(q)
+    far = 1 / np.tan(math.pi * np.minimum(p, 1 - p))
+    return placed(np.where(p < 0.5, -far, far), loc, scale)
 
 
 def cauchy_isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.cauchy.isf`."""
-    return placed(np.tan(math.pi * (0.5 - probability(q))), loc, scale)
+    p = probability(q)
+    far = 1 / np.tan(math.pi * np.minimum(p, 1 - p))
+    return placed(np.where(p < 0.5, far, -far), loc, scale)
 
 
 def laplace_logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -229,7 +234,7 @@ def gumbel_r_sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def gumbel_r_logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.gumbel_r.logsf`."""
-    return np.log(gumbel_r_sf(x, loc, scale))
+    return log_rest(gumbel_r_logcdf(x, loc, scale))
 
 
 def gumbel_r_ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
@@ -260,7 +265,7 @@ def gumbel_l_cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def gumbel_l_logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.gumbel_l.logcdf`."""
-    return np.log(gumbel_l_cdf(x, loc, scale))
+    return log_rest(gumbel_l_logsf(x, loc, scale))
 
 
 def gumbel_l_sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:

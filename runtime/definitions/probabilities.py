@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from redraft.runtime.definitions.support import positive, probability, whole
+from redraft.runtime.definitions.support import known, log_rest, positive, probability, whole
 
 
 def choices(n: Any, k: Any) -> Any:
@@ -19,7 +19,8 @@ def bernoulli_logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
     """`scipy.stats.bernoulli.logpmf`."""
     k = np.float64(1.0) * np.subtract(k, loc)
     p = probability(p)
-    out = (k < 0) | (k > 1) | (k != np.floor(k))
+    k = known(k, p)
+    out = (k < 0) | (k > 1) | (np.floor(k) < k)
     k = np.where(out, 0.0, k)
     return np.where(out, -np.inf, special.xlogy(k, p) + special.xlog1py(1 - k, -p))
 
@@ -34,7 +35,8 @@ def binom_logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     k = np.float64(1.0) * np.subtract(k, loc)
     n = whole(n)
     p = probability(p)
-    out = (k < 0) | (k > n) | (k != np.floor(k))
+    k = known(k, n, p)
+    out = (k < 0) | (k > n) | (np.floor(k) < k)
     k = np.where(out, 0.0, k)
     return np.where(out, -np.inf, choices(n, k) + special.xlogy(k, p) + special.xlog1py(n - k, -p))
 
@@ -49,6 +51,7 @@ def binom_cdf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     k = np.float64(1.0) * np.subtract(k, loc)
     n = whole(n)
     p = probability(p)
+    k = known(k, n, p)
     k = np.floor(k)
     out = (k < 0) | (k >= n)
     inner = np.where(out, 0.0, k)
@@ -65,7 +68,8 @@ def poisson_logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
     """`scipy.stats.poisson.logpmf`."""
     k = np.float64(1.0) * np.subtract(k, loc)
     mu = np.where(np.greater_equal(mu, 0), mu, np.nan)
-    out = (k < 0) | (k != np.floor(k))
+    k = known(k, mu)
+    out = (k < 0) | (np.floor(k) < k)
     k = np.where(out, 0.0, k)
     return np.where(out, -np.inf, special.xlogy(k, mu) - special.gammaln(k + 1) - mu)
 
@@ -79,6 +83,7 @@ def poisson_cdf(k: Any, mu: Any, loc: Any = 0) -> Any:
     """`scipy.stats.poisson.cdf`."""
     k = np.float64(1.0) * np.subtract(k, loc)
     mu = np.where(np.greater_equal(mu, 0), mu, np.nan)
+    k = known(k, mu)
     return np.where(k < 0, 0.0, special.gammaincc(np.where(k < 0, 0.0, np.floor(k)) + 1, mu))
 
 
@@ -91,6 +96,7 @@ def poisson_sf(k: Any, mu: Any, loc: Any = 0) -> Any:
     """`scipy.stats.poisson.sf`."""
     k = np.float64(1.0) * np.subtract(k, loc)
     mu = np.where(np.greater_equal(mu, 0), mu, np.nan)
+    k = known(k, mu)
     return np.where(k < 0, 1.0, special.gammainc(np.where(k < 0, 0.0, np.floor(k)) + 1, mu))
 
 
@@ -103,7 +109,8 @@ def nbinom_logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """`scipy.stats.nbinom.logpmf`."""
     k = np.float64(1.0) * np.subtract(k, loc)
     n, p = positive(n), probability(p)
-    out = (k < 0) | (k != np.floor(k))
+    k = known(k, n, p)
+    out = (k < 0) | (np.floor(k) < k)
     k = np.where(out, 0.0, k)
     return np.where(
         out,
@@ -125,6 +132,7 @@ def nbinom_cdf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     """`scipy.stats.nbinom.cdf`."""
     k = np.float64(1.0) * np.subtract(k, loc)
     n, p = positive(n), probability(p)
+    k = known(k, n, p)
     return np.where(k < 0, 0.0, special.betainc(n, np.where(k < 0, 0.0, np.floor(k)) + 1, p))
 
 
@@ -137,7 +145,8 @@ def geom_logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
     """`scipy.stats.geom.logpmf`."""
     k = np.float64(1.0) * np.subtract(k, loc)
     p = probability(p)
-    out = (k < 1) | (k != np.floor(k))
+    k = known(k, p)
+    out = (k < 1) | (np.floor(k) < k)
     k = np.where(out, 1.0, k)
     return np.where(out, -np.inf, special.xlog1py(k - 1, -p) + np.log(p))
 
@@ -154,7 +163,7 @@ def geom_cdf(k: Any, p: Any, loc: Any = 0) -> Any:
 
 def geom_logcdf(k: Any, p: Any, loc: Any = 0) -> Any:
     """`scipy.stats.geom.logcdf`."""
-    return np.log(geom_cdf(k, p, loc))
+    return log_rest(geom_logsf(k, p, loc))
 
 
 def geom_sf(k: Any, p: Any, loc: Any = 0) -> Any:
@@ -166,6 +175,7 @@ def geom_logsf(k: Any, p: Any, loc: Any = 0) -> Any:
     """`scipy.stats.geom.logsf`."""
     k = np.float64(1.0) * np.subtract(k, loc)
     p = probability(p)
+    k = known(k, p)
     return np.where(k < 1, 0.0, special.xlog1py(np.where(k < 1, 1.0, np.floor(k)), -p))
 
 
@@ -173,7 +183,8 @@ def betabinom_logpmf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
     """`scipy.stats.betabinom.logpmf`."""
     k = np.float64(1.0) * np.subtract(k, loc)
     n, a, b = whole(n), positive(a), positive(b)
-    out = (k < 0) | (k > n) | (k != np.floor(k))
+    k = known(k, n, a, b)
+    out = (k < 0) | (k > n) | (np.floor(k) < k)
     k = np.where(out, 0.0, k)
     return np.where(
         out, -np.inf, choices(n, k) + special.betaln(k + a, n - k + b) - special.betaln(a, b)

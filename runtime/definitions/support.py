@@ -27,6 +27,20 @@ def probability(p: Any) -> Any:
     return np.where((p >= 0) & (p <= 1), p, np.nan)
 
 
+def known(z: Any, *parameters: Any) -> Any:
+    """A number; NaN where a parameter is."""
+    for p in parameters:
+        z = np.where(np.isnan(p), np.nan, z)
+    return z
+
+
+def log_rest(log_p: Any) -> Any:
+    """The logarithm of the probability of the contrary."""
+    small = log_p < -0.7
+    powers = np.exp(np.where(small, log_p, -1.0))
+    return np.where(small, np.log1p(-powers), np.log(-np.expm1(np.where(small, -1.0, log_p))))
+
+
 def standard(x: Any, loc: Any, scale: Any) -> Any:
     """The distance to `loc`, measured with `scale`, in float64 as all that SciPy's distributions give."""
     return np.float64(1.0) * np.subtract(x, loc) / positive(scale)
