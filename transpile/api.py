@@ -691,7 +691,7 @@ def _known(fun: Any) -> Any:
 
     ``lambda x, p: rd.jvp(rd.grad(f), (x,), (p,))[1]`` makes one in each call.
     """
-    if type(fun) is not Gradient:
+    if type(fun) is not Gradient or not isinstance(fun.fun, types.FunctionType):
         return fun
     options = repr(sorted(fun.options.items()))
     return _cached((fun.fun, fun.redraft_kind, options), lambda: fun)

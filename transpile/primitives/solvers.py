@@ -36,11 +36,11 @@ primitive(
 for _name in ("pulled", "pushed"):
     no_derivative(
         f"rt.{_name}(function, wrt)", batch=f"rt.{_name}(function, wrt)",
-        tf=f"tf_host.plainly('{_name}', function, wrt)",
+        tf=f"tf_solvers.plainly('{_name}', function, wrt)",
     )  # fmt: skip
 no_derivative(
     "rt.batched(function, axes)", batch="rt.batched(function, axes)",
-    tf="tf_host.plainly('batched', function, axes)",
+    tf="tf_solvers.plainly('batched', function, axes)",
 )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ for _name, _parameters in (
 ):  # fmt: skip
     no_derivative(
         f"rt.{_name}({_parameters})", sequences="args", batch=of_first_example(_name),
-        tf=f"tf_host.plainly('{_name}', {_parameters})",
+        tf=f"tf_solvers.plainly('{_name}', {_parameters})",
     )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ no_derivative(
 )
 no_derivative(
     "rt.first_examples(args, batched)", sequences="args",
-    tf="tf_host.plainly('first_examples', args, batched)",
+    tf="tf_solvers.plainly('first_examples', args, batched)",
 )  # fmt: skip
 
 
@@ -103,21 +103,21 @@ primitive(
     "rt.flattened(items, lead=0)", sequences="items", batch=of_items("items"),
     vjp={"items": "rt.unflattened(items, ans_bar, lead)"},
     jvp={"items": "rt.flattened_like(items, items_dot, lead)"},
-    tf="tf_host.flattened(items, lead)",
+    tf="tf_solvers.flattened(items, lead)",
 )  # fmt: skip
 primitive(
     "rt.flattened_like(items, bars, lead=0)", sequences=("items", "bars"), shape_only="items",
     batch=of_items("items", "bars"),
     vjp={"bars": "rt.unflattened(items, ans_bar, lead)"},
     jvp={"bars": "rt.flattened_like(items, bars_dot, lead)"},
-    tf="tf_host.flattened_like(items, bars, lead)",
+    tf="tf_solvers.flattened_like(items, bars, lead)",
 )  # fmt: skip
 primitive(
     "rt.unflattened(items, flat, lead=0)", sequences="items", shape_only="items", gives="list",
     batch=of_items("items"),
     vjp={"flat": "rt.flattened_like(items, ans_bar, lead)"},
     jvp={"flat": "rt.unflattened(items, flat_dot, lead)"},
-    tf="tf_host.unflattened(items, flat, lead)",
+    tf="tf_solvers.unflattened(items, flat, lead)",
 )  # fmt: skip
 
 
