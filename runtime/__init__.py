@@ -172,6 +172,22 @@ from redraft.runtime.examples import (
 )
 from redraft.runtime.exchanges import exchange, joined, parts, permute, reversed_perm
 from redraft.runtime.fft import OTHER_NORM, fit_like, twice_inside
+from redraft.runtime.host_functions import (
+    batched,
+    call_host,
+    first_examples,
+    flattened,
+    flattened_like,
+    function_of_data,
+    ode_solver,
+    ode_steps,
+    ode_steps_of_batch,
+    pulled,
+    pushed,
+    root_solver,
+    unflattened,
+    unmoved,
+)
 from redraft.runtime.incomplete import (
     betainc_da,
     betainc_daa,

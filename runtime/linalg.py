@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from redraft.runtime import sparse
 from redraft.runtime.shapes import cast_like, unbroadcast
+from redraft.runtime.sparse import is_sparse
 
 
 def as_product(z_bar: Any, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> Any:
@@ -29,6 +31,8 @@ def matmul_bar_x(z_bar: Any, x: Any, y: Any) -> Any:
         if z_bar.__class__ is np.ndarray and z_bar.shape == x.shape[:-1] + y.shape[1:]:
             x_bar = z_bar @ y.T
             return x_bar if x_bar.dtype is x.dtype else cast_like(x_bar, x)
+    if is_sparse(x) or is_sparse(y):
+        return sparse.matmul_bar_x(z_bar, x, y)
     y = np.asarray(y)
     z_bar = as_product(z_bar, np.shape(x), y.shape)
     if y.ndim == 2:
@@ -46,6 +50,8 @@ def matmul_bar_y(z_bar: Any, x: Any, y: Any) -> Any:
         if z_bar.__class__ is np.ndarray and z_bar.shape == x.shape[:1] + y.shape[1:]:
             y_bar = x.T @ z_bar
             return y_bar if y_bar.dtype is y.dtype else cast_like(y_bar, y)
+    if is_sparse(x) or is_sparse(y):
+        return sparse.matmul_bar_y(z_bar, x, y)
     x = np.asarray(x)
     z_bar = as_product(z_bar, x.shape, np.shape(y))
     if x.ndim == 2:
@@ -61,6 +67,8 @@ def matmul_bar_y(z_bar: Any, x: Any, y: Any) -> Any:
 
 def dot_bar_x(z_bar: Any, x: Any, y: Any) -> Any:
     """Cotangent of `x` in ``np.dot(x, y)``."""
+    if is_sparse(x) or is_sparse(y):
+        return sparse.matmul_bar_x(z_bar, x, y)
     if np.ndim(x) == 0 or np.ndim(y) == 0:
         return unbroadcast(np.multiply(z_bar, y), x)
     if np.ndim(y) <= 2:
@@ -70,6 +78,8 @@ def dot_bar_x(z_bar: Any, x: Any, y: Any) -> Any:
 
 def dot_bar_y(z_bar: Any, x: Any, y: Any) -> Any:
     """Cotangent of `y` in ``np.dot(x, y)``."""
+    if is_sparse(x) or is_sparse(y):
+        return sparse.matmul_bar_y(z_bar, x, y)
     if np.ndim(x) == 0 or np.ndim(y) == 0:
         return unbroadcast(np.multiply(z_bar, x), y)
     if np.ndim(y) <= 2:

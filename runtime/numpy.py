@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from redraft.runtime.closures import closure_consts
 from redraft.runtime.tensors import (
     PLAIN_CLASSES,
     holds_tensor,
@@ -31,6 +32,8 @@ from redraft.runtime.tensors import (
 def dispatching(function: Callable) -> Callable:
     """The version of a callable that runs its lowering where an argument is a tensor."""
     lowered: Callable | None = None
+    if takes_function(function):
+        return _named_like(dispatching_on_functions(function), function)
 
     def dispatched(*args: Any, **kwargs: Any) -> Any:
         if not kwargs:
@@ -47,6 +50,28 @@ def dispatching(function: Callable) -> Callable:
         return lowered(*args, **kwargs)
 
     return _named_like(dispatched, function)
+
+
+def takes_function(function: Any) -> bool:
+    """Is it a function of SciPy's, with a definition, that gets one of the user's?"""
+    return (getattr(function, "__module__", None) or "").startswith(
+        ("scipy.optimize", "scipy.integrate")
+    )
+
+
+def dispatching_on_functions(function: Callable) -> Callable:
+    """As `dispatching`, for functions of functions: what these capture may be tensors."""
+
+    def carries_tensor(x: Any) -> bool:
+        return callable(x) and any(map(is_tensor, closure_consts(x)))
+
+    def dispatched(*args: Any, **kwargs: Any) -> Any:
+        every = (*args, *kwargs.values())
+        if not (holds_tensor(args) or holds_tensor(kwargs) or any(map(carries_tensor, every))):
+            return function(*args, **kwargs)
+        return lowering(function)(*args, **kwargs)
+
+    return dispatched
 
 
 def dispatching_on_tensors(function: Callable) -> Callable:

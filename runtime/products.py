@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from redraft.runtime import sparse
 from redraft.runtime.shapes import cast_like
+from redraft.runtime.sparse import is_sparse
 
 Labels = list[Hashable]
 
@@ -33,6 +35,8 @@ def each_product(
         axes: the axes of ``np.tensordot``, those of one example.
         xp: the array functions to use.
     """
+    if is_sparse(x) or is_sparse(y):
+        return sparse.each_product(x, y, of_x, of_y, xp)
     batch_x, one_x = xp.shape(x)[:of_x], xp.shape(x)[of_x:]
     batch_y, one_y = xp.shape(y)[:of_y], xp.shape(y)[of_y:]
     in_x, in_y, out, shape = plan(kind, one_x, one_y, axes)
@@ -54,6 +58,8 @@ def each_product_bar_x(
     xp: Any = np,
 ) -> Any:
     """Cotangent of `x` in `each_product`, summed over the batch axes that `x` has not."""
+    if is_sparse(x) or is_sparse(y):
+        return sparse.each_bar(z_bar, x, y, True, of_z, of_x, xp)
     in_x, in_y, out, z_bar = _cotangent(kind, z_bar, x, y, of_z, of_x, of_y, axes, xp)
     x_bar = contract(
         z_bar, lead(of_z) + out, y, lead(of_y) + in_y, lead(of_x) + in_x, xp, xp.shape(x)
@@ -73,6 +79,8 @@ def each_product_bar_y(
     xp: Any = np,
 ) -> Any:
     """Cotangent of `y` in `each_product`, summed over the batch axes that `y` has not."""
+    if is_sparse(x) or is_sparse(y):
+        return sparse.each_bar(z_bar, y, x, False, of_z, of_y, xp)
     in_x, in_y, out, z_bar = _cotangent(kind, z_bar, x, y, of_z, of_x, of_y, axes, xp)
     y_bar = contract(
         x, lead(of_x) + in_x, z_bar, lead(of_z) + out, lead(of_y) + in_y, xp, xp.shape(y)

@@ -13,7 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from redraft.runtime import numpy as rnp
+from redraft.runtime import tf_sparse
 from redraft.runtime.growing import Growing
+from redraft.runtime.sparse import is_sparse
 from redraft.runtime.tensors import is_tensor
 from redraft.runtime.tf_arrays import (
     WIDER,
@@ -529,6 +531,8 @@ def as_product(z_bar: Any, of_x: tuple, of_y: tuple) -> Any:
 
 def matmul_bar(z_bar: Any, x: Any, y: Any, of_x: bool) -> Any:
     """Cotangent of a factor in ``x @ y``."""
+    if is_sparse(x) or is_sparse(y):
+        return tf_sparse.matmul_bar(z_bar, x, y, of_x)
     return (matmul_bar_x if of_x else matmul_bar_y)(z_bar, x, y)
 
 

@@ -110,3 +110,13 @@ def one_like(x: Any) -> Any:
     if is_tensor(x) or isinstance(x, (np.ndarray, np.generic)):
         return np.ones((), dtype_of(x))[()]
     return type(x)(1)
+
+
+def applied(function: Any, *args: Any) -> Any:
+    """What a solver gives, or a derivative of one (runtime/host_functions.py)."""
+    specs = [ShapeDtypeStruct(known_shape(function.label, x), np.float64) for x in args]
+
+    def run(*arrays: Any) -> Any:
+        return function.value(*(np.asarray(x, np.float64) for x in arrays))
+
+    return call(function.label, run, function.spec(*specs), *args)

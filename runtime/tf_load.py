@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from redraft.runtime import numpy as dispatching_numpy
-from redraft.runtime import tf_arrays
+from redraft.runtime import tf_arrays, tf_sparse
 from redraft.runtime.tensors import TensorError
 
 
@@ -28,6 +29,8 @@ def load_lowering(lowering: Any) -> Callable:
     function.__name__ = function.__qualname__ = lowering.name
     if lowering.ufunc is not None:
         function = tf_arrays.as_ufunc(lowering.ufunc, function)
+        if lowering.ufunc is np.matmul:
+            function = tf_sparse.with_sparse(function)
     if lowering.numbers:
         function = tf_arrays.with_python_numbers(function, lowering.name, lowering.numbers)
     return refusing_other_calls(function, inspect.signature(names["lowered"]))

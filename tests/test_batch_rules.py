@@ -462,7 +462,7 @@ NO_RULE = {
     "rt.unjoin", "dict", "rt.sum_of_examples", "rt.jacobian_of_rows",
     "rt.jacobian_of_columns",
     # of users' rules, trees, closures and checkpoints, whose structure the pass knows (batch_helpers.py, batch_trees.py)
-    "rt.bar_parts", "rt.barrier", "rt.checkpoint_name", "rt.closure_bar", "rt.closure_consts", "rt.consts_bar",
+    "rt.bar_parts", "rt.barrier", "rt.checkpoint_name",
     "rt.only_cotangent", "rt.only_cotangent_bar", "rt.rule_bars", "rt.rule_pair", "rt.rule_seed", "rt.rule_sums",
     "rt.rule_sums_bar", "rt.sequence", "rt.tree_bar", "rt.tree_parts", "rt.tree_unflatten",
 }  # fmt: skip

@@ -142,6 +142,9 @@ NOT_HERE = {
     **{f"rt.{n}": "takes trees or closures, or what they are made of" for n in (
         "tree_structure", "tree_paths", "tree_parts", "tree_unflatten", "tree_bar", "bar_parts", "closure_converted",
         "closure_consts", "closure_bar", "consts_bar")},
+    **{f"rt.{n}": "takes solvers, or what they are made of; test_optimize.py and test_ode.py run it on both" for n in (
+        "call_host", "pulled", "pushed", "batched", "root_solver", "ode_solver", "function_of_data", "first_examples",
+        "flattened", "flattened_like", "unflattened", "unmoved")},
     **{f"rt.{n}": "the arguments are axes and shapes" for n in (
         "inner_axes", "inner_shape", "single_axes", "new_axes", "inner_index", "flat_place", "inner_order", "inner_widths", "matrix_shape", "lanes")},
     **dict.fromkeys(("np.linalg.eig", "np.linalg.eigvals"), "complex on tensors, real on arrays where that can be: test_decompositions.py runs it"),

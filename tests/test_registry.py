@@ -500,7 +500,12 @@ def test_definitions_have_the_signature_of_their_row(row):
         assert name in own, f"{row.by} has no parameter `{name}`"
         assert own[name].default == parameter.default, f"{row.by}: the default of `{name}`"
     assert set(row.wrt) <= set(row.parameters)
-    assert row.samples is not None
+    of_functions = next(iter(row.parameters)) in (
+        "f",
+        "fun",
+        "func",
+    )  # test_optimize.py, test_ode.py
+    assert row.samples is not None or of_functions
 
 
 def test_what_runs_on_the_host_is_not_compiled():

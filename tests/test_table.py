@@ -608,10 +608,10 @@ def test_every_differentiable_row_has_samples():
     assert without - structures - collectives - {"list", "tuple", "dict"} == NOT_SAMPLED
 
 
-# trees, closures, rules, checkpoints: test_tree_util.py, test_closure_convert.py, test_custom_derivatives.py run the helpers
+# solvers: test_optimize.py and test_ode.py; trees, closures, rules, checkpoints: test_tree_util.py, test_closure_convert.py, test_custom_derivatives.py run the helpers
 STRUCTURES = [
     f"redraft.runtime.{name}"
-    for name in ("cotangents", "tree_util", "closures", "rules", "checkpoint")
+    for name in ("cotangents", "tree_util", "closures", "rules", "checkpoint", "host_functions")
 ]
 # gamma numbers jump where a proposal is rejected: tests/test_random_derivatives.py
 BY_REJECTION = {f"rt.{n}gamma" for n in ("random.", "random.log", "each_key.", "each_key.log")}

@@ -686,9 +686,21 @@ def _cached(key: Any, make: Any) -> Any:
     return found
 
 
+def _known(fun: Any) -> Any:
+    """A gradient that was made before of the same function with the same options, in place of a new one.
+
+    ``lambda x, p: rd.jvp(rd.grad(f), (x,), (p,))[1]`` makes one in each call.
+    """
+    if type(fun) is not Gradient or not isinstance(fun.fun, types.FunctionType):
+        return fun
+    options = repr(sorted(fun.options.items()))
+    return _cached((fun.fun, fun.redraft_kind, options), lambda: fun)
+
+
 def _written(fun: Any, kind: str, primals: Any, active: tuple[int, ...], aux: bool) -> Generated:
     """The generated source for `jvp` or `vjp` at arguments of these classes."""
     names = frozenset() if runtime.all_floats(primals) else object_names(list(primals))
+    fun = _known(fun)
 
     def make() -> Transformed:
         made = Transformed(fun, kind, argnums=active, has_aux=aux)

@@ -109,6 +109,10 @@ class Batching:
             raise self.refuse("this sequence has no batching rule")
         return parts or [name]
 
+    def concerns(self, name: str) -> bool:
+        """Has an argument, or a part of it, a batch axis?"""
+        return any(part in self.batched for part in (name, f"{name}_items", *self.parts(name)))
+
     def node(self, name: str) -> gast.expr | None:
         """The expression of an argument or of a part of one, if it is there."""
         if name in self.nodes:

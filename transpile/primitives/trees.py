@@ -5,7 +5,21 @@ The leaves of a tree are a linear function of it, and so is the tree of its leav
 
 from __future__ import annotations
 
+from redraft.transpile.primitives.batching import Batching
 from redraft.transpile.primitives.table import no_derivative, primitive
+
+
+def of_arguments(*sequences: str) -> object:
+    """The rule of a function of what a tuple of arguments holds: each has a batch axis of its own."""
+
+    def rule(b: Batching) -> str:
+        for sequence in sequences:
+            if sequence not in b.batched and b.concerns(sequence):
+                b.items(sequence)
+        return f"{b.row.name}({', '.join(b.row.parameters)})"
+
+    return rule
+
 
 no_derivative("rt.tree_structure(tree, is_leaf=None)", tf="rt.tree_structure(tree, is_leaf)")
 no_derivative("rt.tree_paths(tree, is_leaf=None)", tf="rt.tree_paths(tree, is_leaf)")
@@ -45,6 +59,8 @@ no_derivative("rt.closure_converted(function, *args)", tf="rt.closure_converted(
 primitive(
     "rt.closure_consts(function)",
     sequences="function",
+    gives="list",
+    batch=of_arguments("function"),
     vjp={"function": "rt.closure_bar(function, ans_bar)"},
     jvp={"function": "rt.consts_bar(function_dot, function)"},
     tf="rt.closure_consts(function)",
@@ -53,6 +69,7 @@ primitive(
     "rt.closure_bar(function, bars)",
     sequences="bars",
     shape_only="function",
+    batch=of_arguments("function", "bars"),
     vjp={"bars": "rt.consts_bar(ans_bar, function)"},
     jvp={"bars": "rt.closure_bar(function, bars_dot)"},
     tf="rt.closure_bar(function, bars)",
@@ -61,6 +78,8 @@ primitive(
     "rt.consts_bar(z_bar, function)",
     sequences="z_bar",
     shape_only="function",
+    gives="list",
+    batch=of_arguments("function", "z_bar"),
     vjp={"z_bar": "rt.closure_bar(function, ans_bar)"},
     jvp={"z_bar": "rt.consts_bar(z_bar_dot, function)"},
     tf="rt.consts_bar(z_bar, function)",

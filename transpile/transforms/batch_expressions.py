@@ -580,6 +580,11 @@ class BatchedExpressions(BatchedHelpers):
                     "go over it in a loop, or keep the values in an array",
                 )  # fmt: skip
             elif isinstance(known, Closure):
+                if name == "fun":  # of SciPy's solvers
+                    raise self.refuse(
+                        place, "a function that SciPy calls, defined inside of a batched function",
+                        "define it outside, and pass what it reads in `args`, or use `rd.vmap_by_loop`",
+                    )  # fmt: skip
                 raise self.refuse(place, f"`{row.name}` of a nested function", "call it directly")
             elif isinstance(nodes[name], gast.Tuple) and isinstance(known, Array):  # an index
                 for i, part in enumerate(nodes[name].elts):

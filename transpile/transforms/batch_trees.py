@@ -23,8 +23,10 @@ from redraft.transpile.analysis.batched import (
     Many,
     Nothing,
     Value,
+    batched_like,
     is_batched,
 )
+from redraft.transpile.primitives.table import row_of
 from redraft.transpile.transforms.batch_names import Result, display_of, part_at
 
 
@@ -49,6 +51,7 @@ class BatchedTrees:
                 rt.bar_parts: self.call_bar_parts, rt.example: self.call_example,
                 rt.vjp_function: self.call_vjp_function, rt.linear_function: self.call_vjp_function,
                 rt.saved_per_example: self.call_saved_per_example,
+                rt.closure_bar: self.call_closure_bar,
             }.get(function)  # fmt: skip
         except TypeError:
             return None
@@ -190,6 +193,17 @@ class BatchedTrees:
             return None
         of, new, (_, (_, known)) = found
         return new, as_cotangent(with_leaves(of, iter(parts_of_list(known, of))))
+
+    def call_closure_bar(self: Any, node: gast.Call) -> Result | None:
+        """Of a tuple of arguments: a cotangent for each, with the batch axis in front."""
+        from redraft.transpile.transforms.batch_helpers import as_cotangent
+
+        args = list(map(self.expression, node.args))
+        (_, known), (_, of_bars) = args
+        if not is_batched(of_bars) or not isinstance(known, Items):
+            return None
+        new, _ = self.row_call(node, row_of(rt.closure_bar), None, args, {})
+        return new, as_cotangent(batched_like(known))
 
     def call_bar_parts(self: Any, node: gast.Call) -> Result | None:
         found = self.opened_by(node)
