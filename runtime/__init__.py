@@ -230,7 +230,7 @@ from redraft.runtime.linalg import (
     times_columns,
     with_turn,
 )
-from redraft.runtime.matrix_functions import expm, logm, sqrtm
+from redraft.runtime.matrix_functions import expm, logm, solve_sylvester, sqrtm
 from redraft.runtime.products import each_product, each_product_bar_x, each_product_bar_y
 from redraft.runtime.reduce import (
     at_extremes,

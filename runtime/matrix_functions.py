@@ -38,6 +38,22 @@ def each_matrix(function: Callable, a: Any) -> Any:
     return np.stack([function(m) for m in flat]).reshape(a.shape) if len(flat) else a
 
 
+def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
+    """The solution of ``a @ x + x @ b = q``, of each matrix in stacks; they are broadcast together."""
+    from scipy.linalg import solve_sylvester as solve
+
+    dtype = np.result_type(a, b, q, np.float32)
+    a, b, q = (np.asarray(m, dtype) for m in (a, b, q))  # (SciPy is wrong where one alone is complex)
+    stack = np.broadcast_shapes(*(m.shape[:-2] for m in (a, b, q)))
+    if not stack:
+        return solve(a, b, q)
+    a, b, q = (np.broadcast_to(m, (*stack, *m.shape[-2:])) for m in (a, b, q))
+    solved = np.empty_like(q)
+    for place in np.ndindex(*stack):
+        solved[place] = solve(a[place], b[place], q[place])
+    return solved
+
+
 def declared_sqrtm(a: Any) -> Any:
     """The same in a compiled program, where the dtype is known before the values are."""
     return in_dtype_of(a, sqrtm(a), "scipy.linalg.sqrtm")

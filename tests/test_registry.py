@@ -54,6 +54,7 @@ EXEMPT: dict[tuple[str, str], str] = {
     ("ndarray.tolist", "second order"): "a nested list cannot be multiplied by its weights",
     ("ndarray.tolist", "complex"): "as above",
     ("np.longdouble", "jit"): "TensorFlow has no such type",
+    ("scipy.stats.multivariate_normal.entropy", "complex"): "SciPy drops imaginary parts",
     **{
         (f"{name}.linalg.{f}", "complex"): "the library chooses the phases: test_decompositions.py"
         for name in ("np", "scipy")
@@ -69,7 +70,7 @@ EXEMPT: dict[tuple[str, str], str] = {
 SYMMETRIC = {
     "np.linalg.cholesky": "x", **{f"np.linalg.{n}": "a" for n in ("eigh", "eigvalsh")},
     **{f"scipy.linalg.{n}": "a" for n in ("cholesky", "cho_factor", "eigh")},
-    **{f"scipy.stats.multivariate_normal.{m}": "cov" for m in ("logpdf", "pdf")},
+    **{f"scipy.stats.multivariate_normal.{m}": "cov" for m in ("logpdf", "pdf", "entropy")},
     **{f"scipy.stats.multivariate_t.{m}": "shape" for m in ("logpdf", "pdf")},
 }  # fmt: skip
 

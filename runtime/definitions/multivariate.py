@@ -28,6 +28,13 @@ def multivariate_normal_pdf(x: Any, mean: Any = None, cov: Any = 1) -> Any:
     return np.exp(multivariate_normal_logpdf(x, mean, cov))
 
 
+def multivariate_normal_entropy(mean: Any = None, cov: Any = 1) -> Any:
+    """`scipy.stats.multivariate_normal.entropy`, of a positive definite covariance."""
+    _, _, cov = of_vectors(0.0 if mean is None else mean, mean, cov)
+    root = np.linalg.cholesky(cov)
+    return root.shape[-1] * (LOG_ROOT_2PI + 0.5) + np.sum(np.log(np.diagonal(root)))
+
+
 def multivariate_t_logpdf(x: Any, loc: Any = None, shape: Any = 1, df: Any = 1) -> Any:
     """`scipy.stats.multivariate_t.logpdf`, of a positive definite shape."""
     x, loc, shape = of_vectors(x, loc, shape)

@@ -203,3 +203,15 @@ def expm_frechet(A: Any, E: Any) -> Any:
     """`scipy.linalg.expm_frechet`: in double precision."""
     a, e = A * np.float64(1.0), E * np.float64(1.0)
     return expm(a), expm_along(a, e)
+
+
+def solve_banded(l_and_u: Any, ab: Any, b: Any) -> Any:
+    """`scipy.linalg.solve_banded`: the bands are laid out as a matrix, and that is solved."""
+    _, above = l_and_u
+    ab = np.asarray(ab)
+    size = np.shape(ab)[-1]
+    column = np.arange(size)
+    row = above + column[:, None] - column  # where element (i, j) stands in `ab`
+    inside = (row >= 0) & (row < np.shape(ab)[0])
+    banded = np.where(inside, ab[np.where(inside, row, 0), column], 0.0)
+    return np.linalg.solve(banded, b)

@@ -135,6 +135,11 @@ def vectors(rng: Any) -> list:
     ]
 
 
+definition(
+    "scipy.stats.multivariate_normal.entropy(mean=None, cov=1)",
+    "multivariate.multivariate_normal_entropy", wrt=("mean", "cov"),
+    samples=lambda rng: [(mean, cov) for _, mean, cov in vectors(rng)],
+)  # fmt: skip
 for method in DENSITY.split():
     definition(
         f"scipy.stats.multivariate_normal.{method}(x, mean=None, cov=1)",

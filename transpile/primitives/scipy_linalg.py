@@ -6,6 +6,8 @@ Decompositions whose signs are SciPy's own have the rules of NumPy's.
 
 from __future__ import annotations
 
+import numpy as np
+
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.decompositions import literal_option
 from redraft.transpile.primitives.table import BindError, Call, definition, primitive
@@ -175,6 +177,39 @@ primitive(
     vjp={"a": "rt.lu_bar(ans[0], ans[1], ans[2], ans_bar[1], ans_bar[2])"},
     jvp={"a": "rt.lu_dot(ans[0], ans[1], ans[2], a_dot)"},
     samples=s.calls(((3, 3), {}), ((4, 2), {}), ((2, 3), {}), make=s.spread_values),
+)  # fmt: skip
+
+
+def sylvester_systems(rng: s.Rng) -> list:
+    """Matrices whose spectra are apart from each other's negatives."""
+    sizes = ((3, 3), (3, 2), (1, 4))
+    return [(s.well(rng, (m, m)), s.well(rng, (n, n)), s.anything(rng, (m, n))) for m, n in sizes]
+
+
+# a x + x b = q: the tangent of x solves the same equation, and its cotangent the transposed one
+primitive(
+    "scipy.linalg.solve_sylvester(a, b, q)", aliases="rt.solve_sylvester", like="q",
+    batch="rt.solve_sylvester(a, b, q)",
+    tf="tf_host.arrays('redraft.runtime.matrix_functions.solve_sylvester', (a, b, q))",
+    vjp={
+        "a": "-rt.solve_sylvester(a.mT, b.mT, ans_bar) @ ans.mT",
+        "b": "-ans.mT @ rt.solve_sylvester(a.mT, b.mT, ans_bar)",
+        "q": "rt.solve_sylvester(a.mT, b.mT, ans_bar)",
+    },
+    jvp={
+        "a": "-rt.solve_sylvester(a, b, a_dot @ ans)",
+        "b": "-rt.solve_sylvester(a, b, ans @ b_dot)",
+        "q": "rt.solve_sylvester(a, b, q_dot)",
+    },
+    samples=sylvester_systems,
+)  # fmt: skip
+definition(
+    "scipy.linalg.solve_banded(l_and_u, ab, b)", f"{HERE}.solve_banded", wrt=("ab", "b"),
+    samples=lambda rng: [
+        ((1, 1), s.inside(rng, (3, 5)) + np.array([[0.0], [4.0], [0.0]]), s.anything(rng, (5,))),
+        ((2, 0), s.inside(rng, (3, 4)) + np.array([[4.0], [0.0], [0.0]]), s.anything(rng, (4, 2))),
+        ((0, 1), s.inside(rng, (2, 4)) + np.array([[0.0], [4.0]]), s.anything(rng, (4,))),
+    ],
 )  # fmt: skip
 
 # Functions of matrices

@@ -268,7 +268,7 @@ for name, cases in {
     primitive(
         f"np.{name}(arrays)", batch=getattr(batch_shapes, name), linear_in="arrays", sequences="arrays",
         vjp={"arrays": f'rt.unjoin(ans_bar, arrays, "{name}")'}, samples=cases,
-        tf=f"tf_shapes.{name}(arrays)",
+        tf=f"tf_shapes.{name}(arrays)", aliases="np.row_stack" if name == "vstack" else (),
     )  # fmt: skip
 
 # Cutting
