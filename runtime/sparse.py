@@ -80,8 +80,4 @@ def product_from_left(x: Any, matrix: Any, xp: Any) -> Any:
 
 def of_matrices(matrix: Any, y: Any, xp: Any) -> Any:
     """``matrix @ y`` with a dense matrix `y`."""
-    if xp is np:
-        return matrix @ y
-    from redraft.runtime.tf_sparse import product as on_tensors
-
-    return on_tensors(matrix, y)
+    return matrix @ y if xp is np else xp.sparse_product(matrix, y)  # (runtime/tf_sparse.py)

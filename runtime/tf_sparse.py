@@ -43,3 +43,7 @@ def matmul_bar(z_bar: Any, x: Any, y: Any, of_x: bool) -> Any:
     """Cotangent of the dense operand of ``x @ y``."""
     bar = sparse.matmul_bar_x if of_x else sparse.matmul_bar_y
     return bar(z_bar, x, y, rnp)
+
+
+# for runtime/sparse.py, whose text stands in modules that need NumPy alone
+rnp.sparse_product = product  # type: ignore[attr-defined]
