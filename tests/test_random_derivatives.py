@@ -98,7 +98,7 @@ TWICE = (
     permutation,
     choice,
 )
-QUICK = (uniform, gamma, multivariate_normal, choice)
+QUICK = (gamma, choice)
 
 
 def in_jax(function):
