@@ -279,6 +279,7 @@ from redraft.runtime.shapes import (
     untile,
     untranspose,
 )
+from redraft.runtime.sorting import matching
 from redraft.runtime.special import (
     beta_density,
     digamma,

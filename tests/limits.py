@@ -146,7 +146,7 @@ VMAP_REFUSED: dict[str, str | tuple[str, ...]] = {
     "loops.while_with_list_as_queue": "`pop` of a entries with batched parts is not supported",
     "transformed.derivative_passed_around": "a derivative or a pullback that is passed on",
     "transformed.grad_of_primitive": "this call of a batched value calls something that is not known when the",
-    "transformed.grad_of_recursion": "`t0` has no value yet where some examples leave this loop",
+    "transformed.grad_of_recursion": "the result of this recursive function is batched in one call",
     "transformed.jvp_inside": "this `rd.jvp` is not supported under vmap",
     "transformed.jvp_of_starred_arguments": "this `rd.jvp` is not supported under vmap",
     "transformed.jvp_of_tuples_made_before": "this `rd.jvp` is not supported under vmap",

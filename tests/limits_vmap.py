@@ -151,7 +151,10 @@ REFUSED = {
     "loops.while_with_list_as_queue": ("of a entries with batched parts is not support",),
     "transformed.derivative_passed_around": ("a derivative or a pullback that is passed on",),
     "transformed.grad_of_function_argument": ("of a batched value is not supported here",),
-    "transformed.grad_of_recursion": ("has no value yet where some examples leave thi",),
+    "transformed.grad_of_recursion": (
+        "has no value yet where some examples leave thi",
+        "the result of this recursive function is batched",
+    ),
     "transformed.jvp_of_closure_inside": ("the cotangent of a container",),
     "transformed.jvp_of_starred_arguments": ("of a batched value is not supported here",),
     "transformed.jvp_of_tuples_made_before": ("of a batched value is not supported here",),

@@ -50,6 +50,17 @@ for part in table.SCIPY:
 EXEMPT: dict[tuple[str, str], str] = {
     ("np.arange", "vmap"): "batched limits give results of different lengths",
     ("np.arange", "jit"): "the number of elements must be known",
+    (
+        "np.gradient",
+        "vmap",
+    ): "how many arrays it returns depends on `axis`: refused where that is not known",
+    **{
+        (f"np.{name}", "vmap"): "sums in bins whose rank is not known are refused"
+        for name in ("histogram", "histogram2d", "histogramdd")
+    },
+    ("np.histogramdd", "jit"): "the number of bins along each axis is not known: refused",
+    ("np.piecewise", "vmap"): "the functions in a list are known only when it runs",
+    ("np.histogram", "complex"): "only NumPy puts complex numbers in order",
     ("ndarray.tolist", "vmap"): "a list of numbers has no batch axis",
     ("ndarray.tolist", "second order"): "a nested list cannot be multiplied by its weights",
     ("ndarray.tolist", "complex"): "as above",
@@ -478,6 +489,9 @@ REFUSED: dict[tuple[str, str], str] = {
         (f"scipy.stats.multivariate_normal.{m}", "complex"): "as np.linalg.cholesky"
         for m in ("logpdf", "pdf")
     },
+    ("np.corrcoef", "complex"): "correlations of complex numbers are divided by real deviations",
+    ("np.geomspace", "complex"): "it goes along a spiral",
+    ("np.real_if_close", "complex"): "the dtype of the result depends on values",
 }
 
 

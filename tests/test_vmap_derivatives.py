@@ -138,7 +138,7 @@ def test_gradients_of_a_batch(function):
 
 @pytest.mark.parametrize("function, words", [
     (loop_that_some_leave, "a list that is longer for some examples"),
-    (recursion, "has no value yet"),
+    (recursion, "is batched in one call and not in another"),
 ])  # fmt: skip
 def test_gradients_that_are_refused(function, words):
     with pytest.raises(rd.TransformError, match=words) as error:

@@ -80,3 +80,11 @@ def _only_numbers(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
 def angle(z: Any, deg: bool = False) -> Any:
     """`numpy.angle`, in degrees."""
     return np.rad2deg(np.angle(z)) if deg else np.angle(z)
+
+
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    """`numpy.real_if_close` of real numbers; of complex ones the dtype depends on the values."""
+    a = np.asarray(a)
+    if np.iscomplexobj(a):
+        raise TypeError("the dtype of np.real_if_close depends on the values: use np.real")
+    return np.copy(a)

@@ -14,7 +14,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     x = np.asarray(x)
     size = max(int(np.max(x)) + 1 if np.size(x) else 0, minlength)
     if weights is None:
-        return _sums(x, np.ones(np.shape(x), int), size)
+        return _sums(x, np.ones(np.shape(x)), size).astype(int)
     return _sums(x, np.asarray(weights).astype(float), size)
 
 
@@ -31,8 +31,12 @@ def histogram(
     """`numpy.histogram`."""
     a = np.ravel(np.asarray(a))
     edges = _edges(a, bins, range)
-    sums = _filled([_bin_of(a, edges)], [len(edges) - 1], weights, density)
-    return _dense(sums, [edges]) if density else sums, edges
+    sums = _filled([_bin_of(a, edges)], [len(edges) - 1], weights)
+    if density:
+        sums = _dense(sums, [edges])
+    elif weights is None:
+        sums = sums.astype(int)
+    return sums, edges
 
 
 def histogramdd(
@@ -41,14 +45,20 @@ def histogramdd(
     """`numpy.histogramdd`."""
     columns = np.asarray(sample).T if isinstance(sample, (list, tuple)) else np.atleast_2d(sample)
     columns = columns.T if np.ndim(sample) == 1 else columns
-    rank = np.shape(columns)[1]
-    many = np.ndim(bins) == 0
+    return _grid(columns, bins, range, density, weights)
+
+
+def _grid(columns: Any, bins: Any, limits: Any, density: Any, weights: Any) -> Any:
+    """Sums in the bins of a grid, and the edges of its bins."""
+    rank, many = np.shape(columns)[1], np.ndim(bins) == 0
     edges, places = [], []
-    for i in np.arange(rank):
-        limits = None if range is None else range[i]
-        edges.append(_edges(columns[:, i], bins if many else bins[i], limits))
-        places.append(_bin_of(columns[:, i], edges[-1]))
-    sums = _filled(places, [len(e) - 1 for e in edges], weights, density)
+    for i in range(rank):
+        own = _edges(
+            columns[:, i], bins if many else bins[i], None if limits is None else limits[i]
+        )
+        edges.append(own)
+        places.append(_bin_of(columns[:, i], own))
+    sums = _filled(places, [len(e) - 1 for e in edges], weights)
     return _dense(sums, edges) if density else sums, edges
 
 
@@ -86,7 +96,7 @@ def _bin_of(a: Any, edges: Any) -> Any:
     return np.where(a == np.take(edges, -1), len(edges) - 1, found)
 
 
-def _filled(places: Any, sizes: Any, weights: Any, density: Any) -> Any:
+def _filled(places: Any, sizes: Any, weights: Any) -> Any:
     """The weights in each bin of a grid."""
     whole = tuple([n + 2 for n in sizes])
     flat = places[0]
@@ -94,7 +104,7 @@ def _filled(places: Any, sizes: Any, weights: Any, density: Any) -> Any:
         flat = flat * whole[i] + places[i]
     count = int(np.prod(whole))
     if weights is None:
-        sums = _sums(flat, np.ones(np.shape(flat), int if len(sizes) == 1 else float), count)
+        sums = _sums(flat, np.ones(np.shape(flat)), count)
     else:
         shares = np.ravel(np.asarray(weights))
         sums = _sums(flat, shares if len(sizes) == 1 else shares.astype(float), count)
@@ -104,8 +114,8 @@ def _filled(places: Any, sizes: Any, weights: Any, density: Any) -> Any:
 
 def _dense(sums: Any, edges: Any) -> Any:
     """Sums divided by the sizes of the bins, so that the integral is one."""
-    dense = sums / np.sum(sums)
+    dense = sums
     for i in range(len(edges)):
         shape = tuple([-1 if j == i else 1 for j in range(len(edges))])
-        dense = dense / np.reshape(np.diff(edges[i]), shape)
-    return dense
+        dense = dense / np.reshape(np.diff(edges[i]).astype(float), shape)
+    return dense / np.sum(sums)

@@ -69,3 +69,22 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     factors = np.concatenate([np.ones((n, min(count, 1)), x.dtype), factors], axis=1)
     powers = np.cumprod(factors, axis=1)
     return powers if increasing else powers[:, ::-1]
+
+
+def polyfit(x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w: Any = None) -> Any:
+    """`numpy.polyfit`: least squares with columns of the same length."""
+    if full:
+        raise ValueError(
+            "np.polyfit: `full=True` gives ranks and singular values, which have no derivative"
+        )
+    x, y = np.asarray(x) + 0.0, np.asarray(y) + 0.0
+    if np.ndim(deg) != 0:
+        raise ValueError("np.polyfit: `deg` must be a number here")
+    columns = np.vander(x, deg + 1)
+    weights = np.ones(len(x), y.dtype) if w is None else np.asarray(w) + 0.0
+    columns = columns * weights[:, None]
+    y = y * (weights[:, None] if np.ndim(y) == 2 else weights)
+    length = np.sqrt(np.sum(columns * columns, axis=0))
+    limit = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
+    c = np.linalg.lstsq(columns / length, y, rcond=limit)[0]
+    return c / (length[:, None] if np.ndim(y) == 2 else length)

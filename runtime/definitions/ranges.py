@@ -41,7 +41,7 @@ def geomspace(
     """`numpy.geomspace`: numbers of which each is the same multiple of the one before."""
     start, stop = np.asarray(start), np.asarray(stop)
     if np.iscomplexobj(start) or np.iscomplexobj(stop):
-        raise ValueError("np.geomspace of complex numbers has no derivative here")
+        raise TypeError("np.geomspace of complex numbers has no derivative here")
     kind = np.result_type(start, stop, np.zeros(()))
     start, stop = start.astype(kind), stop.astype(kind)
     sign = np.sign(start)
@@ -55,20 +55,18 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     """`numpy.meshgrid`: coordinates of the points of a grid."""
     if indexing not in ("xy", "ij"):
         raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
-    rank = len(xi)
-    axes = list(range(rank))
-    if indexing == "xy" and rank > 1:
-        axes[0], axes[1] = 1, 0
-    sizes = [1] * rank
-    grids = []
-    for i in range(rank):
-        sizes[axes[i]] = np.size(xi[i])
-        shape = [1] * rank
-        shape[axes[i]] = np.size(xi[i])
-        grids.append(np.reshape(np.asarray(xi[i]), tuple(shape)))
+    order = [1, 0, *range(2, len(xi))] if indexing == "xy" and len(xi) > 1 else list(range(len(xi)))
+    sizes = [np.size(x) for x in xi]
+    grids = [np.reshape(np.asarray(x), _along(order[i], len(xi))) for i, x in enumerate(xi)]
     if not sparse:
-        grids = [np.broadcast_to(g, tuple(sizes)) for g in grids]
+        shape = tuple([sizes[i] for i in order])
+        grids = [np.broadcast_to(g, shape) for g in grids]
     return tuple(grids)
+
+
+def _along(axis: int, rank: int) -> tuple[int, ...]:
+    """The shape of an array that lies along one of several axes."""
+    return tuple([-1 if i == axis else 1 for i in range(rank)])
 
 
 def fromfunction(function: Any, shape: Any, *, dtype: Any = float) -> Any:

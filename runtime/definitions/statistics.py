@@ -198,13 +198,11 @@ def _variables(m: Any, rowvar: bool) -> Any:
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
     """`numpy.corrcoef`: covariances divided by deviations, clipped to one."""
     c = np.cov(x, y, rowvar, dtype=dtype)
+    if np.iscomplexobj(c):
+        raise TypeError("np.corrcoef of complex numbers has no derivative here")
     if np.ndim(c) == 0:
         c = c / c
     else:
         deviation = np.sqrt(np.real(np.diag(c)))
         c = c / deviation[:, None] / deviation[None, :]
-    if np.iscomplexobj(c):
-        c = np.clip(np.real(c), -1, 1) + 1j * np.clip(np.imag(c), -1, 1)
-    else:
-        c = np.clip(c, -1, 1)
-    return c
+    return np.clip(c, -1, 1)

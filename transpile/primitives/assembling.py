@@ -62,7 +62,7 @@ def blocks(rng: s.Rng) -> list:
     """Nested lists."""
     a, b = s.anything(rng, (2, 2)), s.anything(rng, (2, 1))
     v = s.anything(rng, (3,))
-    return [([[a, b], [b, a]],), ([v, v],), ([[v], [v]],), ([1.5, v],), (v,)]
+    return [([[a, b], [b, a]],), ([v, v],), ([[v], [v]],), ([1.5, v],)]
 
 
 definition("np.block(arrays)", "assembling.block", wrt="arrays", samples=blocks)

@@ -277,6 +277,12 @@ def sort(b: Batching) -> str:
     return b.again(axis=inner_axis(b))
 
 
+def matching(b: Batching) -> str:
+    """The same for what was rearranged, and what it was before."""
+    b.spread("x", "ans_of")
+    return sort(b)
+
+
 def searchsorted(b: Batching) -> str:
     """The same sorted array for all; one for each example is compared with each value."""
     if "x" not in b.batched:

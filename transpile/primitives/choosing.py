@@ -80,3 +80,7 @@ definition(
     "np.angle(z, deg=False)", "choosing.angle", wrt="z",
     samples=s.calls(((3,), {"deg": False}), make=s.apart()),
 )  # fmt: skip
+definition(
+    "np.real_if_close(a, tol=100)", "choosing.real_if_close", wrt="a",
+    samples=s.calls(((), {}), ((2, 3), {})),
+)  # fmt: skip

@@ -90,7 +90,24 @@ no_derivative(
     method="argsort",
     tf="tf_reduce.argsort(x, axis)",
 )
-no_derivative("np.argpartition(x, kth, axis=-1)", tf="tf_reduce.argsort(x, axis)")
+no_derivative(
+    "np.argpartition(x, kth, axis=-1, kind=None)", tf="tf_reduce.argsort(x, axis)",
+    batch=batch_index.sort,
+)  # fmt: skip
+PLACES = "rt.matching(x, ans, axis)"
+primitive(  # on tensors all is put in order, which is one of the partitions
+    "np.partition(x, kth, axis=-1, kind=None)", tf="tf_reduce.sort(x, axis)", batch=batch_index.sort,
+    vjp={"x": f"rt.untake_along_axis(ans_bar, x, {PLACES}, axis)"},
+    jvp={"x": f"np.take_along_axis(x_dot, {PLACES}, axis)"},
+    samples=lambda rng: [
+        (s.distinct(rng, (3,)), 1), ((s.distinct(rng, (2, 3)), 1), {"axis": 0}),
+        ((s.distinct(rng, (2, 2)), 2), {"axis": None}), (s.distinct(rng, (3,)), (0, 2)),
+    ],
+)  # fmt: skip
+no_derivative(
+    "rt.matching(x, ans_of, axis=-1)", batch=batch_index.matching,
+    tf="np.take_along_axis(np.argsort(x, axis), np.argsort(np.argsort(ans_of, axis), axis), axis)",
+)  # fmt: skip
 no_derivative(
     "np.searchsorted(x, v, side='left')",
     batch=batch_index.searchsorted,

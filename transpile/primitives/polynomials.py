@@ -31,6 +31,14 @@ definition(
         ((3,), {}), ((3,), {"N": 2}), ((2,), {"N": 4, "increasing": True}), ((0,), {"N": 2}),
     ),
 )  # fmt: skip
+definition(
+    "np.polyfit(x, y, deg, rcond=None, full=False, w=None)", "polynomials.polyfit", wrt=("x", "y", "w"),
+    samples=lambda rng: [
+        (s.distinct(rng, (5,)), s.anything(rng, (5,)), 2),
+        (s.distinct(rng, (6,)), s.anything(rng, (6, 2)), 1),
+        ((s.distinct(rng, (5,)), s.anything(rng, (5,)), 1), {"w": s.positive(rng, (5,))}),
+    ],
+)  # fmt: skip
 missing(
     "np.polymul(a1, a2)",
     "it drops zeros in front, so that its length depends on values; use np.convolve",

@@ -12,7 +12,7 @@ from typing import Any
 from redraft.transpile.primitives import batching
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.forms import keywords, trailing, with_options
-from redraft.transpile.primitives.table import UNKNOWN, Call, missing, no_derivative, primitive
+from redraft.transpile.primitives.table import UNKNOWN, Call, no_derivative, primitive
 
 AXES = (
     ((), {}),
@@ -403,4 +403,3 @@ for text, (method, lowering) in {
         batch=batching.reduce_one if "arg" in text else batching.reduce,
         samples=s.calls(((3,), {}), ((2, 3), {"axis": 0})),
     )  # fmt: skip
-missing("np.polyfit(x, y, deg)", "solve the least-squares problem with np.linalg.lstsq")

@@ -110,7 +110,7 @@ class BatchedBranches(BatchedStores):
         """The number of axes of an array, or how many values ``*args`` has."""
         known = self.described(call.args[0])
         if self.scope.value(call.func) is numpy.ndim and isinstance(known, Array):
-            return known.rank if known.batched else None
+            return known.rank
         return self.count_of_rest(call.args[0]) if self.scope.value(call.func) is len else None
 
     def decided_type(self, call: Any) -> bool | None:

@@ -137,7 +137,7 @@ class BatchedItems(BatchedExpressions):
             return new, self.slice_of(known, index, node)
         if isinstance(known, Items) and key is not table.UNKNOWN:
             return of_container(new), shared_all(self.item(known, key, node))
-        return new, shared_all(self.common(known, new, node))
+        return of_container(new), shared_all(self.common(known, new, node))
 
     def are_arrays(self, known: Any) -> bool:
         """Are the parts of a container arrays and numbers, all of known rank?"""
