@@ -103,16 +103,21 @@ def cauchy_logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 def cauchy_ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.cauchy.ppf`."""
-    p = probability(q)
-    far = 1 / np.tan(math.pi * np.minimum(p, 1 - p))
-    return placed(np.where(p < 0.5, -far, far), loc, scale)
+    return placed(cauchy_quantile(probability(q)), loc, scale)
 
 
 def cauchy_isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """`scipy.stats.cauchy.isf`."""
-    p = probability(q)
-    far = 1 / np.tan(math.pi * np.minimum(p, 1 - p))
-    return placed(np.where(p < 0.5, far, -far), loc, scale)
+    return placed(-cauchy_quantile(probability(q)), loc, scale)
+
+
+def cauchy_quantile(p: Any) -> Any:
+    """Inverse of the standard distribution function, whose tails have all digits."""
+    low, high = p < 0.25, p > 0.75
+    end = np.where(low, p, np.where(high, 1 - p, 0.25))
+    far = 1 / np.tan(math.pi * end)
+    middle = np.tan(math.pi * (np.where(low | high, 0.5, p) - 0.5))
+    return np.where(low, -far, np.where(high, far, middle))
 
 
 def laplace_logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:

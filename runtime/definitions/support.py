@@ -36,9 +36,10 @@ def known(z: Any, *parameters: Any) -> Any:
 
 def log_rest(log_p: Any) -> Any:
     """The logarithm of the probability of the contrary."""
-    small = log_p < -0.7
+    certain, small = log_p >= 0, log_p < -0.7
     powers = np.exp(np.where(small, log_p, -1.0))
-    return np.where(small, np.log1p(-powers), np.log(-np.expm1(np.where(small, -1.0, log_p))))
+    rest = np.log(-np.expm1(np.where(small | certain, -1.0, log_p)))
+    return np.where(certain, -np.inf, np.where(small, np.log1p(-powers), rest))
 
 
 def standard(x: Any, loc: Any, scale: Any) -> Any:
