@@ -43,7 +43,9 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
     from scipy.linalg import solve_sylvester as solve
 
     dtype = np.result_type(a, b, q, np.float32)
-    a, b, q = (np.asarray(m, dtype) for m in (a, b, q))  # (SciPy is wrong where one alone is complex)
+    a, b, q = (
+        np.asarray(m, dtype) for m in (a, b, q)
+    )  # (SciPy is wrong where one alone is complex)
     stack = np.broadcast_shapes(*(m.shape[:-2] for m in (a, b, q)))
     if not stack:
         return solve(a, b, q)

@@ -1,4 +1,4 @@
-"""The page of the coverage table is that of today."""
+"""The page of the coverage table is that of today, and autograd's list is complete."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def test_page_is_written_by_the_tool():
     page = docs.coverage_page()
     assert page.splitlines()[0] == PAGE.read_text().splitlines()[0]
     assert "| autograd | JAX |" in page
+
+
+def test_every_derivative_of_autograd_is_there():
+    load_scipy()
+    assert peers.without_a_rule_here() == []
 
 
 def test_peers_are_asked():
