@@ -158,7 +158,7 @@ def ufunc_of_the_user_without_rule(x):
 
 @refused(X)
 def unknown_keyword_where(x):
-    return np.sum(x * 2.0, where=x > 0)  #! `where` where
+    return np.sum(np.exp(x, where=x > 0))  #! `where` where
 
 
 @refused(X)
