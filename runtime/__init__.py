@@ -34,6 +34,7 @@ from redraft.runtime.batching import (
     each_undiag,
     flat_place,
     from_columns,
+    given_axis,
     inner_axes,
     inner_index,
     inner_order,

@@ -43,6 +43,9 @@ def rows(x: Any, lead: int = 1) -> Any:
     return np.reshape(x, (*shape[:lead], int(np.prod(shape[lead:]))))
 
 
+NONE_IN_A_VARIABLE = "an axis that is None, in a variable, of a batched value"
+
+
 def inner_axes(axis: Any, ndim: int, lead: int = 1) -> Any:
     """Axes of one example as axes of the batch; all of them for None.
 
@@ -58,6 +61,17 @@ def inner_axes(axis: Any, ndim: int, lead: int = 1) -> Any:
     if ndim == lead and axis in (0, -1):  # NumPy lets numbers be reduced along an axis
         return ()
     return inner_axis(axis, ndim, lead)
+
+
+def given_axis(axis: Any, ndim: int, lead: int = 1) -> Any:
+    """As `inner_axes`, of a function that flattens an array without an axis.
+
+    Raises:
+        TransformError: the axis is None, which the text that was written for an axis cannot mean.
+    """
+    if axis is None:
+        raise refusal(NONE_IN_A_VARIABLE, "write `axis=None` in the call")
+    return inner_axes(axis, ndim, lead)
 
 
 def inner_axis(axis: int, ndim: int, lead: int = 1) -> int:
@@ -79,6 +93,8 @@ def single_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def new_axes(axis: Any) -> Any:
     """Axes that are counted in the result: those from the end stay, the others move by one."""
+    if axis is None:
+        raise refusal(NONE_IN_A_VARIABLE, "write `axis=None` in the call")
     if isinstance(axis, (tuple, list)):
         return tuple(map(new_axes, axis))
     return axis + 1 if axis >= 0 else axis

@@ -146,7 +146,7 @@ NOT_HERE = {
         "call_host", "pulled", "pushed", "batched", "root_solver", "ode_solver", "function_of_data", "first_examples",
         "flattened", "flattened_like", "unflattened", "unmoved")},
     **{f"rt.{n}": "the arguments are axes and shapes" for n in (
-        "inner_axes", "inner_shape", "single_axes", "new_axes", "inner_index", "flat_place", "inner_order", "inner_widths", "matrix_shape", "lanes")},
+        "inner_axes", "given_axis", "inner_shape", "single_axes", "new_axes", "inner_index", "flat_place", "inner_order", "inner_widths", "matrix_shape", "lanes")},
     **dict.fromkeys(("np.linalg.eig", "np.linalg.eigvals"), "complex on tensors, real on arrays where that can be: test_decompositions.py runs it"),
     "np.zeros": "the arguments are no arrays", "np.ones": "the same", "np.empty": "the same",
     "np.eye": "the same", "np.broadcast_shapes": "the same", "np.bincount": "needs known values",

@@ -13,7 +13,7 @@ from typing import Any
 import gast
 
 from redraft.transpile import core
-from redraft.transpile.primitives.batching import Batching, aligned, inner_axis, rows
+from redraft.transpile.primitives.batching import Batching, aligned, one_axis, rows
 from redraft.transpile.primitives.table import UNKNOWN, literal
 
 FULL = gast.Slice(None, None, None)
@@ -224,7 +224,7 @@ def take(b: Batching) -> str:
     if "indices" not in b.batched:
         if axis is None:
             return b.again(x=rows(b), axis="1")
-        return b.again(axis=inner_axis(b, numbers=True))
+        return b.again(axis=one_axis(b, numbers=True))
     if "x" not in b.batched:
         text = b.again()
         return text if axis in (None, 0) else f"np.moveaxis({text}, {taken_axis(b, axis)}, 0)"
@@ -248,7 +248,7 @@ def untake(b: Batching) -> str:
     if "indices" not in b.batched:
         if axis is None:
             return flat.format(b.again(x="rt.rows(x)", axis="1"))
-        return b.again(axis=inner_axis(b))
+        return b.again(axis=one_axis(b))
     index = f"({lanes(b, ['indices'])}, indices)"
     if axis is None:
         return flat.format(f"rt.scatter(z_bar, rt.rows(x), {index})")
@@ -263,7 +263,7 @@ def along_axis(*names: str) -> Any:
     def rule(b: Batching) -> str:
         b.spread(*names)
         if b.constant("axis") is not None:
-            return b.again(axis=inner_axis(b))
+            return b.again(axis=one_axis(b))
         text = b.again(x="rt.rows(x)", axis="1")
         return text if names[0] != "z_bar" else f"np.reshape({text}, np.shape(x))"
 
@@ -274,7 +274,7 @@ def sort(b: Batching) -> str:
     """Along an axis, or all elements of an example in a row."""
     if b.constant("axis") is None:
         return b.again(x=rows(b), axis="1")
-    return b.again(axis=inner_axis(b))
+    return b.again(axis=one_axis(b))
 
 
 def matching(b: Batching) -> str:

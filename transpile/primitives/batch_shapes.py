@@ -13,6 +13,7 @@ from redraft.transpile.primitives.batching import (
     aligned,
     all_axes,
     inner_axis,
+    one_axis,
     rows,
 )
 from redraft.transpile.primitives.table import UNKNOWN, literal
@@ -172,7 +173,7 @@ def roll(b: Batching) -> str:
             "a batched shift has no batching rule; index with (np.arange(n) - shift) % n"
         )
     if b.constant("axis") is not None:
-        return b.again(axis=inner_axis(b))
+        return b.again(axis=one_axis(b))
     if b.rank("x") == 1:
         return b.again(axis="1")
     return "np.reshape(np.roll(rt.rows(x), shift, axis=1), np.shape(x))"
@@ -277,7 +278,7 @@ def repeat(b: Batching) -> str:
         raise b.refuse("batched numbers of repetitions give results of different lengths")
     if b.constant("axis") is None:
         return b.again(x=rows(b), axis="1")
-    return b.again(axis=inner_axis(b, numbers=True))
+    return b.again(axis=one_axis(b, numbers=True))
 
 
 def inner_widths(b: Batching) -> str:

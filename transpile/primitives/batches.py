@@ -78,9 +78,8 @@ primitive(
     batch=deeper,
     samples=s.calls(((2,), {}), ((2, 3), {}), ((2, 3, 2), {}), ((2, 3, 2), {"lead": 2})),
 )  # fmt: skip
-no_derivative(
-    "rt.inner_axes(axis, ndim, lead=1)", tf="rt.inner_axes(axis, ndim, lead)"
-)  # a number or a tuple
+for name in ("inner_axes", "given_axis"):  # a number or a tuple
+    no_derivative(f"rt.{name}(axis, ndim, lead=1)", tf=f"rt.{name}(axis, ndim, lead)")
 
 for text in (
     "rt.inner_shape(count, shape)", "rt.single_axes(shape)", "rt.new_axes(axis)",

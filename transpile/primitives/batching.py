@@ -348,6 +348,14 @@ def inner_axis(b: Batching, axis: str = "axis", of: str = "x", numbers: bool = F
     return str(shifted[0]) if isinstance(value, int) else str(tuple(shifted))
 
 
+def one_axis(b: Batching, axis: str = "axis", of: str = "x", numbers: bool = False) -> str:
+    """As `inner_axis`, for a function that flattens the array where the axis is None.
+
+    What the call says decides on the rule, so a None that only a variable holds is refused when it runs.
+    """
+    return inner_axis(b, axis, of, numbers).replace("rt.inner_axes(", "rt.given_axis(")
+
+
 def _shifted(axis: int, rank: int | None) -> int | None:
     if axis >= 0:
         return axis + 1
@@ -377,7 +385,7 @@ def rows(b: Batching, of: str = "x") -> str:
 def reduce_one(b: Batching) -> str:
     """A reduction that takes one axis, or the flattened array."""
     if b.constant("axis") is not None:
-        return b.again(axis=inner_axis(b, numbers=True))
+        return b.again(axis=one_axis(b, numbers=True))
     if b.row.parameters.get("keepdims") and b.constant("keepdims") is not False:
         if b.rank("x") != 1:
             raise b.refuse("keepdims without an axis has no batching rule")
@@ -402,7 +410,8 @@ def along(
         texts = {}
         for axis in axes:
             if b.constant(axis) is not None:
-                texts[axis] = inner_axis(b, axis, names[-1], numbers)
+                one = one_axis if whole == "flattened" else inner_axis
+                texts[axis] = one(b, axis, names[-1], numbers)
             elif whole == "all":
                 texts[axis] = all_axes(b, names[-1])
             elif whole == "flattened":

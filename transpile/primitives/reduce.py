@@ -334,9 +334,23 @@ reduction(
 Rule = Callable[[Call], str]
 
 
-def running(whole: str, along: str) -> Rule:
-    """A rule for a running total: without an axis NumPy flattens the array first."""
-    return lambda call: whole if call.constant("axis") is None else along
+def running(whole: str, along: str, either: str) -> Rule:
+    """A rule for a running total: without an axis NumPy flattens the array first.
+
+    `either` is for an axis in a variable, which may be None.
+    """
+
+    def rule(call: Call) -> str:
+        axis = call.constant("axis")
+        return either if axis is UNKNOWN else whole if axis is None else along
+
+    return rule
+
+
+def running_rank(call: Call) -> int | None:
+    """Rank of a running total."""
+    axis = call.constant("axis")
+    return None if axis is UNKNOWN else 1 if axis is None else call.rank("x")
 
 
 RUNNING = (((), {}), ((3,), {}), ((2, 3), {}), ((2, 3), {"axis": 0}), ((2, 3, 2), {"axis": -2}))
@@ -347,11 +361,12 @@ primitive(
     tf="tf_reduce.running(x, axis, False)",
     method="cumsum",
     linear_in="x",
-    rank=lambda call: 1 if call.constant("axis") is None else call.rank("x"),
+    rank=running_rank,
     vjp={
         "x": running(
             "np.reshape(np.flip(np.cumsum(np.flip(ans_bar))), np.shape(x))",
             "np.flip(np.cumsum(np.flip(ans_bar, axis), axis), axis)",
+            "np.reshape(np.flip(np.cumsum(np.flip(ans_bar, axis), axis), axis), np.shape(x))",
         )
     },
     samples=s.calls(*RUNNING),
@@ -361,18 +376,21 @@ primitive(
     batch=batching.along("x", whole="flattened", numbers=True),
     tf="tf_reduce.running(x, axis, True)",
     method="cumprod",
-    rank=lambda call: 1 if call.constant("axis") is None else call.rank("x"),
+    rank=running_rank,
     vjp={
         "x": running(
             "rt.products_before(x) * "
             "np.reshape(rt.reverse_recurrence(np.ravel(x), ans_bar), np.shape(x))",
             "rt.products_before(x, axis) * rt.reverse_recurrence(x, ans_bar, axis)",
+            "rt.products_before(x, axis) * "
+            "rt.reverse_recurrence(x, np.reshape(ans_bar, np.shape(x)), axis)",
         )
     },
     jvp={
         "x": running(
             "rt.recurrence(np.ravel(x), np.ravel(x_dot * rt.products_before(x)))",
             "rt.recurrence(x, x_dot * rt.products_before(x, axis), axis)",
+            "np.reshape(rt.recurrence(x, x_dot * rt.products_before(x, axis), axis), np.shape(ans))",
         )
     },
     samples=s.calls(*RUNNING),
