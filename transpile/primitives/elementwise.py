@@ -67,8 +67,15 @@ def power_in_exponent(call: Call) -> str:
     return "ans * rt.safe_log(x)"
 
 
+def power_along_exponent(call: Call) -> str:
+    """The exponent of a negative base may be an integer in a container, whose tangent is zero."""
+    factor = power_in_exponent(call)
+    return f"y_dot * rt.finite({factor}, y_dot)" if "log" in factor else f"y_dot * ({factor})"
+
+
 elementwise(
     "np.power(x, y)", d={"x": power_in_base, "y": power_in_exponent},
+    jvp={"y": power_along_exponent},
     tf="tf_elementwise.power(x, y)",
     aliases=("np.float_power", "operator.pow", "math.pow", "pow"), operator="**",
     samples=lambda rng: [

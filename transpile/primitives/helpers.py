@@ -235,6 +235,7 @@ elementwise(
     "rt.power_dx(x, y)",
     tf="tf_helpers.power_dx(x, y)",
     d={"x": "y * rt.power_dx(x, y - 1)", "y": "x ** (y - 1) * (1 + y * rt.safe_log(x))"},
+    jvp={"y": "y_dot * rt.finite(x ** (y - 1) * (1 + y * rt.safe_log(x)), y_dot)"},
     samples=s.two(s.positive, s.between(1.3, 3.0)),
 )  # fmt: skip
 elementwise(

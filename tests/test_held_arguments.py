@@ -1,4 +1,4 @@
-"""An axis that only a variable holds: what is written must hold for a number and for None."""
+"""Arguments that only a variable or a container holds: an axis, which may be None, and an exponent."""
 
 import linecache
 import re
@@ -55,3 +55,27 @@ def test_axis(call, axis):
         assert re.search(REFUSED, str(error))
     else:
         np.testing.assert_allclose(batch, [f(X, axis), f(X + 1, axis)])
+
+
+def held_in_a_list(x):
+    held = [x, 3]
+    return held[0] ** held[1]
+
+
+def held_in_a_dict(x):
+    return cube_of({"x": x, "n": 3})
+
+
+def cube_of(d):
+    return d["x"] ** d["n"]
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in log")
+@pytest.mark.parametrize("f", [held_in_a_list, held_in_a_dict], ids=lambda f: f.__name__)
+def test_a_whole_exponent_in_a_container(f):
+    """Its tangent is zero, whatever the logarithm of a negative base is."""
+    x = np.array([-1.5, 0.0, 2.0])
+    np.testing.assert_allclose(rd.jvp(f, (x,), (np.ones(3),))[1], 3 * x**2)
+    np.testing.assert_allclose(
+        rd.jvp(rd.grad(lambda x: np.sum(f(x))), (x,), (np.ones(3),))[1], 6 * x
+    )
