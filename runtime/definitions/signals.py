@@ -159,6 +159,22 @@ def _fast(n: int) -> int:
     return int(FAST[np.searchsorted(FAST, n)]) if n <= FAST[-1] else n
 
 
+def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
+    """`scipy.signal.lfilter` without feedback: each element is a sum of those up to it."""
+    b, a, x = np.asarray(b), np.asarray(a), np.asarray(x)
+    if np.size(a) != 1 or zi is not None:
+        raise ValueError(
+            "lfilter is transformed for a of one element, without zi: a filter that feeds back "
+            "is a loop"
+        )
+    b = np.ravel(b) / np.reshape(a, ())
+    k, n = np.shape(b)[0], np.shape(x)[axis]
+    places = np.arange(n)[:, None] - np.arange(k)
+    windows = np.take(np.moveaxis(x, axis, -1), np.maximum(places, 0), axis=-1)
+    y = np.sum(np.where(places >= 0, windows, 0) * b, axis=-1)
+    return np.moveaxis(y, -1, axis)
+
+
 # Images with borders
 
 
