@@ -81,6 +81,11 @@ def tangent(call: Call, i: int) -> str:
     return f"np.einsum(subscripts, {', '.join(names)}{given})"
 
 
+def no_string(call: Call) -> str:
+    """Refuse an operand in the place of the subscripts, with lists of labels that are no literals."""
+    raise BindError("np.einsum: write the lists of labels in the call, or subscripts as a string")
+
+
 def spread_cotangent(call: Call) -> str:
     """`rt.einsum_spread` is the transpose of an einsum of one operand, broadcast to `z_bar`."""
     text = call.constant("subscripts")
@@ -139,8 +144,8 @@ primitive(
     batch=batched,
     rank=rank_of_result,
     tf="tf_linalg.einsum(subscripts, operands)",
-    vjp={"operands": cotangent},
-    jvp={"operands": tangent},
+    vjp={"operands": cotangent, "subscripts": no_string},
+    jvp={"operands": tangent, "subscripts": no_string},
     samples=lambda rng: (
         [((text, *(s.anything(rng, shape) for shape in shapes)), {}) for text, *shapes in CASES]
         + [(("ij,jk,kl", *(s.anything(rng, (2, 2)) for _ in range(3))), {"optimize": True})]
