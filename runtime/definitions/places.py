@@ -67,7 +67,7 @@ def with_diagonal(x: Any, val: Any) -> Any:
     """What `x` holds after `numpy.fill_diagonal`.
 
     Raises:
-        ValueError: `x` has one axis, or more than two of different lengths, or too few values.
+        ValueError: `x` has one axis, or more than two of different lengths, or there are no values.
     """
     shape = np.shape(x)
     if len(shape) < 2:
@@ -75,10 +75,9 @@ def with_diagonal(x: Any, val: Any) -> Any:
     if len(shape) > 2 and len(set(shape)) > 1:
         raise ValueError("np.fill_diagonal: all dimensions of input must be of equal length")
     count = min(shape)
-    val = np.ravel(val)
-    if np.size(val) != 1 and np.size(val) < count:
-        raise ValueError("np.fill_diagonal: give one value, or one for each place on the diagonal")
-    val = np.broadcast_to(val, (count,)) if np.size(val) == 1 else val[:count]
+    if np.size(val) == 0:
+        raise ValueError("np.fill_diagonal: no values are given")
+    val = np.resize(val, (count,))
     row = np.concatenate([val, np.zeros((shape[-1] - count,), val.dtype)])
     return np.where(on_diagonal(shape), row.astype(x.dtype), x)
 
