@@ -141,6 +141,13 @@ from redraft.runtime.definitions.scipy_linalg import (
     sqrtm_along,
 )
 from redraft.runtime.definitions.sorting import searchsorted_rows
+from redraft.runtime.einsum_labels import (
+    einsum_back,
+    einsum_batched,
+    einsum_gather,
+    einsum_own,
+    einsum_spread_batched,
+)
 from redraft.runtime.elementwise import (
     conj,
     finite,

@@ -138,6 +138,10 @@ def einsum_spread(subscripts: str, z_bar: Any, x: Any) -> Any:
     Labels that `x` repeats read a diagonal: the cotangent lies on it, and zeros around.
     """
     reached, _, own = subscripts.partition("->")
+    if reached == own:
+        return unbroadcast(z_bar, x)
+    if "..." in reached and not reached.startswith("..."):
+        z_bar = np.einsum(f"{reached}->...{reached.replace('...', '')}", z_bar)
     letters = own.replace("...", "")
     unique = "".join(dict.fromkeys(letters))
     ellipsis = "..." if "..." in own else ""

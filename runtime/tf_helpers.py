@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from redraft.runtime import numpy as rnp
 from redraft.runtime import tf_sparse
+from redraft.runtime.einsum_labels import explicit
 from redraft.runtime.growing import Growing
 from redraft.runtime.sparse import is_sparse
 from redraft.runtime.tensors import is_tensor
@@ -41,7 +42,6 @@ from redraft.runtime.tf_arrays import (
 )
 from redraft.runtime.tf_indexing import bounded
 from redraft.runtime.tf_jit import listed_rows
-from redraft.runtime.tf_linalg import explicit
 from redraft.runtime.tf_shapes import (
     cut,
     diagonal,
@@ -609,11 +609,22 @@ def dispatched(function: Any) -> Any:
 def einsum_spread(subscripts: str, z_bar: Any, x: Any) -> Any:
     """Transpose of ``np.einsum("own->reached", x)`` (see redraft.runtime.linalg)."""
     reached, _, own = subscripts.partition("->")
-    (own,), reached = explicit(f"{own}->{reached}", [ndim(x)])
-    unique = "".join(dict.fromkeys(own))
+    (own, reached), _ = explicit(f"{own},{reached}->", [ndim(x), ndim(z_bar)])
+    if reached == own:
+        return unbroadcast(z_bar, x)
+    dots = "".join(
+        c for c in reached if c not in subscripts
+    )  # of both, or more of them than `x` has
+    letters = "".join(c for c in reached if c in subscripts)
+    if not reached.startswith(dots):
+        z_bar = rnp.transpose(tensor(z_bar), [reached.index(c) for c in dots + letters])
+    extra = "".join(c for c in dots if c not in own)
+    unique = "".join(dict.fromkeys(dots.removeprefix(extra) + own))
     lengths = dict(zip(own, shape(x), strict=True))
-    summed = tuple(i for i, c in enumerate(unique) if c not in reached)
+    summed = tuple(len(extra) + i for i, c in enumerate(unique) if c not in reached)
     wide = expand_dims(z_bar, summed) if summed else tensor(z_bar)
+    stretched = [len(extra) + i for i, c in enumerate(unique) if is_one(lengths[c])]
+    wide = tf.reduce_sum(tf.reduce_sum(wide, stretched, keepdims=True), list(range(len(extra))))
     wide = broadcast_to(wide, [lengths[c] for c in unique])
     if unique != own:  # a mask that is one where repeated labels agree
         rank = len(own)

@@ -6,13 +6,13 @@ loop: exact in sign and in singular cases, compiled once whatever the size.
 
 from __future__ import annotations
 
-import string
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from redraft.runtime import numpy as rnp
+from redraft.runtime.einsum_labels import explicit
 from redraft.runtime.tensors import TensorError
 from redraft.runtime.tf_arrays import (
     WIDER,
@@ -160,21 +160,6 @@ def with_equal_labels(operands: Any, labels: list[str]) -> list[Any]:
         named = [(c, n) for c, n in zip(text, shape(x), strict=True) if not is_one(n)]
         kept.append(assume_equal(x, [(n, seen.setdefault(c, n)) for c, n in named]))
     return kept
-
-
-def explicit(subscripts: str, ranks: list[int]) -> tuple[list[str], str]:
-    """Labels of operands and result, the ellipsis spelled out in letters that are not used."""
-    left, arrow, result = subscripts.replace(" ", "").partition("->")
-    labels = left.split(",")
-    if not arrow:
-        once = sorted(c for c in set(left) - set(".,") if left.count(c) == 1)
-        result = ("..." if "..." in left else "") + "".join(once)
-    free = [c for c in string.ascii_letters if c not in subscripts]
-    covered = [n - len(t.replace("...", "")) for t, n in zip(labels, ranks, strict=True)]
-    widest = max((n for t, n in zip(labels, covered, strict=True) if "..." in t), default=0)
-    dots = "".join(free[:widest])
-    spelled = [t.replace("...", dots[widest - n :]) for t, n in zip(labels, covered, strict=True)]
-    return spelled, result.replace("...", dots)
 
 
 def of_diagonal(x: Any, labels: str) -> tuple[Any, str]:

@@ -26,6 +26,29 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any) -> Any:
     return np.moveaxis(found, tuple(range(len(rest), len(rest) + len(inner))), places)
 
 
+def vectorized(results: Any, shape: tuple[int, ...], kind: Any) -> Any:
+    """Results for single elements as the array that `numpy.vectorize` gives.
+
+    Args:
+        results: a number for each element.
+        shape: of the array.
+        kind: its type, or None for that of the first result.
+
+    Raises:
+        ValueError: a result is no single number, or there is none to tell the type.
+    """
+    if len(results) == 0:
+        if kind is None:
+            raise ValueError("cannot call `vectorize` on size 0 inputs unless `otypes` is set")
+        return np.zeros(shape, kind)
+    found = np.stack(results)
+    if np.ndim(found) != 1:
+        raise ValueError("np.vectorize: the function must give one number, not an array or a tuple")
+    if kind is None:
+        return np.reshape(found, shape).astype(np.asarray(results[0]).dtype)
+    return np.reshape(found, shape).astype(kind)
+
+
 def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
     """`numpy.apply_over_axes`: a reduction along one axis after the other."""
     a = np.asarray(a)

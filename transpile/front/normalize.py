@@ -19,6 +19,7 @@ import numpy
 from redraft import runtime
 from redraft.transpile import core
 from redraft.transpile.front.annotations import check_annotated_shapes
+from redraft.transpile.front.call_forms import rewrite_call_forms
 from redraft.transpile.front.frozen import open_frozen
 from redraft.transpile.front.named_scopes import open_scopes
 
@@ -40,6 +41,7 @@ def normalize(source: Any) -> None:
     name_class_of_super(source)
     open_frozen(source)
     rename_reserved(source)
+    rewrite_call_forms(source)
     check_annotated_shapes(source)
     mark_placeholders(source)
 

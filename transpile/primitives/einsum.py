@@ -9,110 +9,119 @@ Rule functions of a ``*parameter`` get the position of the operand and name it `
 
 from __future__ import annotations
 
+from redraft.runtime import einsum_labels
 from redraft.transpile.primitives import samples as s
 from redraft.transpile.primitives.batching import Batching, NoBatchRule
-from redraft.transpile.primitives.table import BindError, Call, primitive
+from redraft.transpile.primitives.table import UNKNOWN, BindError, Call, no_derivative, primitive
 
 
-def parts(call: Call) -> tuple[list[str], str]:
-    """Subscripts of the operands and of the result, written out."""
+def literal_parts(call: Call) -> tuple[list[str], str] | None:
+    """Subscripts of the operands and of the result; None where only the running program knows."""
     text = call.constant("subscripts")
     if not isinstance(text, str):
-        raise BindError("np.einsum: the subscripts must be a literal string")
-    text = text.replace(" ", "")
-    left, arrow, result = text.partition("->")
-    operands = left.split(",")
-    if not arrow:
-        letters = sorted(set(left) - set(",."))
-        once = "".join(c for c in letters if left.count(c) == 1)
-        result = ("..." if "..." in left else "") + once
-    if len(operands) != call.count("operands"):
-        raise BindError("np.einsum: the subscripts do not match the number of operands")
-    return operands, result
-
-
-def unique(label: str) -> str:
-    """Labels without repetition, the ellipsis in its place."""
-    seen: list[str] = []
-    for c in label.replace("...", "\0"):
-        if c not in seen:
-            seen.append(c)
-    return "".join(seen).replace("\0", "...")
+        if text is not UNKNOWN:
+            raise BindError("np.einsum: the subscripts must be a string")
+        return None
+    try:
+        return einsum_labels.parts(text, call.count("operands"))
+    except ValueError as error:
+        raise BindError(str(error)) from error
 
 
 def cotangent(call: Call, i: int) -> str:
-    """Cotangent of operand `i`."""
-    operands, result = parts(call)
+    """Cotangent of operand `i`: an einsum of the result's cotangent and the other operands."""
+    found = literal_parts(call)
+    if found is None or not is_plain(*found, i):
+        return cotangent_by_ranks(call, i)
+    operands, result = found
     own = operands[i]
-    others = [(p, f"operands_{k}") for k, p in enumerate(operands) if k != i]
-    known = set(result.replace(".", "")) | {c for p, _ in others for c in p if c != "."}
-    target = unique(own)
-    reachable = "".join(c for c in target if c in known or c == ".")
-    if "..." in own and "..." not in result and not any("..." in p for p, _ in others):
-        raise BindError("np.einsum: an ellipsis that is summed has no rule; name the axes")
-    if "..." in own and not own.startswith("..."):
-        raise BindError("np.einsum: write the ellipsis first in each operand")
-    inputs = ",".join([result, *(p for p, _ in others)])
-    values = ", ".join(["ans_bar", *(name for _, name in others)])
+    others = [p for k, p in enumerate(operands) if k != i]
+    dots = "..." if "..." in own else ""
+    letters = [p.replace("...", "") for p in operands]
+    reachable = dots + einsum_labels.reached(letters, result.replace("...", ""), i)
+    values = factors(call, i)
     if not others and result == reachable:
         product = "ans_bar"
     else:
+        inputs = ",".join([result, *others])
         product = f'np.einsum("{inputs}->{reachable}", {values})'
     if own != reachable:
         return f'rt.einsum_spread("{reachable}->{own}", {product}, operands_{i})'
     return f"rt.unbroadcast({product}, operands_{i})"
 
 
+def is_plain(operands: list[str], result: str, i: int) -> bool:
+    """Can the ellipsis stay an ellipsis: in front of operand `i`, and not summed?"""
+    dotted = ["..." in p for p in operands]
+    if not any(dotted):
+        return True
+    others = any(d for k, d in enumerate(dotted) if k != i)
+    own = operands[i].startswith("...") if dotted[i] else not others
+    return "..." in result and own
+
+
+def cotangent_by_ranks(call: Call, i: int) -> str:
+    """The same where the subscripts are written when the program runs, from the ranks."""
+    ranks = ", ".join(f"np.ndim(operands_{k})" for k in range(call.count("operands")))
+    back = f"rt.einsum_back(subscripts, {i}, {ranks})"
+    own = f"rt.einsum_own(subscripts, {i}, {ranks})"
+    return f"rt.einsum_spread({own}, np.einsum({back}, {factors(call, i)}), operands_{i})"
+
+
+def factors(call: Call, i: int) -> str:
+    """The result's cotangent, and all operands but one."""
+    others = [f"operands_{k}" for k in range(call.count("operands")) if k != i]
+    return ", ".join(["ans_bar", *others])
+
+
 def tangent(call: Call, i: int) -> str:
     """The same einsum with operand `i` replaced by its tangent."""
     names = [f"operands_{k}" + ("_dot" if k == i else "") for k in range(call.count("operands"))]
-    return f"np.einsum(subscripts, {', '.join(names)})"
+    given = ", optimize=optimize" if call.given("optimize") else ""
+    return f"np.einsum(subscripts, {', '.join(names)}{given})"
+
+
+def no_string(call: Call) -> str:
+    """Refuse an operand in the place of the subscripts, with lists of labels that are no literals."""
+    raise BindError("np.einsum: write the lists of labels in the call, or subscripts as a string")
 
 
 def spread_cotangent(call: Call) -> str:
-    """`rt.einsum_spread` is the transpose of an einsum of one operand."""
+    """`rt.einsum_spread` is the transpose of an einsum of one operand, broadcast to `z_bar`."""
     text = call.constant("subscripts")
     if not isinstance(text, str):
-        raise BindError("rt.einsum_spread: the subscripts must be a literal string")
-    reachable, _, own = text.partition("->")
-    return f'np.einsum("{own}->{reachable}", ans_bar)'
+        return "np.einsum(rt.einsum_gather(subscripts), ans_bar, np.ones_like(z_bar))"
+    return f'np.einsum("{einsum_labels.einsum_gather(text)}", ans_bar, np.ones_like(z_bar))'
 
 
 def rank_of_result(call: Call) -> int | None:
     """How many labels the result has."""
-    _, result = parts(call)
-    return None if "." in result else len(result)
-
-
-def free_label(text: str) -> str:
-    """A letter for the batch axis."""
-    return next(c for c in "nbmzaNBM" + "cdefghijklopqrstuvwxy" if c not in text)
+    found = literal_parts(call)
+    return None if found is None or "." in found[1] else len(found[1])
 
 
 def batched(b: Batching) -> str:
     """One more label, on the batched operands and the result."""
-    try:
-        operands, result = parts(b)
-    except BindError as error:
-        raise NoBatchRule(str(error)) from error
-    n = free_label("".join(operands))
-    names = b.parts("operands")
-    marked = [
-        (n if name in b.batched else "") + label
-        for name, label in zip(names, operands, strict=True)
-    ]
+    names, text = b.parts("operands"), b.constant("subscripts")
+    marks = tuple(name in b.batched for name in names)
+    if isinstance(text, str):
+        try:
+            subscripts = f'"{einsum_labels.einsum_batched(text, marks)}"'
+        except ValueError as error:
+            raise NoBatchRule(str(error)) from error
+    else:
+        subscripts = f"rt.einsum_batched(subscripts, {marks})"
     given = ", optimize=optimize" if b.given("optimize") else ""
-    return f'np.einsum("{",".join(marked)}->{n}{result}", {", ".join(names)}{given})'
+    return f"np.einsum({subscripts}, {', '.join(names)}{given})"
 
 
 def batched_spread(b: Batching) -> str:
     """One more label on both sides."""
     text = b.constant("subscripts")
-    if not isinstance(text, str):
-        raise b.refuse("the subscripts must be a literal string")
     b.spread("z_bar", "x")
-    n, (reached, _, own) = free_label(text), text.partition("->")
-    return f'rt.einsum_spread("{n}{reached}->{n}{own}", z_bar, x)'
+    if not isinstance(text, str):
+        return "rt.einsum_spread(rt.einsum_spread_batched(subscripts), z_bar, x)"
+    return f'rt.einsum_spread("{einsum_labels.einsum_spread_batched(text)}", z_bar, x)'
 
 
 CASES = (
@@ -123,6 +132,11 @@ CASES = (
     ("...ij,...jk->...ik", (2, 2, 3), (2, 3, 2)), ("...ij,...jk->...ik", (2, 3), (2, 3, 2)),
     ("...i,...i", (2, 3), (3,)), ("ij,k->ik", (2, 3), (2,)), ("ba", (2, 3)),
     ("iijj->ij", (2, 2, 3, 3)), ("ij,ij->i", (2, 3), (1, 3)),
+    ("i...j->j...", (2, 3, 2)), ("i...,i...", (2, 3), (2, 1)), ("...i,ij->...j", (2, 2, 3), (3, 2)),
+    ("...i, i -> ...", (2, 3), (3,)), ("i...i", (2, 3, 2)), ("i...i->...i", (2, 3, 2)),
+    ("...,...", (), (3,)), ("ij...,jk...->ik...", (2, 3), (3, 2, 2)), ("...ii->...i", (2, 3, 3)),
+    ("...,i...->i...", (1,), (2, 3)), ("ij,jk->ik", (0, 3), (3, 2)), ("i,i", (0,), (0,)),
+    ("...ii,...->...", (2, 2), (3,)),
 )  # fmt: skip
 
 primitive(
@@ -130,11 +144,12 @@ primitive(
     batch=batched,
     rank=rank_of_result,
     tf="tf_linalg.einsum(subscripts, operands)",
-    vjp={"operands": cotangent},
-    jvp={"operands": tangent},
-    samples=lambda rng: [
-        ((text, *(s.anything(rng, shape) for shape in shapes)), {}) for text, *shapes in CASES
-    ],
+    vjp={"operands": cotangent, "subscripts": no_string},
+    jvp={"operands": tangent, "subscripts": no_string},
+    samples=lambda rng: (
+        [((text, *(s.anything(rng, shape) for shape in shapes)), {}) for text, *shapes in CASES]
+        + [(("ij,jk,kl", *(s.anything(rng, (2, 2)) for _ in range(3))), {"optimize": True})]
+    ),
 )
 primitive(
     "rt.einsum_spread(subscripts, z_bar, x)",
@@ -150,3 +165,8 @@ primitive(
         ("ij->iijj", s.anything(rng, (2, 3)), s.anything(rng, (2, 2, 3, 3))),
     ],
 )
+no_derivative("rt.einsum_back(subscripts, i, *ranks)")
+no_derivative("rt.einsum_own(subscripts, i, *ranks)")
+no_derivative("rt.einsum_gather(subscripts)")
+no_derivative("rt.einsum_batched(subscripts, batched)")
+no_derivative("rt.einsum_spread_batched(subscripts)")

@@ -202,8 +202,6 @@ elementwise(
     samples=lambda rng: [(1.5, 3), (0.5, -1)],
     tf="tf_elementwise.ldexp(x, i)",
 )
-missing("math.dist(p, q)", "use np.linalg.norm of the difference")
-missing("math.sumprod(p, q)", "use np.dot")
 missing("math.remainder(x, y)", "use x - y * round(x / y)")
 missing("math.modf(x)", "use x % 1.0 and x // 1.0")
 missing("math.frexp(x)", "use np.log2")

@@ -409,12 +409,4 @@ for name in ("triu", "tril"):
         samples=s.calls(((3, 3), {}), ((2, 3), {"k": 1}), ((2, 3, 3), {"k": -1}), ((3,), {})),
     )  # fmt: skip
 
-for text, hint in {
-    "np.put(x, indices, values)": "assign to elements: x[indices] = values",
-    "np.fill_diagonal(x, value)": "assign to the diagonal: x[i, i] = value",
-    "np.copyto(x, values)": "assign: x[...] = values",
-    "np.place(x, mask, values)": "assign by the mask: x[mask] = values",
-    "np.putmask(x, mask, values)": "assign by the mask: x[mask] = values[mask]",
-    "np.put_along_axis(x, indices, values, axis)": "assign to elements: x[i, indices] = values",
-}.items():
-    missing(text, hint)
+missing("np.place(x, mask, values)", "assign by the mask: x[mask] = values")

@@ -606,6 +606,8 @@ class Pull(Bars):
         return lambda message, hint: TransformError(message, self.source.span(node), hint)
 
     def is_active_operand(self, value: Any) -> bool:
+        if isinstance(value, (gast.Compare, gast.BoolOp)):  # (it stays where it is passed on)
+            return False
         return any(n.id for n in core.free_names(value) if self.fact(n.id).active)
 
     def bind_call(self, source: Any, node: Any) -> dict[str, gast.expr]:
