@@ -153,5 +153,6 @@ def inside(x: Any, low: Any, high: Any) -> Any:
     if x.dtype == tf.float16:
         raise TensorError("bounds of float16 must be known while the function is traced")
     infinity = tf.constant(float("inf"), x.dtype)
+    low, high = tf.cast(low, x.dtype), tf.cast(high, x.dtype)
     first, last = tf.math.nextafter(low, infinity), tf.math.nextafter(high, -infinity)
     return tf.minimum(tf.maximum(x, first), last)

@@ -177,7 +177,9 @@ def pseudo_huber(delta: Any, r: Any) -> Any:
 
 def beta(a: Any, b: Any) -> Any:
     """The beta function."""
-    return gammasgn(a) * gammasgn(b) * gammasgn(a + b) * tf.exp(betaln(a, b))
+    value = gammasgn(a) * gammasgn(b) * gammasgn(a + b) * tf.exp(betaln(a, b))
+    pole = ((a == 0) & (b >= 0)) | ((b == 0) & (a >= 0))
+    return tf.where(pole, math.inf * tf.ones_like(value), value)
 
 
 def gammainc(a: Any, x: Any) -> Any:
@@ -224,14 +226,31 @@ def of_domain(a: Any, x: Any, value: Any, at_zero: float) -> Any:
 
 
 def betainc(a: Any, b: Any, x: Any) -> Any:
-    """The regularised incomplete beta function."""
-    return tf.math.betainc(a, b, x)
+    """The regularised incomplete beta function; a step where one parameter is zero."""
+    a, b, x = broadcast(a, b, x)
+    zero, one = tf.zeros_like(x), tf.ones_like(x)
+    value = tf.math.betainc(a, b, x)
+    value = tf.where((a == 0) & (b > 0), tf.where(x > 0, one, zero), value)
+    return tf.where((b == 0) & (a > 0), tf.where(x < 1, zero, one), value)
 
 
 def betaincc(a: Any, b: Any, x: Any) -> Any:
     """Its complement, by reflection where it is small."""
-    value = tf.math.betainc(a, b, x)
-    return tf.where(value < 0.99, 1 - value, tf.math.betainc(b, a, 1 - x))
+    value = betainc(a, b, x)
+    return tf.where(value < 0.99, 1 - value, betainc(b, a, 1 - x))
+
+
+def broadcast(*values: Any) -> list[Any]:
+    """Values of one floating-point dtype and one shape."""
+    dtype = float_type(*values)
+    parts = [tensor(v, dtype) for v in values]
+    whole = sum(tf.zeros_like(p) for p in parts)
+    return [p + whole for p in parts]
+
+
+def softplus(x: Any) -> Any:
+    """``log(1 + exp(x))``."""
+    return tf.math.softplus(tensor(x, float_type(x)))
 
 
 def gamma_density(a: Any, x: Any) -> Any:
@@ -258,6 +277,7 @@ def t_density(df: Any, t: Any) -> Any:
 
 def stdtr(df: Any, t: Any) -> Any:
     """Student's distribution function."""
+    df, t = broadcast(df, t)
     square, half = t * t, 0.5 * tf.ones_like(t)
     near = square < df  # where the other tail's argument would be rounded to 1
     tail = 0.5 * tf.math.betainc(df / 2, half, df / (df + square))
@@ -336,7 +356,9 @@ def zeta(x: Any, q: Any = None) -> Any:
     dtype = float_type(x) if q is None else float_type(x, q)
     x = tensor(x, dtype)
     if q is not None:
-        return tf.math.zeta(x, tensor(q, dtype))
+        q = tensor(q, dtype)
+        pole = (x > 1) & (q <= 0) & (tf.floor(q) == q)
+        return tf.where(pole, tf.constant(math.inf, dtype), tf.math.zeta(x, q))
     return tf.cast(riemann(tf.cast(x, tf.float64)), dtype)
 
 

@@ -429,7 +429,7 @@ REFUSALS = [
     ("np.repeat", {"x": "x", "repeats": "n"}, {"repeats"}, "np.repeat: a batched `repeats` would"),
     ("[]", {"x": "x", "index": "(..., i)"}, {"index_1"}, "`...` before a batched index"),
     ("np.nonzero", {"x": "x"}, {"x"}, "np.nonzero"),
-    ("np.unwrap", {"p": "x"}, {"p"}, "np.unwrap: there is no rule for it"),
+    ("np.roots", {"p": "x"}, {"p"}, "np.roots: the eigenvalues of its companion matrix"),
 ]  # fmt: skip
 
 

@@ -13,10 +13,9 @@ def interp(
     """`numpy.interp`: straight lines between points; at a point, the line on its right."""
     x, xp, fp = np.asarray(x, float), np.asarray(xp, float), np.asarray(fp)
     fp = fp if np.iscomplexobj(fp) else fp.astype(float)
-    if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp):
-        raise ValueError("fp and xp are not of the same length.")
-    if len(xp) == 0:
-        raise ValueError("array of sample points is empty")
+    if np.ndim(xp) != 1 or np.ndim(fp) != 1:
+        raise ValueError("fp and xp must have one axis")
+    fp = np.broadcast_to(fp, np.shape(xp))  # an error where their lengths differ, also under `jit`
     if period is not None:
         period = abs(period)
         x, xp = x % period, xp % period

@@ -90,7 +90,7 @@ def vecdot(x1: Any, x2: Any, *, axis: int = -1) -> Any:
     """`numpy.vecdot`: the first factor conjugated."""
     if axis != -1:
         x1, x2 = np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1)
-    return np.sum(conj(x1) * x2, axis=-1)
+    return np.einsum("...i,...i->...", conj(x1), x2)
 
 
 def matvec(x1: Any, x2: Any) -> Any:

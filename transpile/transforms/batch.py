@@ -559,6 +559,6 @@ class Batcher(BatchedClosures):
 
 
 def keeps_axes(index: Any) -> bool:
-    """Does an index keep or add an axis, so that what it reads is no number?"""
-    parts = index.elts if isinstance(index, gast.Tuple) else [index]
+    """Does an index keep or add an axis behind that of the batch, so that what it reads is no number?"""
+    parts = index.elts[1:] if isinstance(index, gast.Tuple) else []
     return any(isinstance(p, gast.Slice) or table.literal(p) is None for p in parts)
