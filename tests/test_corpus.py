@@ -21,6 +21,15 @@ def each(cases, **options):
     return pytest.mark.parametrize("case", list(cases), ids=str, **options)
 
 
+def spread(cases, step):
+    """Every `step`-th case by default, and the others with `-m slow`."""
+    marked = [
+        case if i % step == 0 else pytest.param(case, marks=pytest.mark.slow)
+        for i, case in enumerate(cases)
+    ]
+    return pytest.mark.parametrize("case", marked, ids=str)
+
+
 def problem(case):
     return Problem(case.function, case.args, case.static, str(case))
 
@@ -67,12 +76,12 @@ def test_forward_and_reverse_are_transposed(case):
     checked(check_transposed, case, problem(case), 1)
 
 
-@each(case for case in CASES if case.order >= 2)
+@spread([case for case in CASES if case.order >= 2], 3)
 def test_second_order_in_all_modes(case):
     checked(check_second_order, case, problem(case), 2)
 
 
-@each(case for case in CASES if case.order >= 3)
+@spread([case for case in CASES if case.order >= 3], 4)
 def test_third_order_in_all_modes(case):
     checked(check_third_order, case, problem(case), 2)
 

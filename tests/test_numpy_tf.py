@@ -815,8 +815,8 @@ def test_what_has_no_lowering_says_so():
         rnp.roots(as_input(V))
     with pytest.raises(TensorError, match=r"np\.add\.at"):
         rnp.add.at(as_input(V), 0, 1.0)
-    with pytest.raises(TypeError, match=r"np\.cumsum\(\) got an unexpected keyword argument 'out'"):
-        rnp.cumsum(as_input(V), out=None)
+    with pytest.raises(TypeError, match=r"np\.argmax\(\) got an unexpected keyword argument 'out'"):
+        rnp.argmax(as_input(V), out=None)
     with pytest.raises(TensorError, match="known only when the compiled function runs"):
         under_xla(lambda x: rnp.nonzero(x), V)
 

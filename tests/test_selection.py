@@ -172,7 +172,11 @@ def pairs():
     for selection in SELECTIONS:
         for name in ("sqrt", "x_log_x", "helper"):
             found.setdefault((name, selection), 1)
-    return [(*pair, order) for pair, order in found.items()]
+    marks = ([], [pytest.mark.slow])  # every other one by default
+    return [
+        pytest.param(*pair, order, marks=marks[i % 2])
+        for i, (pair, order) in enumerate(found.items())
+    ]
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

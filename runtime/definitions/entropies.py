@@ -11,7 +11,7 @@ def rel_entr(x: Any, y: Any) -> Any:
     """`scipy.special.rel_entr`: ``x log(x / y)``, 0 where `x` is 0."""
     inside = (x > 0) & (y > 0)
     a, b = np.where(inside, x, 1.0), np.where(inside, y, 1.0)
-    edge = np.where((x == 0) & (y >= 0), 0.0, np.inf)
+    edge = np.where((x == 0) & (y >= 0), 0.0 * a, np.inf)
     return np.where(np.isnan(x) | np.isnan(y), x + y, np.where(inside, a * np.log(a / b), edge))
 
 
