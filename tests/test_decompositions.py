@@ -284,3 +284,15 @@ def test_what_is_not_determined_is_refused():
         rd.grad(lambda a: np.sum(np.linalg.qr(a, mode="raw")[0]))(TALL)
     with pytest.raises(rd.TransformError, match="`compute_uv` must be written as a literal"):
         rd.grad(lambda a, flag: np.sum(np.linalg.svd(a, compute_uv=flag)[1]))(TALL, True)
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_part_of_a_named_result_is_compiled(part):
+    """Its cotangent is a structure of which one part is written to."""
+    pytest.importorskip("tensorflow")
+
+    def f(a):
+        return np.linalg.slogdet(a.T @ a + np.eye(3))[part] * np.sum(a)
+
+    a = np.linspace(-1.0, 2.0, 12).reshape(4, 3)
+    np.testing.assert_allclose(rd.jit(rd.grad(f))(a), rd.grad(f)(a))

@@ -395,7 +395,7 @@ def set_at(x: Any, index: Any, value: Any) -> Any:
                 "a key or a list index that is known only when the compiled function runs"
             )
         method = getattr(type(x), "__setitem__", None)
-        if isinstance(method, types.FunctionType) and not isinstance(x, Growing):
+        if isinstance(method, types.FunctionType) and not isinstance(x, (Growing, runtime.Struct)):
             staged(method)(x, index, value)
         else:
             x[index] = value
