@@ -164,8 +164,7 @@ def cov(
     x = _variables(m, rowvar)
     if y is not None:
         x = np.concatenate([x, _variables(y, rowvar)], axis=0)
-    dtype = np.result_type(x, float) if dtype is None else dtype
-    x = x.astype(dtype)
+    x = np.float64(1.0) * x if dtype is None else x.astype(dtype)
     ddof = (0 if bias else 1) if ddof is None else ddof
     weights = None if fweights is None else np.asarray(fweights, float)
     if aweights is not None:
